@@ -1,0 +1,113 @@
+"""Several devices: strategies, noise that differs between replicas, means over the global batch.
+
+The only file of the package that says `tf.distribute`.
+"""
+
+import os
+import zlib
+
+import tensorflow as tf
+
+
+def strategy(devices=None):
+    """The strategy for a number of devices.
+
+    Args:
+        devices: None for the strategy in scope; 1 for one device; N > 1 for N GPUs, or, on a machine without
+            any GPU, for N logical CPU devices (at most one per core; for trying out, it is no faster).
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: if the machine does not have that many devices, or TensorFlow has already started with fewer
+            logical CPU devices.
+    """
+    if devices is None:
+        return tf.distribute.get_strategy()
+    if devices < 1:
+        raise ValueError(f"`devices` must be 1 or more. Received: devices={devices}")
+    gpus = tf.config.list_physical_devices("GPU")
+    kind, available = ("GPU", len(gpus)) if gpus else ("CPU", os.cpu_count() or 1)
+    if devices > available:
+        raise ValueError(f"This machine has {available} {kind} device(s) to train on. Received: devices={devices}")
+    if devices == 1:
+        return tf.distribute.get_strategy()
+    if not gpus:
+        _split_cpu(devices)
+    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
+
+
+def _split_cpu(devices):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    except RuntimeError:  # TensorFlow has started: its devices are what they are
+        existing = len(tf.config.list_logical_devices("CPU"))
+        if existing < devices:
+            raise ValueError(
+                "TensorFlow has already started on this machine's CPU; ask for several CPU devices before anything "
+                f"else runs. Expected: at least {devices} logical CPU devices. Received: {existing}"
+            ) from None
+
+
+def num_replicas():
+    """How many replicas train in sync, 1 without a strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def replica_id():
+    """Which replica this is, 0 without a strategy; a Python number or a scalar tensor."""
+    context = tf.distribute.get_replica_context()
+    return 0 if context is None else context.replica_id_in_sync_group
+
+
+def noise_key(seed, step, purpose):
+    """The key of a random draw, a function of (seed, step, replica, purpose) and of nothing else.
+
+    Keras' own generators draw the same numbers on every replica and forget their state when saved. A key made
+    from the training step does neither: replicas differ, and a resumed run draws what the unbroken one would.
+
+    Args:
+        seed: int.
+        step: int or scalar tensor, the training step.
+        purpose: str, keeps two draws of one step apart.
+
+    Returns:
+        (2,) int32 tensor for the `seed` of `tf.random.stateless_*`.
+    """
+    key = tf.constant([seed & 0x7FFFFFFF, zlib.crc32(purpose.encode()) & 0x7FFFFFFF], dtype=tf.int32)
+    key = tf.random.experimental.stateless_fold_in(key, tf.cast(step, tf.int32))
+    return tf.random.experimental.stateless_fold_in(key, tf.cast(replica_id(), tf.int32))
+
+
+def normal(shape, key):
+    """Standard normal noise of a shape, float32, from a key of `noise_key`."""
+    return tf.random.stateless_normal(shape, seed=key)
+
+
+def cross_replica_sum(value):
+    """Sum over all replicas, differentiable. `value` itself outside of a replica."""
+    context = tf.distribute.get_replica_context()
+    if context is None or num_replicas() == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def global_mean(values):
+    """Mean over the examples of all replicas, differentiable. (B, ...) -> (...), the same on each replica.
+
+    For terms that couple the batch, such as the mean activation of a unit.
+    """
+    count = cross_replica_sum(tf.cast(tf.shape(values)[0], values.dtype))
+    return cross_replica_sum(tf.reduce_sum(values, axis=0)) / count
+
+
+def share_of_mean(per_example):
+    """This replica's share of the mean over the global batch: `sum_b value_b / B_global`. (B,) -> scalar.
+
+    Gradients and losses are summed over replicas, so the shares add up to the mean whatever the sizes of the
+    replicas' batches; an empty one contributes 0, where its own mean would be NaN.
+    """
+    count = cross_replica_sum(tf.cast(tf.shape(per_example)[0], per_example.dtype))
+    return tf.reduce_sum(per_example) / count

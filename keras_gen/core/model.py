@@ -1,0 +1,324 @@
+"""`GenerativeModel`: the contract that every model of the package keeps."""
+
+import functools
+import inspect
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.core import distribution, execution, provenance
+
+ABILITIES = ("encode", "decode", "reconstruct", "sample", "score", "translate", "log_weights")
+VALUES_PER_BATCH = 1_000_000  # of the data, in one batch of inference: bounds memory whatever the image size
+
+
+def batched(method=None, *, images=False):
+    """Lets a method written for one batch of tensors take whole arrays or datasets, and return numpy.
+
+    A tensor goes straight through, so that models can call each other's methods inside a graph. An array, or a
+    `tf.data.Dataset` (of x, or of tuples that begin with x), is cut into batches whose results are put together
+    in numpy. With `images=True` the result carries its provenance.
+    """
+    if method is None:
+        return functools.partial(batched, images=images)
+
+    @functools.wraps(method)
+    def wrapper(self, x, *args, **kwargs):
+        if isinstance(x, tf.Tensor | keras.KerasTensor):
+            return method(self, x, *args, **kwargs)
+        results = None
+        start = 0
+        for batch, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // math.prod(self.data_shape)))):
+            result = np.asarray(method(self, tf.convert_to_tensor(batch, tf.float32), *args, **kwargs))
+            if total is None:
+                results = (results or []) + [result]
+                continue
+            if results is None:
+                results = np.empty((total, *result.shape[1:]), result.dtype)
+            results[start : start + len(result)] = result
+            start += len(result)
+        if results is None:
+            raise ValueError(
+                f"`{type(self).__name__}.{method.__name__}` needs at least one example. Received: an empty input"
+            )
+        results = np.concatenate(results) if isinstance(results, list) else results
+        return provenance.mark(results, self) if images else results
+
+    return wrapper
+
+
+def _batches(x, batch_size):
+    """Yields (batch, total number of examples or None where only the end will tell)."""
+    if isinstance(x, tf.data.Dataset):
+        for element in x:
+            yield keras.utils.unpack_x_y_sample_weight(element)[0], None
+    else:
+        x = np.asarray(x)
+        for start in range(0, len(x), batch_size):
+            yield x[start : start + batch_size], len(x)
+
+
+class GenerativeModel(keras.Model):
+    """Base of every model: config, named losses, execution, and the sentences for what a model cannot do.
+
+    Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
+
+    A subclass builds its networks in `__init__` and ends with `self.built = True`; it keeps every constructor
+    argument as an attribute of the same name, which is all that `get_config` needs. One with a single objective
+    defines `call(x, training)`, adds its own terms there with `add_term`, and gives `reconstruction_term`; it
+    trains by Keras' own `train_step`.
+
+    Args:
+        data_shape: (H, W, C) of the images or (D,) of the vectors.
+        seed: int; all noise of training is a function of (seed, step, replica).
+        **kwargs: `name` and the other arguments of `keras.Model`.
+    """
+
+    terms = ("reconstruction_loss",)  # the figures that the model reports besides `loss`
+    likelihood = None  # "bernoulli" or "gaussian" where the model has one
+    offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(GenerativeModel, name)}
+        cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
+
+    def __init__(self, data_shape, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.data_shape = check_data_shape(data_shape)
+        self.seed = seed
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.terms}
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+
+    # === Config ===
+
+    @classmethod
+    def arguments(cls):
+        """The constructor's own arguments, name -> `inspect.Parameter`."""
+        parameters = inspect.signature(cls.__init__).parameters
+        return {
+            name: parameter
+            for name, parameter in parameters.items()
+            if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+        }
+
+    def get_config(self):
+        config = super().get_config()
+        for name in self.arguments():
+            value = getattr(self, name)
+            config[name] = keras.saving.serialize_keras_object(value) if isinstance(value, keras.Layer) else value
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("dtype", *cls.arguments()):
+            if isinstance(config.get(name), dict):
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+    # === Training ===
+
+    def compile(
+        self, optimizer="adam", *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
+    ):
+        """Keras' `compile` with an optimizer only: the model brings its objective.
+
+        Args:
+            optimizer: name or `keras.optimizers.Optimizer`. It is built here, so that training may start under
+                any strategy.
+            jit_compile: bool, or "auto" for the measured rule of `core.execution`.
+            steps_per_execution: int, or "auto" for the measured rule of `core.execution`.
+            run_eagerly: bool, for debugging.
+            **kwargs: `auto_scale_loss` of Keras.
+
+        Raises:
+            ValueError: if a loss or metrics are given.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} brings its own objective and figures; compile it with an optimizer "
+                    f"only. Received: {name}={kwargs[name]}"
+                )
+        resolved_jit, resolved_steps = execution.resolve(self, jit_compile, steps_per_execution)
+        if run_eagerly:
+            resolved_jit, resolved_steps = False, 1
+        super().compile(
+            optimizer=optimizer,
+            jit_compile=resolved_jit,
+            steps_per_execution=resolved_steps,
+            run_eagerly=run_eagerly,
+            **kwargs,
+        )
+        self.optimizer.build(self.trainable_variables)
+        self.execution_request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self.execution_request}
+
+    def compile_from_config(self, config):
+        self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
+
+        Raises:
+            ValueError: if the data do not have the model's shape or range, or examples are weighted.
+        """
+        if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
+            raise ValueError(
+                f"{type(self).__name__} weighs every example alike: its objective is a sum of terms of which some "
+                "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
+            )
+        self.check_data(x)
+        steps = kwargs.get("steps_per_epoch") or _steps_per_epoch(x, batch_size or 32)
+        if steps is not None:
+            self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def before_training(self, total_steps):
+        """Called by `fit` where the number of steps is known: the place for a model's warnings."""
+
+    def train_step(self, data):
+        """Keras' own step, counted. The count is saved with the weights and drives noise and schedules."""
+        logs = super().train_step(data)
+        self.step.assign_add(1)
+        return logs
+
+    def noise_key(self, purpose):
+        """The key of this step's noise on this replica; see `distribution.noise_key`."""
+        return distribution.noise_key(self.seed, self.step, purpose)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The reconstruction term, plus what `call` added with `add_term` or `add_loss`."""
+        loss = self.reconstruction_loss(x, y_pred)
+        if self.losses:
+            loss = loss + super().compute_loss(x, None, None, None, training)
+        return loss
+
+    def reconstruction_loss(self, x, y_pred):
+        """Reports the reconstruction term per example and returns this replica's share of its mean."""
+        per_example = self.reconstruction_term(x, y_pred)
+        self.trackers["reconstruction_loss"].update_state(per_example)
+        return distribution.share_of_mean(per_example)
+
+    def reconstruction_term(self, x, y_pred):
+        """How badly y_pred accounts for x. (B, ...), (B, ...) -> (B,)."""
+        raise NotImplementedError
+
+    def add_term(self, name, per_example, weight=1.0):
+        """Inside `call`: reports a named term, (B,), and adds `weight` times its mean to the loss."""
+        self.trackers[name].update_state(per_example)
+        # Keras divides what is added by the number of replicas, and a share is already divided.
+        self.add_loss(weight * distribution.share_of_mean(per_example) * distribution.num_replicas())
+
+    # === Checks ===
+
+    @property
+    def bounded(self):
+        """Whether the data lie in [0, 1]: images do, and what a Bernoulli likelihood describes."""
+        return len(self.data_shape) == 3 or self.likelihood == "bernoulli"
+
+    def check_data(self, x):
+        """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range."""
+        if isinstance(x, tf.data.Dataset):
+            spec = keras.utils.unpack_x_y_sample_weight(x.element_spec)[0]
+            self.check_shape(spec)
+            if not spec.dtype.is_floating:
+                raise ValueError(f"{self._takes()}, float32. Received: a dataset of {spec.dtype.name}")
+        elif hasattr(x, "shape"):
+            self.check_shape(x)
+            if self.bounded:
+                low, high = float(np.min(x)), float(np.max(x))
+                if not (0.0 <= low and high <= 1.0):
+                    hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
+                    raise ValueError(
+                        f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]"
+                    )
+
+    def check_shape(self, x):
+        """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
+        shape = getattr(x, "shape", None)
+        if shape is None or len(shape) != len(self.data_shape) + 1 or tuple(shape[1:]) != self.data_shape:
+            hint = " (a single gray image or batch needs its channel axis)" if len(self.data_shape) == 3 else ""
+            raise ValueError(f"{self._takes()}{hint}. Received: shape={None if shape is None else tuple(shape)}")
+
+    def _takes(self):
+        shape = ", ".join(str(size) for size in (None, *self.data_shape))
+        return f"{type(self).__name__} was built for data of shape ({shape})"
+
+    # === Abilities ===
+
+    def _cannot(self, what, reason=""):
+        offered = ", ".join(sorted(self.offers)) or "nothing else"
+        raise NotImplementedError(f"{type(self).__name__} does not {what}{reason}. It offers: {offered}.")
+
+    def encode(self, x):
+        """Deterministic codes. (B, H, W, C) -> (B, latent_dim)."""
+        self._cannot("encode", ": it has no encoder")
+
+    def decode(self, z):
+        """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("decode", ": it has no decoder")
+
+    @batched(images=True)
+    def reconstruct(self, x):
+        """`decode(encode(x))`. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        if "reconstruct" not in self.offers:
+            self._cannot("reconstruct", ": that takes an encoder and a decoder")
+        self.check_shape(x)
+        return self.decode(self.encode(x))
+
+    def sample(self, n, labels=None, seed=None):
+        """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
+        self._cannot("sample", ": it has no distribution over codes to draw from")
+
+    def score(self, x):
+        """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
+        self._cannot("score")
+
+    def translate(self, x):
+        """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("translate", ": it knows one kind of image only")
+
+    def log_weights(self, x, num_samples, seed=0):
+        """`log p(x, z_k) - log q(z_k | x)` for draws z_k ~ q(z | x). (B, H, W, C) -> (num_samples, B), nats."""
+        self._cannot("give importance weights", ": it has no approximate posterior")
+
+
+def check_data_shape(data_shape):
+    """(H, W, C) or (D,) as a tuple of ints, or a sentence."""
+    shape = tuple(data_shape) if isinstance(data_shape, tuple | list) else (data_shape,)
+    if len(shape) not in (1, 3) or any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
+        raise ValueError(
+            "`data_shape` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
+            f"Received: data_shape={data_shape}"
+        )
+    return tuple(int(size) for size in shape)
+
+
+def check_at_least(name, value, minimum):
+    """Raises a sentence if an argument is below its minimum."""
+    if value < minimum:
+        raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
+
+
+def check_choice(name, value, choices):
+    """Raises a sentence if an argument is not one of its choices."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+
+
+def _steps_per_epoch(x, batch_size):
+    """Batches in one pass over x, None where it is not known."""
+    if isinstance(x, tf.data.Dataset):
+        cardinality = int(x.cardinality())
+        return cardinality if cardinality >= 0 else None
+    return math.ceil(len(x) / batch_size) if hasattr(x, "__len__") else None

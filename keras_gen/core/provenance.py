@@ -1,0 +1,43 @@
+"""Arrays that remember which model made them, so that a file made from them can say so."""
+
+import hashlib
+import secrets
+
+import numpy as np
+
+
+class GeneratedImages(np.ndarray):
+    """A numpy array of images with `provenance`, a dict that says what made them.
+
+    Slices, reshapes and transposes keep it; arithmetic gives plain arrays, which are no longer what the model
+    made.
+    """
+
+    def __new__(cls, images, provenance):
+        generated = np.asarray(images).view(cls)
+        generated.provenance = provenance
+        return generated
+
+    def __array_finalize__(self, parent):
+        self.provenance = dict(getattr(parent, "provenance", {}))
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()] if return_scalar else np.asarray(array)
+
+
+def weights_hash(model):
+    """First 16 hexadecimal digits of the SHA-256 of a model's weights, in order."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def mark(images, model, **details):
+    """Images with the provenance of a model: its class, the hash of its weights, and details such as the seed."""
+    return GeneratedImages(images, {"model": type(model).__name__, "weights": weights_hash(model), **details})
+
+
+def fresh_seed():
+    """A seed for a draw that was asked for without one, to be recorded with what it made."""
+    return secrets.randbits(31)

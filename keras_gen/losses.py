@@ -1,0 +1,77 @@
+"""Loss functions: pure, one value per example, (B, ...) -> (B,).
+
+Each sums over everything but the batch axis, so that a term keeps its meaning when the image grows: nats per
+image for likelihoods and divergences, squared error per image for `squared_error`. Nothing here knows of
+models, batches or devices.
+"""
+
+import math
+
+from keras import ops
+
+LOG_2_PI = math.log(2 * math.pi)
+
+
+def sum_per_example(values):
+    """Sums over all axes but the first. (B, ...) -> (B,)."""
+    return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
+
+
+def bernoulli(x, mean):
+    """Negative log-likelihood of independent Bernoulli pixels, `-sum_i x_i log m_i + (1 - x_i) log(1 - m_i)`.
+
+    For x strictly between 0 and 1 this is the cross entropy, not a normalised likelihood.
+    Where `mean` comes straight from a sigmoid, Keras computes from its logits, so that a saturated pixel keeps
+    its gradient; other means are clipped to [1e-7, 1 - 1e-7].
+
+    Args:
+        x: (B, ...) in [0, 1].
+        mean: (B, ...) in [0, 1].
+
+    Returns:
+        (B,), nats per image.
+    """
+    return sum_per_example(ops.binary_crossentropy(x, mean))
+
+
+def gaussian(x, mean, log_variance=0.0):
+    """Negative log-likelihood of independent normal pixels.
+
+    `0.5 * sum_i (log 2 pi + log v + (x_i - m_i)^2 / v)`
+
+    Args:
+        x: (B, ...).
+        mean: (B, ...).
+        log_variance: log v, scalar or broadcastable to x.
+
+    Returns:
+        (B,), nats per image; a density, so it may be negative.
+    """
+    error = ops.square(x - mean) * ops.exp(-log_variance)
+    return 0.5 * sum_per_example(error + log_variance + LOG_2_PI)
+
+
+def squared_error(x, mean):
+    """Squared Euclidean distance `sum_i (x_i - m_i)^2`. (B, ...), (B, ...) -> (B,), squared error per image."""
+    return sum_per_example(ops.square(x - mean))
+
+
+def normal_kl(mean, log_variance):
+    """KL divergence of N(mean, diag exp(log_variance)) from N(0, I), per dimension.
+
+    `0.5 * (m^2 + v - 1 - log v)` (Kingma and Welling 2014, appendix B).
+
+    Args:
+        mean: (B, D).
+        log_variance: (B, D).
+
+    Returns:
+        (B, D), nats; the sum over D is the KL divergence of the posterior from the prior.
+    """
+    return 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance)
+
+
+def normal_log_density(z, mean=0.0, log_variance=0.0):
+    """Log density of N(mean, diag exp(log_variance)), summed over the last axis. (..., D) -> (...), nats."""
+    error = ops.square(z - mean) * ops.exp(-log_variance)
+    return -0.5 * ops.sum(error + log_variance + LOG_2_PI, axis=-1)

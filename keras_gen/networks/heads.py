@@ -1,0 +1,38 @@
+"""Heads: what a model puts on a body."""
+
+import math
+
+import keras
+from keras import layers
+
+
+def code_head(body, latent_dim, name, activation=None):
+    """A built dense layer from features to codes, in float32 whatever the policy. (F,) -> (latent_dim,)."""
+    head = layers.Dense(latent_dim, activation, dtype="float32", name=name)
+    head.build(body.output_shape)
+    return head
+
+
+def image_head(body, data_shape, activation):
+    """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
+
+    Features that have the data's shape already are passed through: the body was a whole decoder.
+
+    Args:
+        body: the decoder body, a built `keras.Model`.
+        data_shape: (H, W, C) or (D,).
+        activation: "sigmoid" for data in [0, 1], "linear" for any value.
+    """
+    feature_shape = tuple(body.output_shape[1:])
+    features = x = keras.Input(feature_shape, name="features")
+    if tuple(feature_shape) == tuple(data_shape):
+        x = layers.Identity(dtype="float32", name="image")(x)
+        return keras.Model(features, x, name="image_head")
+    if len(feature_shape) == 3:
+        x = layers.Conv2D(data_shape[-1], 3, padding="same", dtype="float32", name="conv")(x)
+    else:
+        x = layers.Dense(math.prod(data_shape), dtype="float32", name="dense")(x)
+        x = layers.Reshape(data_shape, dtype="float32", name="reshape")(x)
+    # The sigmoid comes last, so that the Bernoulli loss finds its logits.
+    x = layers.Activation(activation, dtype="float32", name="image")(x)
+    return keras.Model(features, x, name="image_head")
