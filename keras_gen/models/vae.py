@@ -192,14 +192,12 @@ class VAE(GenerativeModel):
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim)).astype("float32")
         return provenance.mark(self.decode(z), self, seed=seed)
 
-    @batched
     def log_weights(self, x, num_samples, seed=0):
+        x = tf.convert_to_tensor(x, tf.float32)
         mean, log_variance = self.posterior(x)
         key = distribution.noise_key(seed, 0, "log_weights")
         noise = distribution.normal((num_samples, *tf.unstack(tf.shape(mean))), key)
         z = mean + ops.exp(0.5 * log_variance) * noise  # (k, B, D)
         images = self.image(self.decoder(ops.reshape(z, (-1, self.latent_dim))))
         log_likelihood = -ops.reshape(self.pixel_loss(self._repeat(x, num_samples), images), (num_samples, -1))
-        return (
-            log_likelihood + losses.normal_log_density(z) - losses.normal_log_density(z, mean, log_variance)
-        )
+        return log_likelihood + losses.normal_log_density(z) - losses.normal_log_density(z, mean, log_variance)

@@ -1,0 +1,4 @@
+"""Images by name, folder or file, as `tf.data.Dataset`s of float32 in [0, 1]."""
+
+from keras_gen.data.pipeline import info as info
+from keras_gen.data.pipeline import load as load

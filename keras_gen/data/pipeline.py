@@ -1,0 +1,253 @@
+"""`load` and `info`: from a source to batches, shuffled by (seed, epoch) so that a run can be repeated and resumed."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.data import sources
+
+SHUFFLE_BUFFER = 10_000  # examples, for streams; what has random access is shuffled whole
+GRAY = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow
+
+
+def info(source, **options):
+    """What a source holds, without reading it into memory.
+
+    Args:
+        source: as for `load`.
+        **options: `image_size`, `channels`, `on_error` of `load`, for a folder.
+
+    Returns:
+        An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
+    """
+    return sources.open_source(source, **options).info
+
+
+def load(
+    source,
+    split="train",
+    *,
+    batch_size=128,
+    labels=False,
+    image_size=None,
+    channels=None,
+    binarize=None,
+    shuffle=None,
+    seed=0,
+    drop_remainder=False,
+    limit=None,
+    on_error="stop",
+    first_epoch=0,
+):
+    """Images as a `tf.data.Dataset` of float32 batches in [0, 1].
+
+    Args:
+        source: "digits" (8 x 8 handwritten digits, embedded); the name of an image dataset of TensorFlow Datasets
+            ("mnist", "fashion_mnist", "cifar10", ...); a folder of images, at any depth; or a .npy or .npz file of
+            images or vectors (x, optionally y).
+        split: a split of the source, or a part of one: "train[:90%]", "train[90%:]", "test[:1000]". Parts are cut
+            from a fixed random order, so that a folder sorted by class gives every part its share of each.
+        batch_size: examples per batch.
+        labels: whether to give (images, labels) instead of images; of a folder, its first level is the class.
+        image_size: side, or (height, width), to crop and resize to.
+        channels: 1 (gray) or 3 (RGB); None for what the source has.
+        binarize: None; "dynamic" draws each pixel anew from its intensity each time; "static" draws it once, from
+            `seed`.
+        shuffle: None for the training split only. Epoch k of a dataset is shuffled by (seed, k): the same seed gives
+            the same batches in the same order.
+        seed: seed of shuffling and binarization.
+        drop_remainder: whether to leave out a last batch that is not full.
+        limit: use that many examples, a fixed random choice.
+        on_error: for a folder, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+        first_epoch: number of the epoch that the first pass over the dataset is; a resumed run goes on with its own.
+
+    Returns:
+        A dataset of (B, H, W, C) or (B, D), or of pairs with (B,) int64 labels.
+
+    Raises:
+        ValueError, FileNotFoundError: if the source, the split or an option is not what it should be.
+    """
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
+    if binarize not in (None, "dynamic", "static"):
+        raise ValueError(f"`binarize` must be None, 'dynamic' or 'static'. Received: binarize={binarize!r}")
+    if on_error not in ("stop", "skip"):
+        raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
+    if channels not in (None, 1, 3):
+        raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
+    size = _pair(image_size)
+    opened = sources.open_source(source, image_size=size, channels=channels, on_error=on_error)
+    name, part = _parse_split(split, opened.info)
+    if labels and opened.info.num_classes is None:
+        raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")
+    shape = opened.info.data_shape
+    if len(shape) == 1 and (size or channels or binarize):
+        raise ValueError(
+            f"image_size, channels and binarize are for images. Received: {opened.info.name} of vectors {shape}"
+        )
+    shuffle = name == "train" if shuffle is None else shuffle
+    examples = opened.open(name)
+    prepare = _preparation(shape, size, channels)
+    read = _read_stream if isinstance(examples, sources.Stream) else _read_examples
+    return read(
+        examples,
+        part=part,
+        limit=limit,
+        batch_size=batch_size,
+        drop_remainder=drop_remainder,
+        epochs=_epochs(first_epoch) if shuffle or binarize == "dynamic" else tf.data.Dataset.from_tensors(np.int64(0)),
+        shuffle=shuffle,
+        seed=seed,
+        binarize=binarize,
+        prepare=prepare,
+        labels=labels,
+    )
+
+
+def _epochs(first):
+    """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows."""
+    numbers = itertools.count(first)
+    return tf.data.Dataset.from_generator(lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64))
+
+
+def _read_examples(examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels):
+    order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
+    chosen = order[_bounds(part, examples.count)][:limit]
+    if len(chosen) == 0:
+        raise ValueError(f"The split must hold at least one example. Received: the part {part} of {examples.count}")
+    chosen = tf.constant(np.sort(chosen))
+    count = int(chosen.shape[0])
+    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+    fetch = examples.fetch
+    static_noise = None
+    if binarize == "static":
+        rng = np.random.default_rng(seed)
+        if examples.array is not None:
+            fixed = tf.constant(_binarize_in_memory(examples.array, prepare, rng))
+            fetch, prepare, binarize = (lambda indices: tf.gather(fixed, indices)), (lambda x: tf.cast(x, tf.float32)), None
+        else:
+            static_noise = True
+    y = None if examples.labels is None else tf.constant(examples.labels)
+
+    def epoch_batches(epoch):
+        indices = chosen
+        if shuffle:
+            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([np.int64(seed), epoch]))
+        return tf.data.Dataset.range(batches).map(
+            lambda batch: (epoch, batch, indices[batch * batch_size : (batch + 1) * batch_size])
+        )
+
+    def to_batch(epoch, batch, indices):
+        x = prepare(fetch(indices))
+        if binarize == "dynamic":
+            x = _bernoulli(x, tf.random.experimental.stateless_fold_in(tf.stack([np.int64(seed), epoch]), batch))
+        elif static_noise:
+            x = tf.map_fn(
+                lambda pair: _bernoulli(pair[0], tf.stack([np.int64(seed), pair[1]])),
+                (x, indices),
+                fn_output_signature=tf.float32,
+            )
+        return (x, tf.gather(y, indices)) if labels else x
+
+    dataset = epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+
+
+def _read_stream(examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels):
+    bounds = range(examples.count)[_bounds(part, examples.count)]
+    count = min(len(bounds), limit or len(bounds))
+    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+    stream = examples.open(f"[{bounds.start}:{bounds.stop}]").take(count).enumerate(bounds.start)
+
+    def epoch_examples(epoch):
+        shuffled = stream.shuffle(SHUFFLE_BUFFER, seed=seed + epoch, reshuffle_each_iteration=False) if shuffle else stream
+        return shuffled.map(lambda index, example: (epoch, index, *example))
+
+    def to_example(epoch, index, image, label):
+        x = prepare(image[None])[0]
+        if binarize:
+            key = tf.stack([np.int64(seed), index])
+            key = tf.random.experimental.stateless_fold_in(key, epoch) if binarize == "dynamic" else key
+            x = _bernoulli(x, key)
+        return (x, label) if labels else x
+
+    dataset = epochs.flat_map(epoch_examples).map(to_example, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+
+
+def _bernoulli(x, key):
+    return tf.cast(tf.random.stateless_uniform(tf.shape(x), seed=key) < x, tf.float32)
+
+
+def _binarize_in_memory(array, prepare, rng):
+    """uint8 zeros and ones, drawn in the order of the source; in blocks, to need no float copy of the whole."""
+    blocks = []
+    for start in range(0, len(array), 1000):
+        x = prepare(tf.constant(array[start : start + 1000])).numpy()
+        blocks.append((rng.random(x.shape, dtype="float32") < x).astype("uint8"))
+    return np.concatenate(blocks)
+
+
+def _preparation(shape, size, channels):
+    """The function of a batch, uint8 or float, to float32 in [0, 1] of the asked size and channels."""
+
+    def prepare(x):
+        x = tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
+        if channels == 1 and x.shape[-1] == 3:
+            x = tf.tensordot(x, tf.constant(GRAY), 1)[..., None]
+        elif channels == 3 and x.shape[-1] == 1:
+            x = tf.repeat(x, 3, axis=-1)
+        if size is not None and tuple(x.shape[1:3]) != size:
+            x = tf.clip_by_value(tf.image.resize(_crop_to_aspect(x, size), size, antialias=True), 0.0, 1.0)
+        return x
+
+    if len(shape) == 3 and None in shape[:2] and size is None:
+        raise ValueError(f"Images of unequal size need `image_size`, for example image_size=64. Received: shape={shape}")
+    return prepare
+
+
+def _crop_to_aspect(x, size):
+    """The largest middle part of (B, H, W, C) with the aspect of `size`."""
+    height, width = tf.shape(x)[1], tf.shape(x)[2]
+    cropped_height = tf.minimum(height, width * size[0] // size[1])
+    cropped_width = tf.minimum(width, height * size[1] // size[0])
+    top, left = (height - cropped_height) // 2, (width - cropped_width) // 2
+    return x[:, top : top + cropped_height, left : left + cropped_width]
+
+
+def _pair(image_size):
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side >= 1 for side in pair):
+        raise ValueError(f"`image_size` must be a side or (height, width). Received: image_size={image_size}")
+    return pair
+
+
+def _parse_split(split, source_info):
+    """"train[:90%]" -> ("train", ("", "90%")); (name, None) for a whole split."""
+    match = re.fullmatch(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?", split)
+    if match is None or match[1] not in source_info.splits:
+        available = ", ".join(f"{name} ({count:,})" for name, count in source_info.splits.items())
+        raise ValueError(
+            f"`split` must be one of {available} of {source_info.name}, or a part like train[:90%]. "
+            f"Received: split={split!r}"
+        )
+    return match[1], (match[2], match[3]) if "[" in split else None
+
+
+def _bounds(part, count):
+    """The slice of a part of `count` examples."""
+
+    def position(text):
+        if not text:
+            return None
+        return round(int(text[:-1]) / 100 * count) if text.endswith("%") else int(text)
+
+    return slice(*map(position, part)) if part else slice(None)

@@ -1,0 +1,147 @@
+"""Where examples come from. A source knows its shape, classes and splits, and opens one split at a time.
+
+Sources of random access give `Examples`; a TensorFlow Datasets set too large for memory gives a `Stream`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+EMBEDDED = ("digits",)
+
+
+@dataclasses.dataclass
+class Info:
+    """What a source holds: data_shape, number and names of classes (None without labels), examples per split."""
+
+    name: str
+    data_shape: tuple
+    num_classes: int | None
+    class_names: list | None
+    splits: dict
+
+
+@dataclasses.dataclass
+class Examples:
+    """A split with random access: `fetch(indices)` gives images, (B, H, W, C) uint8 or float, of int64 indices."""
+
+    count: int
+    fetch: Callable
+    labels: np.ndarray | None
+    array: np.ndarray | None = None  # the whole, where it is in memory
+
+
+@dataclasses.dataclass
+class Stream:
+    """A split read in order: `open(slice)` gives a dataset of (image uint8, label) of a part like "[:90%]"."""
+
+    count: int
+    open: Callable
+
+
+class ArraySource:
+    """Arrays in memory: `splits` maps a name to (x, y), y may be None."""
+
+    def __init__(self, name, splits, class_names=None):
+        self.splits = splits
+        x, y = next(iter(splits.values()))
+        if class_names is None and y is not None:
+            class_names = [str(label) for label in range(max(int(np.max(labels)) for _, labels in splits.values()) + 1)]
+        self.info = Info(
+            name,
+            x.shape[1:],
+            class_names and len(class_names),
+            class_names,
+            {split: len(images) for split, (images, _) in splits.items()},
+        )
+
+    def open(self, split):
+        x, y = self.splits[split]
+        images = tf.constant(x)  # an eager tensor is captured by the pipeline, not copied into its graph
+        return Examples(len(x), lambda indices: tf.gather(images, indices), y, x)
+
+
+def digits():
+    """The 1,797 handwritten digits, 8 x 8, inside scikit-learn; a fixed random fifth of them is the test split."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    x = (bunch.images / 16.0).astype("float32")[..., None]
+    y = bunch.target.astype("int64")
+    order = np.random.default_rng(0).permutation(len(x))
+    test, train = np.sort(order[:360]), np.sort(order[360:])
+    return ArraySource("digits", {"train": (x[train], y[train]), "test": (x[test], y[test])})
+
+
+def array_file(path):
+    """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is not a readable .npy or .npz file of plain arrays: {error}") from None
+    if path.suffix == ".npy":
+        arrays = {"x": loaded}
+    else:
+        arrays = {name.lower(): loaded[name] for name in loaded.files}
+    if "x" in arrays:
+        arrays["x_train"], arrays["y_train"] = arrays["x"], arrays.get("y")
+    splits = {
+        name.removeprefix("x_"): (_as_data(path, x), _as_labels(path, arrays.get("y_" + name.removeprefix("x_")), x))
+        for name, x in arrays.items()
+        if name.startswith("x_")
+    }
+    if not splits:
+        raise ValueError(f"{path} must hold an array x (and y), or x_train and x_test. Received: {sorted(arrays)}")
+    return ArraySource(str(path), splits)
+
+
+def _as_data(path, x):
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.ndim not in (2, 4) or len(x) == 0:
+        raise ValueError(f"{path} must hold images (N, H, W[, C]) or vectors (N, D). Received: shape={x.shape}")
+    if x.dtype == np.uint8:
+        return x
+    x = x.astype("float32")
+    if not np.isfinite(x).all():
+        raise ValueError(f"{path} must hold finite numbers. Received: {np.sum(~np.isfinite(x))} NaN or infinite values")
+    if x.ndim == 4 and (x.min() < 0 or x.max() > 1):
+        raise ValueError(
+            f"{path} must hold images as uint8, or as floats in [0, 1]. Received: {x.dtype} in [{x.min()}, {x.max()}]"
+        )
+    return x
+
+
+def _as_labels(path, y, x):
+    if y is None:
+        return None
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu" or y.shape not in ((len(x),), (len(x), 1)):
+        raise ValueError(
+            f"{path} must hold one integer label per example. Received: y of {y.dtype}, shape={y.shape}, x.shape={x.shape}"
+        )
+    return y.reshape(-1).astype("int64")
+
+
+def open_source(source, **options):
+    """The source of a name, a folder or a file; see `kg.data.load`."""
+    from keras_gen.data.folder import FolderSource
+    from keras_gen.data.prepared import PreparedSource
+
+    if source == "digits":
+        return digits()
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return FolderSource(path, **options)
+    if path.suffix in (".npy", ".npz"):
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no such file. Received: {source}")
+        return array_file(path)
+    if path.exists():
+        raise ValueError(f"A file of data must be .npy or .npz. Received: {source}")
+    if "/" in str(source) or "\\" in str(source) or str(source).startswith("."):
+        raise FileNotFoundError(f"There is no such folder. Received: {source}")
+    return PreparedSource(str(source))

@@ -1,0 +1,4 @@
+"""Figures of trained models. Nothing here imports a model: it speaks to them through the contract."""
+
+from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood
+from keras_gen.evaluation.summary import report as report
