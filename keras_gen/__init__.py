@@ -1,10 +1,28 @@
 """Autoencoders and generative networks for Keras."""
 
-from keras_gen import data as data
-from keras_gen import evaluation as evaluation
-from keras_gen import losses as losses
-from keras_gen import networks as networks
-from keras_gen.models import VAE as VAE
-from keras_gen.models import Autoencoder as Autoencoder
+from keras_gen import startup
+
+with startup.without_notices():
+    import tensorflow as _tensorflow  # noqa: F401  (imported here for its notices)
+
+import keras as _keras
+
+if _keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_gen runs on Keras with the TensorFlow backend; set KERAS_BACKEND=tensorflow before importing keras. "
+        f"Received: backend={_keras.backend.backend()!r}"
+    )
 
 __version__ = "0.1.0"
+
+from keras_gen import data as data
+from keras_gen import evaluation as evaluation
+from keras_gen import images as images
+from keras_gen import layers as layers
+from keras_gen import losses as losses
+from keras_gen import networks as networks
+from keras_gen import tasks as tasks
+from keras_gen import training as training
+from keras_gen.models import VAE as VAE
+from keras_gen.models import Autoencoder as Autoencoder
+from keras_gen.training.checkpoints import load as load

@@ -1,0 +1,6 @@
+"""Runs: a folder that holds all it takes to see, use, resume and repeat a training."""
+
+from keras_gen.training.checkpoints import load as load
+from keras_gen.training.checkpoints import save as save
+from keras_gen.training.runs import resume as resume
+from keras_gen.training.runs import train as train

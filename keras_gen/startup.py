@@ -1,0 +1,25 @@
+"""A quiet start: TensorFlow prints notices to standard error while it is imported, whatever its log level."""
+
+import contextlib
+import os
+import tempfile
+
+NOTICES = (b"oneDNN custom operations are on", b"All log messages before absl::InitializeLog()")
+
+
+@contextlib.contextmanager
+def without_notices():
+    """Leaves out NOTICES, and only those, from what C++ code writes to standard error meanwhile."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; the information is for its authors
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            captured.seek(0)
+            for line in captured:
+                if not any(notice in line for notice in NOTICES):
+                    os.write(2, line)

@@ -1,0 +1,93 @@
+"""What a run does besides training: history, pictures, and stopping when figures are no longer numbers."""
+
+import csv
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen import images
+from keras_gen.training.checkpoints import write_atomically
+
+SAMPLES = 64
+RECONSTRUCTIONS = 10
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Raises FloatingPointError as soon as any logged figure, not the loss alone, is NaN or infinite."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check(logs, f"batch {batch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(logs, f"epoch {epoch + 1}")
+
+    @staticmethod
+    def _check(logs, where):
+        bad = {name: float(value) for name, value in (logs or {}).items() if not math.isfinite(float(value))}
+        if bad:
+            figures = ", ".join(f"{name}={value}" for name, value in bad.items())
+            raise FloatingPointError(f"Training stopped at {where}: {figures}. Try a smaller learning rate.")
+
+
+class History(keras.callbacks.Callback):
+    """history.csv: one row per epoch, rewritten atomically; on resuming, rows after the checkpoint are dropped."""
+
+    def __init__(self, path, epochs_done=0):
+        super().__init__()
+        self.path = Path(path)
+        self.rows = [row for row in read_history(path) if int(row["epoch"]) <= epochs_done]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1, **{name: f"{float(value):.9g}" for name, value in (logs or {}).items()}})
+        write_atomically(self.path, self._write)
+
+    def _write(self, path):
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def read_history(path):
+    """Rows of a history.csv as dicts of strings; none if there is no such file."""
+    path = Path(path)
+    if not path.is_file():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Pictures(keras.callbacks.Callback):
+    """After each epoch: samples from the same codes, and reconstructions, as PNG and in TensorBoard.
+
+    Args:
+        folder: run folder.
+        originals: (N, H, W, C), a few held-out images to reconstruct.
+        seed: seed of the samples.
+    """
+
+    def __init__(self, folder, originals, seed=0):
+        super().__init__()
+        self.folder, self.originals, self.seed = Path(folder), originals[:RECONSTRUCTIONS], seed
+        self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if len(self.model.data_shape) != 3 or self.model.data_shape[-1] not in (1, 3):
+            return
+        if "sample" in self.model.offers:
+            samples = self.model.sample(SAMPLES, seed=self.seed)
+            images.save_grid(samples, self.folder / "samples" / f"epoch-{epoch + 1:04}.png")
+            self._summary("samples", samples, epoch)
+        if "reconstruct" in self.model.offers:
+            pairs = images.rows(self.originals, self.model.reconstruct(self.originals))
+            images.save_grid(pairs, self.folder / "reconstructions.png", columns=len(self.originals))
+            self._summary("reconstructions", pairs, epoch, len(self.originals))
+
+    def _summary(self, name, pictures, epoch, columns=None):
+        with self.writer.as_default():
+            tf.summary.image(name, np.asarray(images.grid(pictures, columns))[None], step=epoch)
+        self.writer.flush()

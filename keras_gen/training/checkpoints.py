@@ -1,0 +1,129 @@
+"""Model files: written whole or not at all, and read with a sentence when they cannot be."""
+
+import os
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+KEPT = 2
+SHIPPED = [Path(__file__).parents[1] / "saved_models", Path(__file__).parents[2] / "saved_models"]  # wheel, checkout
+
+
+def write_atomically(path, write):
+    """Calls `write(temporary path)`, then puts the file in place of `path`: a kill leaves the old one or the new."""
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(model, path, optimizer=True):
+    """Saves a model to a .keras file, atomically.
+
+    Args:
+        model: a built model.
+        path: file ending in .keras.
+        optimizer: whether to save its state, two thirds of the file with Adam.
+    """
+    if not optimizer:
+        bare = type(model).from_config(model.get_config())
+        bare.set_weights(model.get_weights())
+        model = bare
+    write_atomically(path, lambda temporary: model.save(temporary))
+
+
+def load(name):
+    """Loads a model: a .keras file, a run folder, or the name of a shipped model.
+
+    Args:
+        name: path of a .keras file or of a run folder, or a name such as "vae_mnist_2d"; `shipped()` lists them.
+
+    Returns:
+        The model, compiled if it was saved so.
+
+    Raises:
+        FileNotFoundError: if there is no such file, folder or shipped model.
+        ValueError: if the file is not a whole .keras file.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = latest(path)
+    elif not path.is_file():
+        if path.suffix or len(path.parts) > 1:
+            raise FileNotFoundError(f"There is no such model file or run folder. Received: {name}")
+        if str(name) not in shipped():
+            raise FileNotFoundError(
+                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}; they are in the folder "
+                f"saved_models of the project's repository. Received: {name}"
+            )
+        path = shipped()[str(name)]
+    if path.suffix != ".keras":
+        raise ValueError(f"Models are .keras files; .h5 files and pickles can run code. Received: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"This file is not a whole .keras file; it is damaged or was cut short. Received: {path}")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (zipfile.BadZipFile, OSError, KeyError, EOFError) as error:
+        raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
+
+
+def shipped():
+    """The models that come with the package, name -> path."""
+    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
+
+
+def latest(folder):
+    """The newest model of a run folder: its last checkpoint, or model.keras where there is none."""
+    found = checkpoints(folder)
+    if found:
+        return found[-1][1]
+    model = Path(folder) / "model.keras"
+    if not model.is_file():
+        raise FileNotFoundError(f"This folder holds no trained model yet. Received: {folder}")
+    return model
+
+
+def checkpoints(folder):
+    """[(epochs trained, path)] of a run folder, oldest first. Each is complete: it was renamed into place."""
+    found = []
+    for path in (Path(folder) / "checkpoints").glob("epoch-*.keras"):
+        match = re.fullmatch(r"epoch-(\d+)", path.stem)
+        if match:
+            found.append((int(match[1]), path))
+    return sorted(found)
+
+
+def restore(folder):
+    """(epochs trained, model) of the newest checkpoint that can be read, (0, None) without one."""
+    for epoch, path in reversed(checkpoints(folder)):
+        try:
+            return epoch, load(path)
+        except ValueError as error:
+            warnings.warn(f"Going back one checkpoint: {error}", stacklevel=2)
+    return 0, None
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the whole model after each epoch, keeps the last KEPT, and refuses weights that are not finite."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder) / "checkpoints"
+        self.folder.mkdir(exist_ok=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for weight in self.model.weights:
+            if not np.isfinite(np.asarray(weight)).all():
+                raise FloatingPointError(f"Training stopped: after epoch {epoch + 1}, weights of {weight.path} are not finite.")
+        save(self.model, self.folder / f"epoch-{epoch + 1:04}.keras")
+        for _, old in checkpoints(self.folder.parent)[:-KEPT]:
+            old.unlink()

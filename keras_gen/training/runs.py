@@ -1,0 +1,276 @@
+"""`train` and `resume`: a model, data and settings, to a run folder.
+
+config.json (everything resolved), model.keras, history.csv, metrics.json, samples/*.png, reconstructions.png,
+checkpoints/ and tensorboard/.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+
+import keras_gen
+from keras_gen import data, evaluation, models
+from keras_gen.core import GenerativeModel, distribution
+from keras_gen.training import checkpoints
+from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
+
+VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
+
+
+def registry():
+    """Every model of the package by its name on the command line: {"vae": VAE, ...}."""
+    classes = [value for value in vars(models).values() if isinstance(value, type) and issubclass(value, GenerativeModel)]
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in classes}
+
+
+def find_model(name):
+    """(name, class) of a model, whatever the case and the dashes of its name."""
+    known = registry()
+    for key, cls in known.items():
+        if str(name).lower().replace("-", "").replace("_", "") == key.replace("_", ""):
+            return key, cls
+    raise ValueError(f"The model must be one of {', '.join(sorted(known))}. Received: {name!r}")
+
+
+def train(
+    model: str = "vae",
+    *,
+    data: str = "digits",
+    out: str,
+    epochs: int = 20,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    schedule: Literal["constant", "cosine"] = "constant",
+    clip_norm: float | None = None,
+    validation: float = 0.1,
+    image_size: int | None = None,
+    channels: int | None = None,
+    binarize: Literal["static", "dynamic"] | None = None,
+    limit: int | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    devices: int | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+    **arguments,
+):
+    """Trains a model on data and leaves a run folder.
+
+    Args:
+        model: name of the model.
+        data: digits, an image dataset of TensorFlow Datasets, a folder of images, or a .npy or .npz file.
+        out: run folder; it must not exist yet.
+        epochs: passes over the training data.
+        batch_size: examples per step, over all devices together.
+        learning_rate: of Adam.
+        schedule: constant, or cosine from the learning rate down to 0 at the last epoch.
+        clip_norm: largest norm of the gradient of one weight; none for no clipping.
+        validation: share of the training split that is held out for the figures of each epoch.
+        image_size: side to crop and resize images to.
+        channels: 1 for gray, 3 for colour; none for what the data have.
+        binarize: draw black and white pixels, once (static) or anew each time (dynamic).
+        limit: train on that many examples only.
+        on_error: of a folder, stop at files that cannot be read, or skip them.
+        devices: how many devices train together; none for one.
+        seed: of weights, noise and shuffling.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+        **arguments: of the model's constructor.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        ValueError, OSError: if an argument, the data or the folder is not what it should be.
+        FloatingPointError: if a figure stops being a finite number; the last good checkpoint is kept.
+    """
+    name, cls = find_model(model)
+    unknown = set(arguments) - set(cls.arguments())
+    if unknown:
+        raise ValueError(f"{name} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}")
+    for argument, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        if value < 1:
+            raise ValueError(f"`{argument}` must be at least 1. Received: {argument}={value}")
+    if not learning_rate > 0:
+        raise ValueError(f"`learning_rate` must be above 0. Received: learning_rate={learning_rate}")
+    if not 0 < validation < 1:
+        raise ValueError(f"`validation` must be a share between 0 and 1. Received: validation={validation}")
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"The run folder must not exist yet: choose another, or go on with `keras-gen resume {folder}`. "
+            f"Received: out={out}"
+        )
+    config = {
+        "model": name,
+        "arguments": arguments,
+        "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize, "limit": limit,
+                 "on_error": on_error, "seed": seed},
+        "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
+                     "clip_norm": clip_norm, "validation": validation, "devices": devices, "seed": seed},
+        "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__, "python": platform.python_version()},
+    }  # fmt: skip
+    run = _Run(folder, config, verbose)
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        run.prepare()
+        run.write_json("config.json", config)
+    except BaseException:
+        if made:  # nothing was trained: a second try with mended arguments should not find a folder in its way
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run.fit()
+
+
+def resume(folder, epochs=None, verbose=1):
+    """Goes on with a run from its last complete checkpoint, as if it had not been interrupted.
+
+    Args:
+        folder: run folder.
+        epochs: the new total, to train longer than was asked for at first; None for what was asked for.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        FileNotFoundError: if the folder is not a run.
+        ValueError: if there is nothing left to train.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    if epochs is not None:
+        if epochs > config["training"]["epochs"] and config["training"]["schedule"] == "cosine":
+            warnings.warn("The cosine schedule has ended: the added epochs train with a learning rate of 0.", stacklevel=2)
+        config["training"]["epochs"] = epochs
+    run = _Run(folder, config, verbose)
+    run.prepare()
+    run.write_json("config.json", config)
+    return run.fit()
+
+
+def read_config(folder):
+    """The config.json of a run folder."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"A run folder holds a config.json. Received: {folder}")
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"This config.json is damaged ({error}). Received: {path}") from None
+
+
+def held_out(config, labels=False):
+    """The split that a run was not trained on: "test" where the source has one, else its validation part."""
+    options = config["data"]
+    splits = data.info(options["source"], **{k: options[k] for k in ("image_size", "channels", "on_error")}).splits
+    split = "test" if "test" in splits else _parts(config)[1]
+    return split, load_data(config, split, labels=labels, limit=None)
+
+
+def load_data(config, split, **options):
+    """A split of a run's data, unshuffled unless asked otherwise."""
+    settings = {"batch_size": config["training"]["batch_size"], "shuffle": False, **config["data"], **options}
+    return data.load(settings.pop("source"), split, **settings)
+
+
+def stack(dataset):
+    """All batches of a dataset in one array."""
+    return np.concatenate([np.asarray(batch) for batch in dataset])
+
+
+def _parts(config):
+    percent = 100 - max(1, round(100 * config["training"]["validation"]))
+    return f"train[:{percent}%]", f"train[{percent}%:]"
+
+
+class _Run:
+    """One training, begun or resumed."""
+
+    def __init__(self, folder, config, verbose):
+        self.folder, self.config, self.verbose = folder, config, verbose
+
+    def prepare(self):
+        """Everything that can go wrong before training does: devices, data, arguments, folder."""
+        settings = self.config["training"]
+        self.strategy = distribution.strategy(settings["devices"])
+        keras.utils.set_random_seed(settings["seed"])
+        self.done, self.model = 0, None
+        with self.strategy.scope():
+            self.done, self.model = checkpoints.restore(self.folder)
+        if self.done >= settings["epochs"] and (self.folder / "metrics.json").is_file():
+            raise ValueError(
+                f"This run has all of its {self.done} epochs; ask for more with --epochs. Received: "
+                f"epochs={settings['epochs']}"
+            )
+        training, validation = _parts(self.config)
+        self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done)
+        images = load_data(self.config, validation, limit=VALIDATION_IMAGES, drop_remainder=False)
+        self.validation_data = images
+        self.originals = np.asarray(next(iter(images)))
+        if self.model is None:
+            with self.strategy.scope():
+                self.model = self._build()
+        self.model.check_data(self.originals)
+        (self.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (self.folder / "samples").mkdir(exist_ok=True)
+
+    def _build(self):
+        settings = self.config["training"]
+        cls = registry()[self.config["model"]]
+        shape = tuple(self.train_data.element_spec.shape[1:])
+        model = cls(data_shape=shape, **{"seed": settings["seed"], **self.config["arguments"]})
+        rate = settings["learning_rate"]
+        if settings["schedule"] == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, settings["epochs"] * int(self.train_data.cardinality()))
+        clipping = {} if settings["clip_norm"] is None else {"clipnorm": settings["clip_norm"]}
+        model.compile(optimizer=keras.optimizers.Adam(rate, **clipping))
+        return model
+
+    def fit(self):
+        start = time.time()
+        (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
+        callbacks = [
+            StopOnNonFinite(),
+            keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
+            Pictures(self.folder, self.originals, self.config["training"]["seed"]),
+            History(self.folder / "history.csv", self.done),
+            checkpoints.Checkpoints(self.folder),  # last: an epoch counts once all the rest of it is written
+        ]
+        self.model.fit(
+            self.train_data,
+            epochs=self.config["training"]["epochs"],
+            initial_epoch=self.done,
+            validation_data=self.validation_data,
+            callbacks=callbacks,
+            verbose=self.verbose,
+        )
+        checkpoints.save(self.model, self.folder / "model.keras")
+        minutes = (time.time() - start) / 60
+        split, images = held_out(self.config)
+        figures = evaluation.report(self.model, stack(images))
+        self.write_json(
+            "metrics.json",
+            {
+                "split": split,
+                "figures": figures,
+                "epochs": self.config["training"]["epochs"],
+                "epochs_before_resuming": self.done,
+                "minutes": round(minutes, 3),
+                "parameters": self.model.count_params(),
+                "machine": {"cores": os.cpu_count(), "devices": self.strategy.num_replicas_in_sync},
+            },
+        )
+        return self.model
+
+    def write_json(self, name, content):
+        text = json.dumps(content, indent=2, default=str) + "\n"
+        checkpoints.write_atomically(self.folder / name, lambda path: path.write_text(text))
