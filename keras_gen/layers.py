@@ -33,8 +33,11 @@ class GaussianLikelihood(keras.layers.Layer):
     FLOOR = 2 * math.log(1e-3)
     GAIN = 10.0  # the log variance has far to go, in steps of an optimizer made for weights of a network
 
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})  # a sum over pixels is too much for float16
+
     def build(self, x_shape, mean_shape):
-        self.scaled_log_variance = self.add_weight(name="scaled_log_variance", shape=(), initializer="zeros", dtype="float32")
+        self.scaled_log_variance = self.add_weight(name="scaled_log_variance", shape=(), initializer="zeros")
 
     @property
     def log_variance(self):

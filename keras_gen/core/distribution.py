@@ -3,10 +3,15 @@
 The only file of the package that says `tf.distribute`.
 """
 
+import contextlib
+import contextvars
 import os
+import threading
 import zlib
 
 import tensorflow as tf
+
+_global_batch_size = contextvars.ContextVar("global_batch_size", default=None)  # of the step that a thread traces
 
 
 def strategy(devices=None):
@@ -94,13 +99,50 @@ def cross_replica_sum(value):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
+@contextlib.contextmanager
+def step_over(x):
+    """Around one step on a batch x: counts the examples of all replicas, before the model is called.
+
+    Replicas are threads that trace one after the other and change places where they communicate. Keras keeps what
+    `add_loss` was given on the model, which they share, and clears it when the model is called: a replica that
+    communicates between `add_loss` and `compute_loss` finds its losses cleared by the next. So the one number that
+    every step needs is agreed on before.
+    """
+    token = _global_batch_size.set(cross_replica_sum(tf.cast(tf.shape(x)[0], tf.float32)))
+    try:
+        yield
+    finally:
+        _global_batch_size.reset(token)
+
+
+def global_batch_size(values):
+    """Number of examples of this step on all replicas together. (B, ...) -> float32 scalar."""
+    agreed = _global_batch_size.get()
+    return cross_replica_sum(tf.cast(tf.shape(values)[0], tf.float32)) if agreed is None else agreed
+
+
+def barrier():
+    """Lets all replicas come this far: before terms that communicate while a model is called, see `step_over`."""
+    cross_replica_sum(tf.zeros(()))
+
+
+def claim(loss):
+    """Notes which replica made a loss, for `is_own`: replicas share the list of losses on the model."""
+    loss.keras_gen_thread = threading.get_ident()
+    return loss
+
+
+def is_own(loss):
+    """Whether a loss was claimed by this replica, or by none."""
+    return getattr(loss, "keras_gen_thread", threading.get_ident()) == threading.get_ident()
+
+
 def global_mean(values):
     """Mean over the examples of all replicas, differentiable. (B, ...) -> (...), the same on each replica.
 
     For terms that couple the batch, such as the mean activation of a unit.
     """
-    count = cross_replica_sum(tf.cast(tf.shape(values)[0], values.dtype))
-    return cross_replica_sum(tf.reduce_sum(values, axis=0)) / count
+    return cross_replica_sum(tf.reduce_sum(values, axis=0)) / global_batch_size(values)
 
 
 def share_of_mean(per_example):
@@ -109,5 +151,4 @@ def share_of_mean(per_example):
     Gradients and losses are summed over replicas, so the shares add up to the mean whatever the sizes of the
     replicas' batches; an empty one contributes 0, where its own mean would be NaN.
     """
-    count = cross_replica_sum(tf.cast(tf.shape(per_example)[0], per_example.dtype))
-    return tf.reduce_sum(per_example) / count
+    return tf.reduce_sum(per_example) / global_batch_size(per_example)

@@ -1,5 +1,6 @@
 """`GenerativeModel`: the contract that every model of the package keeps."""
 
+import copy
 import functools
 import inspect
 import math
@@ -7,6 +8,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from keras_gen.core import distribution, execution, provenance
 
@@ -89,7 +91,8 @@ class GenerativeModel(keras.Model):
         super().__init__(**kwargs)
         self.data_shape = check_data_shape(data_shape)
         self.seed = seed
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.terms}
+        # Keras' own mean of the loss weighs unequal replicas wrongly; the last metric of a name is the one reported.
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
@@ -115,9 +118,9 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
+        config = copy.deepcopy(config)  # Keras empties the dicts that it deserializes
         for name in ("dtype", *cls.arguments()):
-            if isinstance(config.get(name), dict):
+            if isinstance(config.get(name), dict) and "class_name" in config[name]:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
 
@@ -178,9 +181,18 @@ class GenerativeModel(keras.Model):
                 "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
             )
         self.check_data(x)
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        first_batch = min(len(x), batch_size or 32) if hasattr(x, "shape") else replicas
+        if first_batch % replicas:  # Keras averages the first batch over the replicas to learn its shape
+            raise ValueError(
+                f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
+                f"Received: a first batch of {first_batch}"
+            )
         steps = kwargs.get("steps_per_epoch") or _steps_per_epoch(x, batch_size or 32)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def before_training(self, total_steps):
@@ -188,19 +200,31 @@ class GenerativeModel(keras.Model):
 
     def train_step(self, data):
         """Keras' own step, counted. The count is saved with the weights and drives noise and schedules."""
-        logs = super().train_step(data)
+        with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
+            logs = super().train_step(data)
         self.step.assign_add(1)
         return logs
+
+    def test_step(self, data):
+        """Keras' own step."""
+        with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
+            return super().test_step(data)
 
     def noise_key(self, purpose):
         """The key of this step's noise on this replica; see `distribution.noise_key`."""
         return distribution.noise_key(self.seed, self.step, purpose)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The reconstruction term, plus what `call` added with `add_term` or `add_loss`."""
+        """The reconstruction term, plus what `call` and the layers added with `add_loss`.
+
+        Keras' own `compute_loss` would take the losses of all replicas; see `distribution.step_over`.
+        """
+        replicas = distribution.num_replicas()
         loss = self.reconstruction_loss(x, y_pred)
-        if self.losses:
-            loss = loss + super().compute_loss(x, None, None, None, training)
+        for added in self.losses:
+            if distribution.is_own(added):
+                loss = loss + ops.sum(added) / replicas
+        self.trackers["loss"].update_state(loss * replicas, distribution.global_batch_size(x) / replicas)
         return loss
 
     def reconstruction_loss(self, x, y_pred):
@@ -216,8 +240,12 @@ class GenerativeModel(keras.Model):
     def add_term(self, name, per_example, weight=1.0):
         """Inside `call`: reports a named term, (B,), and adds `weight` times its mean to the loss."""
         self.trackers[name].update_state(per_example)
-        # Keras divides what is added by the number of replicas, and a share is already divided.
+        # What is added is divided by the number of replicas, as in Keras, and a share is already divided.
         self.add_loss(weight * distribution.share_of_mean(per_example) * distribution.num_replicas())
+
+    def add_loss(self, loss):
+        """Keras' `add_loss`, of a scalar that is the mean over this replica's examples."""
+        super().add_loss(distribution.claim(loss))
 
     # === Checks ===
 

@@ -109,10 +109,11 @@ class VAE(GenerativeModel):
         self.built = True
 
     def before_training(self, total_steps):
-        if self.warmup_steps > int(self.step) + total_steps:
+        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
+        if self.warmup_steps > last_step:
             warnings.warn(
-                f"The run ends before the warm-up: beta will reach {(int(self.step) + total_steps) / self.warmup_steps:.0%} "
-                f"of its value. Received: warmup_steps={self.warmup_steps}, steps of the run={total_steps}",
+                f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
+                f"Received: warmup_steps={self.warmup_steps}, last step of the run={last_step}",
                 stacklevel=3,
             )
 
@@ -123,6 +124,8 @@ class VAE(GenerativeModel):
         return self.posterior_mean(features), self.posterior_log_variance(features)
 
     def call(self, x, training=False):
+        if self.free_bits:
+            distribution.barrier()
         mean, log_variance = self.posterior(x, training)
         self.add_kl(losses.normal_kl(mean, log_variance), training)
         self.active_units.update_state(mean)

@@ -1,0 +1,384 @@
+"""The contract of every model, as checks that anybody can run on a model of their own.
+
+    for name, check in keras_gen.testing.checks(case):
+        check(case)
+
+A check raises AssertionError with a sentence. The checks on two devices need two logical devices, which must be set
+up before TensorFlow starts: `keras_gen.core.distribution.strategy(2)` does it, as the first thing in a process.
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import importlib
+import json
+import math
+import multiprocessing
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.core import distribution
+from keras_gen.core.model import ABILITIES
+
+IMAGE_ABILITIES = ("decode", "reconstruct", "sample", "translate")
+
+
+@dataclasses.dataclass
+class Case:
+    """A model to check.
+
+    Args:
+        name: of the case.
+        cls: the model's class.
+        arguments: of its constructor; a function of no argument returns them, so that networks are made anew.
+        x: (N, H, W, C) or (N, D), at least 12 examples, few pixels.
+        labels: (N,) ints or None.
+        exceptions: name of a check to the reason why it does not hold for this model.
+    """
+
+    name: str
+    cls: type
+    arguments: Callable[[], dict]
+    x: np.ndarray
+    labels: np.ndarray | None = None
+    exceptions: dict = dataclasses.field(default_factory=dict)
+
+    def model(self, optimizer=None, **compile_options):
+        """A new model with the same weights each time, compiled; without XLA, whose compiling takes seconds."""
+        keras.utils.set_random_seed(0)
+        model = self.cls(**self.arguments())
+        options = {"jit_compile": False, "steps_per_execution": 1, **compile_options}
+        model.compile(optimizer=optimizer or keras.optimizers.Adam(1e-3), **options)
+        return model
+
+
+def checks(case):
+    """(name, function of the case) of every check that the case does not except with a reason."""
+    return [(name, check) for name, check in CHECKS.items() if name not in case.exceptions]
+
+
+CHECKS = {}
+
+
+def _check(function):
+    CHECKS[function.__name__.removeprefix("check_")] = function
+    return function
+
+
+def _fit(model, x, **options):
+    return model.fit(x, **{"batch_size": 4, "epochs": 1, "shuffle": False, "verbose": 0, **options}).history
+
+
+def _equal(a, b, what, tolerance=0.0):
+    for i, (left, right) in enumerate(zip(a, b, strict=True)):
+        difference = np.max(np.abs(np.asarray(left, "float64") - np.asarray(right, "float64")), initial=0.0)
+        assert difference <= tolerance, f"{what}: array {i} differs by {difference}, more than {tolerance}"
+
+
+def _finite(figures, what):
+    for name, value in figures.items():
+        assert np.all(np.isfinite(value)), f"{what}: {name}={value} is not finite"
+
+
+@_check
+def check_arguments(case):
+    """Constructor arguments are attributes of the same name and come back from get_config, through JSON."""
+    given = case.arguments()
+    before = repr(given)
+    model = case.cls(**given)
+    assert repr(given) == before, f"the constructor changed its arguments: {before} became {given}"
+    for name, value in given.items():
+        if not isinstance(value, str) or isinstance(getattr(model, name), str):  # a network may be given by name
+            assert getattr(model, name) == value, f"{name}={value} became {getattr(model, name)}"
+    config = json.loads(json.dumps(model.get_config()))
+    assert set(case.cls.arguments()) <= set(config), f"get_config lacks {set(case.cls.arguments()) - set(config)}"
+    again = case.cls.from_config(config)
+    assert json.loads(json.dumps(again.get_config())) == config, "get_config differs after from_config"
+    assert again.count_params() == model.count_params(), "the copy has another size"
+
+
+@_check
+def check_fit(case):
+    """fit takes arrays, datasets and labels; each term and its val_ twin is in the history, finite."""
+    terms = {"loss", *case.cls.terms}
+    model = case.model()
+    history = _fit(model, case.x, validation_data=(case.x,))
+    expected = terms | {f"val_{name}" for name in terms}
+    assert expected <= set(history), f"the history lacks {expected - set(history)}"
+    _finite(history, "fit on an array")
+    dataset = tf.data.Dataset.from_tensor_slices(case.x).batch(4)
+    _finite(_fit(model, dataset, batch_size=None, shuffle=True), "fit on a dataset")
+    if case.labels is not None:
+        _finite(_fit(model, case.x, y=case.labels), "fit on an array and labels")
+        pairs = tf.data.Dataset.from_tensor_slices((case.x, case.labels)).batch(4)
+        _finite(_fit(model, pairs, batch_size=None, shuffle=True), "fit on a dataset with labels")
+
+
+@_check
+def check_weights_move(case):
+    """Training moves every trainable weight."""
+    model = case.model()
+    before = [weight.numpy() for weight in model.trainable_weights]
+    _fit(model, case.x, epochs=3)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.any(weight.numpy() != old), f"{weight.path} did not move"
+
+
+@_check
+def check_learning(case):
+    """A few steps lower the loss."""
+    model = case.model(optimizer=keras.optimizers.Adam(3e-3))
+    before = model.evaluate(case.x, verbose=0, return_dict=True)["loss"]
+    _fit(model, case.x, epochs=30)
+    after = model.evaluate(case.x, verbose=0, return_dict=True)["loss"]
+    assert after < before, f"the loss went from {before} to {after}"
+
+
+@_check
+def check_outputs(case):
+    """Abilities take and give numpy arrays of the shapes, types and ranges of the contract."""
+    model, n = case.model(), 5
+    x = case.x[:n]
+    images = {}
+    if "encode" in model.offers:
+        z = model.encode(x)
+        assert z.shape == (n, model.latent_dim), f"encode gave {z.shape}, expected {(n, model.latent_dim)}"
+        assert isinstance(z, np.ndarray), f"encode gave {type(z)}"
+        if "decode" in model.offers:
+            images["decode"] = model.decode(z)
+    for ability in ("reconstruct", "translate"):
+        if ability in model.offers:
+            images[ability] = getattr(model, ability)(x)
+    if "sample" in model.offers:
+        images["sample"] = model.sample(n, seed=1)
+    for name, image in images.items():
+        assert isinstance(image, np.ndarray), f"{name} gave {type(image)}"
+        assert image.dtype == np.float32, f"{name} gave {image.dtype}"
+        assert image.shape[0] == n, f"{name} gave {image.shape}"
+        assert name == "translate" or image.shape == x.shape, f"{name} gave {image.shape}, expected {x.shape}"
+        assert np.isfinite(image).all(), f"{name} gave values that are not finite"
+        if model.bounded:
+            assert image.min() >= 0, f"{name} gave {image.min()}"
+            assert image.max() <= 1, f"{name} gave {image.max()}"
+    if "score" in model.offers:
+        score = model.score(x)
+        assert isinstance(score, np.ndarray), f"score gave {type(score)}"
+        assert score.shape == (n,), f"score gave {score.shape}"
+        assert np.isfinite(score).all(), f"score gave {score}"
+    predicted = model.predict(x, verbose=0)
+    _equal([np.asarray(model(x))], [predicted], "call and predict", 1e-5)
+
+
+@_check
+def check_sample_seeds(case):
+    """The same seed gives the same images, another seed others, no seed others each time."""
+    model = case.model()
+    if "sample" not in model.offers:
+        return
+    _equal([model.sample(4, seed=1)], [model.sample(4, seed=1)], "two samples of one seed")
+    assert np.any(model.sample(4, seed=1) != model.sample(4, seed=2)), "two seeds gave the same images"
+    assert np.any(model.sample(4) != model.sample(4)), "two samples without a seed are the same"
+    made_by = model.sample(4).provenance
+    _equal([model.sample(4, seed=made_by["seed"])], [model.sample(4, seed=made_by["seed"])], "the recorded seed")
+
+
+@_check
+def check_inference_is_pure(case):
+    """Inference changes no weight, and is independent of the batch."""
+    model = case.model()
+    before = model.get_weights()
+    model(case.x[:3])
+    model.predict(case.x, verbose=0)
+    model.evaluate(case.x, verbose=0)
+    for ability in ("encode", "reconstruct", "score", "translate"):
+        if ability in model.offers:
+            whole = getattr(model, ability)(case.x)
+            single = np.concatenate([getattr(model, ability)(case.x[i : i + 1]) for i in range(3)])
+            _equal([whole[:3]], [single], f"{ability} of three images and of each alone", 1e-4)
+    if "sample" in model.offers:
+        model.sample(2, seed=1)
+    _equal(before, model.get_weights(), "weights before and after inference")
+
+
+@_check
+def check_odd_batches(case):
+    """Training takes a batch of one, and a last batch that is not full."""
+    model = case.model()
+    _finite(_fit(model, case.x[:5], batch_size=4), "a last batch of one")
+    _finite(_fit(model, case.x[:1]), "a single example")
+    _finite(model.evaluate(case.x[:5], batch_size=4, verbose=0, return_dict=True), "evaluate")
+
+
+@_check
+def check_refusals(case):
+    """What the model cannot do raises NotImplementedError with a sentence; weights for examples are refused."""
+    model = case.model()
+    arguments = {"encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
+                 "score": [case.x], "translate": [case.x], "log_weights": [case.x, 2]}  # fmt: skip
+    for ability in set(ABILITIES) - model.offers:
+        message = _error(NotImplementedError, getattr(model, ability), *arguments[ability])
+        assert message.startswith(f"{case.cls.__name__} does not"), message
+    _error(ValueError, model.fit, case.x, sample_weight=np.ones(len(case.x)))
+    assert "loss" in _error(ValueError, case.cls(**case.arguments()).compile, loss="mse")
+
+
+@_check
+def check_wrong_data(case):
+    """A wrong shape, type or range is answered by a sentence with the class, the expected and the received."""
+    model = case.model()
+    wrong = case.x[..., :-1] if case.x.ndim == 2 else case.x[:, :-1]
+    calls = [model.fit, model, *(getattr(model, name) for name in ("encode", "score") if name in model.offers)]
+    for call in calls:
+        message = _error(ValueError, call, wrong)
+        for part in (case.cls.__name__, str(case.x.shape[1]), str(wrong.shape), "Received"):
+            assert part in message, f"{part!r} is not in: {message}"
+    if model.bounded:
+        message = _error(ValueError, model.fit, case.x * 255.0)
+        assert "[0, 1]" in message, message
+        whole = tf.data.Dataset.from_tensor_slices((case.x * 255).astype("uint8")).batch(4)
+        assert "uint8" in _error(ValueError, model.fit, whole)
+
+
+def _error(kind, call, *args, **kwargs):
+    """The message of the error that a call must raise."""
+    try:
+        call(*args, **kwargs)
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"{call} raised no {kind.__name__}")
+
+
+@_check
+def check_saving(case):
+    """Loaded in another process, the model is compiled, gives the same figures, and trains on exactly as here."""
+    model = case.model()
+    _fit(model, case.x, epochs=2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.keras")
+        model.save(path)
+        figures = model.evaluate(case.x, batch_size=4, verbose=0, return_dict=True)
+        _fit(model, case.x, epochs=2)
+        there = _other_process().submit(_load_and_train, case.cls.__module__, path, case.x).result()
+    _equal([list(figures.values())], [list(there["figures"].values())], "figures here and there", 1e-5)
+    _equal(model.get_weights(), there["weights"], "weights after training on, here and in another process")
+    _equal([model.step.numpy()], [there["step"]], "training steps")
+
+
+@_check
+def check_saving_weights(case):
+    """save_weights and load_weights carry a model over."""
+    model = case.model()
+    _fit(model, case.x)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.weights.h5")
+        model.save_weights(path)
+        other = case.cls(**case.arguments())
+        other.load_weights(path)
+    _equal(model.get_weights(), other.get_weights(), "weights saved and loaded")
+
+
+_processes = []
+
+
+def _other_process():
+    """A process that never saw the model, started once."""
+    if not _processes:
+        context = multiprocessing.get_context("spawn")
+        _processes.append(concurrent.futures.ProcessPoolExecutor(1, mp_context=context))
+    return _processes[0]
+
+
+def _load_and_train(module, path, x):
+    importlib.import_module(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer
+        model = keras.saving.load_model(path)
+    assert model.compiled, "the loaded model is not compiled"
+    figures = model.evaluate(x, batch_size=4, verbose=0, return_dict=True)
+    _fit(model, x, epochs=2)
+    return {"figures": figures, "weights": model.get_weights(), "step": int(model.step)}
+
+
+@_check
+def check_two_devices(case):
+    """Two steps of SGD on two devices give the weights of two steps on one, with noise switched off."""
+    x = case.x[:11]  # a batch of 8, and one of 3 that leaves a replica with fewer examples than the other, or none
+    weights, figures = [], []
+    with mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)):
+        for strategy in (tf.distribute.get_strategy(), two_devices()):
+            with strategy.scope():
+                model = case.model(optimizer=keras.optimizers.SGD(1e-3))
+            history = _fit(model, x, batch_size=8)
+            weights.append(model.get_weights())
+            figures.append([history[name][0] for name in sorted(history)])
+    _equal(weights[0], weights[1], "weights of one and of two devices", 1e-6)
+    _equal([figures[0]], [figures[1]], "figures of one and of two devices", 1e-3)
+
+
+@_check
+def check_replica_noise(case):
+    """Where training draws noise, two replicas given the same images draw different noise."""
+    strategy = two_devices()
+    with strategy.scope():
+        model = case.model()
+    x = tf.constant(case.x[:2])
+    noisy = not np.array_equal(model(x, training=True), model(x, training=False))
+
+    @tf.function
+    def on_both():
+        return strategy.run(lambda: model(x, training=True))
+
+    here, there = strategy.experimental_local_results(on_both())
+    assert not noisy or np.any(here.numpy() != there.numpy()), "both replicas drew the same noise"
+    assert noisy or np.all(here.numpy() == there.numpy()), "a model without noise differs between replicas"
+
+
+@functools.cache  # two strategies of one process would mix up their collective operations
+def two_devices():
+    """The strategy of two logical devices."""
+    if len(tf.config.list_logical_devices("CPU")) < 2:
+        raise RuntimeError("Set up two logical devices first: keras_gen.core.distribution.strategy(2)")
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@_check
+def check_xla(case):
+    """The step compiles under XLA, and several steps run in one call."""
+    model = case.model(jit_compile=True, steps_per_execution=2)
+    _finite(_fit(model, case.x), "training with XLA")
+
+
+@_check
+def check_mixed_precision(case):
+    """Training in mixed_float16 stays finite, and images come out in float32."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = case.model()
+        _finite(_fit(model, case.x, epochs=2), "training in mixed_float16")
+        check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_float16"))
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+@_check
+def check_repeatable(case):
+    """The same seed gives the same training."""
+    weights = []
+    for _ in range(2):
+        model = case.model()
+        _fit(model, case.x, epochs=2)
+        weights.append(model.get_weights())
+    _equal(*weights, "weights of two equal trainings")
+
+
+def parameter_count(model):
+    """Trainable parameters of a model, for keeping the cases small."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)

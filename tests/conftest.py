@@ -1,0 +1,10 @@
+"""Two logical CPU devices for the whole suite: they must exist before TensorFlow starts."""
+
+import os
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the suite is written for any machine
+
+import tensorflow as tf
+
+_cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(_cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
