@@ -1,0 +1,30 @@
+# make demo | test | lint. Each sets up a virtual environment in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed. Received: " + sys.version.split()[0] + ". Try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch .venv/installed
+
+demo: .venv/installed
+	rm -rf runs/demo
+	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --likelihood gaussian --epochs 60 --batch-size 32 --verbose 2 --out runs/demo
+	$(BIN)/keras-gen sample runs/demo --count 64 --seed 1 --out runs/demo/samples.png
+	$(BIN)/keras-gen interpolate runs/demo --out runs/demo/interpolation.png
+	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/figures.json | tee runs/demo/figures.txt
+	@echo "Look at runs/demo: samples.png, reconstructions.png, codes.png, interpolation.png, figures.txt"
+
+test: .venv/installed
+	$(BIN)/python -m pytest -q
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv runs build dist *.egg-info
