@@ -26,17 +26,12 @@ def row(function):
     return function
 
 
-def stack(dataset):
-    """All images of a dataset, in one array."""
-    return np.concatenate([np.asarray(x) for x in dataset])
-
-
 @row
 def vae_static_binarization(seed=0, epochs=600, batch_size=100, learning_rate=2.5e-3, warmup_epochs=10):
     keras.utils.set_random_seed(seed)
     options = {"binarize": "static", "seed": seed, "batch_size": batch_size}
     train = kg.data.load("mnist", "train", **options)
-    test = stack(kg.data.load("mnist", "test", **options))
+    test = kg.data.stack(kg.data.load("mnist", "test", **options))
     shape = (28, 28, 1)
     model = kg.VAE(
         shape,

@@ -23,7 +23,9 @@ import keras_gen as kg
 from keras_gen.training import checkpoints, runs
 
 app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
-train_app = cyclopts.App(name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext")
+train_app = cyclopts.App(
+    name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext"
+)
 app.command(train_app)
 
 
@@ -52,7 +54,9 @@ def _add_train_command(name, cls):
     def command(**options):
         arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
-        print(f"{options['out']}: trained. Look at reconstructions.png and samples; `keras-gen evaluate {options['out']}`.")
+        print(
+            f"{options['out']}: trained. Look at reconstructions.png and samples; `keras-gen evaluate {options['out']}`."
+        )
 
     parameters = [*_options(cls, skip={"data_shape", "seed"}), *_options(kg.training.train, skip={"model"})]
     command.__signature__ = inspect.Signature(sorted(parameters, key=lambda p: p.default is not p.empty))
@@ -192,14 +196,18 @@ def _model_and_images(run, source, count):
     model = kg.load(run)
     if source is not None:
         names = kg.data.info(source).splits
-        size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
-        dataset = kg.data.load(source, "test" if "test" in names else next(iter(names)), shuffle=False, limit=count, **size)
+        size = (
+            {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
+        )
+        dataset = kg.data.load(
+            source, "test" if "test" in names else next(iter(names)), shuffle=False, limit=count, **size
+        )
     elif Path(run).is_dir():
         config = runs.read_config(run)
-        dataset = runs.load_data(config, runs.held_out(config)[0], limit=count)
+        dataset = runs.load_data(config, runs.held_out_split(config), limit=count)
     else:
         raise ValueError(f"A model without a run folder needs --data. Received: {run}")
-    return model, runs.stack(dataset)
+    return model, kg.data.stack(dataset)
 
 
 def _pictures(model, images):

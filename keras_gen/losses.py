@@ -14,7 +14,7 @@ LOG_2_PI = math.log(2 * math.pi)
 
 def sum_per_example(values):
     """Sums over all axes but the first. (B, ...) -> (B,)."""
-    return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=-1)
+    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
 def bernoulli(x, mean):

@@ -1,14 +1,9 @@
 """Every check on every model; one id per pair, and a control that checks can fail."""
 
-import keras
-import numpy as np
 import pytest
-from keras import ops
-from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense
+from zoo import ZOO
 
-import keras_gen as kg
 from keras_gen import testing
-from keras_gen.core import distribution
 from keras_gen.training import runs
 
 PAIRS = [pytest.param(case, check, id=f"{case.name}-{name}") for case in ZOO for name, check in testing.checks(case)]

@@ -9,18 +9,11 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
-from keras_gen.data import prepared
+from keras_gen.data import prepared, stack
 from keras_gen.data.folder import read_image
 
 HAS_MNIST = (Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist").is_dir()
 needs_mnist = pytest.mark.skipif(not HAS_MNIST, reason="needs MNIST prepared in TFDS_DATA_DIR")
-
-
-def stack(dataset):
-    batches = list(dataset.as_numpy_iterator())
-    if isinstance(batches[0], tuple):
-        return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
-    return np.concatenate(batches)
 
 
 @pytest.fixture
@@ -251,7 +244,9 @@ def test_wrong_array_files(tmp_path, arrays, sentence):
     ],
 )
 def test_wrong_calls(source, options, sentence, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepared.socket, "create_connection", lambda *a, **k: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(
+        prepared.socket, "create_connection", lambda *a, **k: (_ for _ in ()).throw(OSError("no network"))
+    )
     if source == "fashion_mnist":
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with pytest.raises(ValueError, match=sentence):

@@ -10,7 +10,9 @@ _rng = np.random.default_rng(0)
 # Blobs, so that a few steps have something to learn.
 _row, _column = np.mgrid[0:8, 0:8]
 _centres = _rng.uniform(1, 6, (16, 2))
-IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1:, None]) ** 2) / 4)[..., None].astype("float32")
+IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1:, None]) ** 2) / 4)[..., None].astype(
+    "float32"
+)
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
 
@@ -43,7 +45,14 @@ ZOO = [
     Case(
         "vae_conv_gaussian",
         kg.VAE,
-        lambda: {"data_shape": SHAPE, "latent_dim": 3, "likelihood": "gaussian", "num_samples": 2, "free_bits": 0.1, **conv(3)},
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 3,
+            "likelihood": "gaussian",
+            "num_samples": 2,
+            "free_bits": 0.1,
+            **conv(3),
+        },
         IMAGES,
     ),
     Case(

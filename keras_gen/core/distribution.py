@@ -5,6 +5,7 @@ The only file of the package that says `tf.distribute`.
 
 import contextlib
 import contextvars
+import functools
 import os
 import threading
 import zlib
@@ -40,7 +41,13 @@ def strategy(devices=None):
         return tf.distribute.get_strategy()
     if not gpus:
         _split_cpu(devices)
-    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
+    return mirrored(tuple(f"{kind}:{i}" for i in range(devices)))
+
+
+@functools.cache
+def mirrored(devices):
+    """The MirroredStrategy of some devices; one per process, for two would mix up their collective operations."""
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def _split_cpu(devices):

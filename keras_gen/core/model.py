@@ -126,9 +126,7 @@ class GenerativeModel(keras.Model):
 
     # === Training ===
 
-    def compile(
-        self, optimizer="adam", *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
-    ):
+    def compile(self, optimizer="adam", *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
         """Keras' `compile` with an optimizer only: the model brings its objective.
 
         Args:
@@ -181,19 +179,41 @@ class GenerativeModel(keras.Model):
                 "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
             )
         self.check_data(x)
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        first_batch = min(len(x), batch_size or 32) if hasattr(x, "shape") else replicas
-        if first_batch % replicas:  # Keras averages the first batch over the replicas to learn its shape
+        size = batch_size or 32
+        if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             raise ValueError(
-                f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
-                f"Received: a first batch of {first_batch}"
+                f"The batch is shared by {self._replicas} devices; its size must be a multiple of {self._replicas}. "
+                f"Received: a first batch of {min(len(x), size)}"
             )
+        validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))[0]
+        if hasattr(validation, "shape"):
+            size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
+            kwargs["validation_batch_size"] = size
         steps = kwargs.get("steps_per_epoch") or _steps_per_epoch(x, batch_size or 32)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Keras' `evaluate`."""
+        if hasattr(x, "shape"):
+            self.check_shape(x)
+            batch_size = self._even_batch(x, batch_size or 32)
+        return super().evaluate(x, y, batch_size=batch_size, **kwargs)
+
+    @property
+    def _replicas(self):
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def _even_batch(self, x, batch_size):
+        """The largest size up to batch_size of which the replicas get equal parts of the first batch.
+
+        Keras averages the first batch over the replicas to learn its shape, and fails if they are unequal.
+        """
+        size = min(len(x), batch_size)
+        return max(size - size % self._replicas, 1)
 
     def before_training(self, total_steps):
         """Called by `fit` where the number of steps is known: the place for a model's warnings."""
@@ -265,7 +285,7 @@ class GenerativeModel(keras.Model):
             self.check_shape(x)
             if self.bounded:
                 low, high = float(np.min(x)), float(np.max(x))
-                if not (0.0 <= low and high <= 1.0):
+                if not (low >= 0.0 and high <= 1.0):
                     hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
                     raise ValueError(
                         f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]"

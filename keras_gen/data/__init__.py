@@ -2,3 +2,4 @@
 
 from keras_gen.data.pipeline import info as info
 from keras_gen.data.pipeline import load as load
+from keras_gen.data.pipeline import stack as stack

@@ -2,7 +2,6 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -89,7 +88,9 @@ class FolderSource:
         self.files = {split: [path for path in files if path not in bad] for split, files in self.files.items()}
         good = {path: shape for path, shape in shapes.items() if path not in bad}
         if not good:
-            raise ValueError(f"{self.root} must hold readable images. Received: {len(bad)} files, none of them readable")
+            raise ValueError(
+                f"{self.root} must hold readable images. Received: {len(bad)} files, none of them readable"
+            )
         self.channels = self.channels or max(channels for _, _, channels in good.values())
         if self.size is None:
             first, (height, width, _) = next(iter(good.items()))

@@ -109,13 +109,23 @@ def load(
     )
 
 
+def stack(dataset):
+    """All of a dataset in memory: an array, or a tuple of arrays where it gives images and labels."""
+    batches = list(dataset.as_numpy_iterator())
+    if isinstance(batches[0], tuple):
+        return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+    return np.concatenate(batches)
+
+
 def _epochs(first):
     """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows."""
     numbers = itertools.count(first)
     return tf.data.Dataset.from_generator(lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64))
 
 
-def _read_examples(examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels):
+def _read_examples(
+    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels
+):
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
     chosen = order[_bounds(part, examples.count)][:limit]
     if len(chosen) == 0:
@@ -129,7 +139,11 @@ def _read_examples(examples, *, part, limit, batch_size, drop_remainder, epochs,
         rng = np.random.default_rng(seed)
         if examples.array is not None:
             fixed = tf.constant(_binarize_in_memory(examples.array, prepare, rng))
-            fetch, prepare, binarize = (lambda indices: tf.gather(fixed, indices)), (lambda x: tf.cast(x, tf.float32)), None
+            fetch, prepare, binarize = (
+                (lambda indices: tf.gather(fixed, indices)),
+                (lambda x: tf.cast(x, tf.float32)),
+                None,
+            )
         else:
             static_noise = True
     y = None if examples.labels is None else tf.constant(examples.labels)
@@ -158,14 +172,18 @@ def _read_examples(examples, *, part, limit, batch_size, drop_remainder, epochs,
     return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
 
 
-def _read_stream(examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels):
+def _read_stream(
+    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels
+):
     bounds = range(examples.count)[_bounds(part, examples.count)]
     count = min(len(bounds), limit or len(bounds))
     batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
     stream = examples.open(f"[{bounds.start}:{bounds.stop}]").take(count).enumerate(bounds.start)
 
     def epoch_examples(epoch):
-        shuffled = stream.shuffle(SHUFFLE_BUFFER, seed=seed + epoch, reshuffle_each_iteration=False) if shuffle else stream
+        shuffled = (
+            stream.shuffle(SHUFFLE_BUFFER, seed=seed + epoch, reshuffle_each_iteration=False) if shuffle else stream
+        )
         return shuffled.map(lambda index, example: (epoch, index, *example))
 
     def to_example(epoch, index, image, label):
@@ -208,7 +226,9 @@ def _preparation(shape, size, channels):
         return x
 
     if len(shape) == 3 and None in shape[:2] and size is None:
-        raise ValueError(f"Images of unequal size need `image_size`, for example image_size=64. Received: shape={shape}")
+        raise ValueError(
+            f"Images of unequal size need `image_size`, for example image_size=64. Received: shape={shape}"
+        )
     return prepare
 
 
@@ -231,7 +251,7 @@ def _pair(image_size):
 
 
 def _parse_split(split, source_info):
-    """"train[:90%]" -> ("train", ("", "90%")); (name, None) for a whole split."""
+    """ "train[:90%]" -> ("train", ("", "90%")); (name, None) for a whole split."""
     match = re.fullmatch(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?", split)
     if match is None or match[1] not in source_info.splits:
         available = ", ".join(f"{name} ({count:,})" for name, count in source_info.splits.items())

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gen import data
 from keras_gen.evaluation.likelihood import log_likelihood
 
 LIKELIHOOD_IMAGES = 1_000
@@ -24,7 +25,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images).
     """
     if isinstance(images, tf.data.Dataset):
-        images = np.concatenate([np.asarray(x) for x in images])
+        images = data.stack(images)
     images = np.asarray(images, "float32")
     figures = {"images": len(images)}
     if model.compiled:

@@ -154,8 +154,10 @@ class VAE(GenerativeModel):
 
     def reconstruction_term(self, x, y_pred):
         """`mean_k -log p(x | z_k)`. (B, ...), k draws (k * B, ...) -> (B,), nats."""
-        draws = self._repeat(x, ops.shape(y_pred)[0] // ops.shape(x)[0])
-        return ops.mean(ops.reshape(self.pixel_loss(draws, y_pred), (-1, ops.shape(x)[0])), axis=0)
+        batch = ops.shape(x)[0]
+        draws = ops.shape(y_pred)[0] // ops.maximum(batch, 1)  # a replica's last batch may be empty
+        per_draw = ops.reshape(self.pixel_loss(self._repeat(x, draws), y_pred), (draws, batch))
+        return ops.mean(per_draw, axis=0)
 
     @staticmethod
     def _repeat(x, times):

@@ -37,7 +37,9 @@ def conv_decoder(latent_dim, data_shape, filters=(32, 64, 128), activation="relu
     x = layers.Reshape((height, width, used[-1]), name="reshape")(x)
     for i in reversed(range(len(sizes) - 1)):
         height, width = sizes[i]
-        x = layers.Conv2DTranspose(used[max(0, i - 1)], 4, strides=2, padding="same", activation=activation, name=f"deconv_{i}")(x)
+        x = layers.Conv2DTranspose(
+            used[max(0, i - 1)], 4, strides=2, padding="same", activation=activation, name=f"deconv_{i}"
+        )(x)
         surplus = (x.shape[1] - height, x.shape[2] - width)  # 1 where the encoder rounded up
         if any(surplus):
             x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(x)

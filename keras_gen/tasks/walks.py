@@ -5,7 +5,6 @@ from statistics import NormalDist
 import numpy as np
 
 
-
 def interpolate(model, start, end, steps=10, mode="linear"):
     """Images on the way from one image to another, through the codes.
 
@@ -83,7 +82,9 @@ def latent_map(model, images, labels, path):
     if codes.shape[1] > 2:
         pca = PCA(2).fit(codes)
         codes = pca.transform(codes)
-        axes_names = [f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(pca.explained_variance_ratio_)]
+        axes_names = [
+            f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(pca.explained_variance_ratio_)
+        ]
     elif codes.shape[1] == 1:
         codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
     figure = Figure(figsize=(7, 6), layout="constrained")
@@ -94,6 +95,8 @@ def latent_map(model, images, labels, path):
         axes.scatter(*codes[chosen].T, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
     if len(np.unique(labels)) > 1:
         axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set(xlabel=axes_names[0], ylabel=axes_names[1], title=f"Codes of {len(codes):,} images by {type(model).__name__}")
+    axes.set(
+        xlabel=axes_names[0], ylabel=axes_names[1], title=f"Codes of {len(codes):,} images by {type(model).__name__}"
+    )
     figure.savefig(path, dpi=120)
     return path

@@ -123,7 +123,9 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for weight in self.model.weights:
             if not np.isfinite(np.asarray(weight)).all():
-                raise FloatingPointError(f"Training stopped: after epoch {epoch + 1}, weights of {weight.path} are not finite.")
+                raise FloatingPointError(
+                    f"Training stopped: after epoch {epoch + 1}, weights of {weight.path} are not finite."
+                )
         save(self.model, self.folder / f"epoch-{epoch + 1:04}.keras")
         for _, old in checkpoints(self.folder.parent)[:-KEPT]:
             old.unlink()

@@ -15,20 +15,22 @@ from pathlib import Path
 from typing import Literal
 
 import keras
-import numpy as np
 
 import keras_gen
-from keras_gen import data, evaluation, models
+from keras_gen import data, evaluation, models, tasks
 from keras_gen.core import GenerativeModel, distribution
 from keras_gen.training import checkpoints
 from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
 
 VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
+MAP_IMAGES = 5_000
 
 
 def registry():
     """Every model of the package by its name on the command line: {"vae": VAE, ...}."""
-    classes = [value for value in vars(models).values() if isinstance(value, type) and issubclass(value, GenerativeModel)]
+    classes = [
+        value for value in vars(models).values() if isinstance(value, type) and issubclass(value, GenerativeModel)
+    ]
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in classes}
 
 
@@ -117,6 +119,11 @@ def train(
                      "clip_norm": clip_norm, "validation": validation, "devices": devices, "seed": seed},
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__, "python": platform.python_version()},
     }  # fmt: skip
+    if batch_size % (devices or 1):
+        raise ValueError(
+            f"The batch is shared by the devices; its size must be a multiple of {devices}. "
+            f"Received: batch_size={batch_size}, devices={devices}"
+        )
     run = _Run(folder, config, verbose)
     made = not folder.exists()
     try:
@@ -149,7 +156,9 @@ def resume(folder, epochs=None, verbose=1):
     config = read_config(folder)
     if epochs is not None:
         if epochs > config["training"]["epochs"] and config["training"]["schedule"] == "cosine":
-            warnings.warn("The cosine schedule has ended: the added epochs train with a learning rate of 0.", stacklevel=2)
+            warnings.warn(
+                "The cosine schedule has ended: the added epochs train with a learning rate of 0.", stacklevel=2
+            )
         config["training"]["epochs"] = epochs
     run = _Run(folder, config, verbose)
     run.prepare()
@@ -168,23 +177,22 @@ def read_config(folder):
         raise ValueError(f"This config.json is damaged ({error}). Received: {path}") from None
 
 
-def held_out(config, labels=False):
+def source_info(config):
+    """`kg.data.info` of a run's data."""
+    options = {name: config["data"][name] for name in ("image_size", "channels", "on_error")}
+    return data.info(config["data"]["source"], **options)
+
+
+def held_out_split(config):
     """The split that a run was not trained on: "test" where the source has one, else its validation part."""
-    options = config["data"]
-    splits = data.info(options["source"], **{k: options[k] for k in ("image_size", "channels", "on_error")}).splits
-    split = "test" if "test" in splits else _parts(config)[1]
-    return split, load_data(config, split, labels=labels, limit=None)
+    splits = source_info(config).splits
+    return "test" if "test" in splits else _parts(config)[1]
 
 
 def load_data(config, split, **options):
     """A split of a run's data, unshuffled unless asked otherwise."""
     settings = {"batch_size": config["training"]["batch_size"], "shuffle": False, **config["data"], **options}
     return data.load(settings.pop("source"), split, **settings)
-
-
-def stack(dataset):
-    """All batches of a dataset in one array."""
-    return np.concatenate([np.asarray(batch) for batch in dataset])
 
 
 def _parts(config):
@@ -213,9 +221,9 @@ class _Run:
             )
         training, validation = _parts(self.config)
         self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done)
-        images = load_data(self.config, validation, limit=VALIDATION_IMAGES, drop_remainder=False)
-        self.validation_data = images
-        self.originals = np.asarray(next(iter(images)))
+        images = data.stack(load_data(self.config, validation, limit=VALIDATION_IMAGES))
+        self.validation_data = (images,)
+        self.originals = images
         if self.model is None:
             with self.strategy.scope():
                 self.model = self._build()
@@ -255,8 +263,10 @@ class _Run:
         )
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
-        split, images = held_out(self.config)
-        figures = evaluation.report(self.model, stack(images))
+        split = held_out_split(self.config)
+        images = data.stack(load_data(self.config, split, limit=None))
+        figures = evaluation.report(self.model, images)
+        self._draw_codes(split)
         self.write_json(
             "metrics.json",
             {
@@ -270,6 +280,15 @@ class _Run:
             },
         )
         return self.model
+
+    def _draw_codes(self, split):
+        """codes.png: where the images of each class lie in the space of codes."""
+        if "encode" not in self.model.offers:
+            return
+        labelled = source_info(self.config).num_classes is not None
+        loaded = data.stack(load_data(self.config, split, limit=MAP_IMAGES, labels=labelled))
+        images, labels = loaded if labelled else (loaded, None)
+        tasks.latent_map(self.model, images, labels, self.folder / "codes.png")
 
     def write_json(self, name, content):
         text = json.dumps(content, indent=2, default=str) + "\n"

@@ -1,0 +1,154 @@
+"""The command keras-gen, called as a user calls it, in one process; and once as a command."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_gen as kg
+from keras_gen import cli
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    options = "--latent-dim 2 --epochs 1 --limit 200 --verbose 0 --beta 0.5"
+    assert cli.main(["train", "vae", *options.split(), "--out", str(folder)]) == 0
+    return folder
+
+
+def test_options_are_the_constructors(run):
+    arguments = json.loads((run / "config.json").read_text())["arguments"]
+    assert arguments["latent_dim"] == 2
+    assert arguments["beta"] == 0.5
+
+
+def test_help_shows_what_a_model_takes(capsys):
+    assert cli.main(["train", "vae", "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in ("--latent-dim", "--beta", "--free-bits", "--likelihood", "--data", "--devices", "KL divergence"):
+        assert option in text
+    assert cli.main(["train", "autoencoder", "--help"]) == 0
+    assert "--beta" not in capsys.readouterr().out
+
+
+def test_list(capsys):
+    assert cli.main(["list"]) == 0
+    text = capsys.readouterr().out
+    for word in ("vae", "autoencoder", "digits", "mnist"):
+        assert word in text
+
+
+@pytest.mark.parametrize("verb", ["sample", "reconstruct", "interpolate"])
+def test_pictures(run, tmp_path, capsys, verb):
+    out = tmp_path / "picture.png"
+    assert cli.main([verb, str(run), "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert kg.images.provenance(out)["model"] == "VAE"
+    assert cli.main(["inspect", str(out)]) == 0
+    assert "trainedAlgorithmicMedia" in capsys.readouterr().out
+
+
+def test_the_same_seed_draws_the_same_picture(run, tmp_path):
+    for name in "ab":
+        assert cli.main(["sample", str(run), "--seed", "3", "--out", str(tmp_path / f"{name}.png")]) == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_evaluate_agrees_with_the_run(run, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    assert cli.main(["evaluate", str(run), "--out", str(out)]) == 0
+    assert "log_likelihood" in capsys.readouterr().out
+    reported = json.loads((run / "metrics.json").read_text())["figures"]
+    for name, value in json.loads(out.read_text()).items():
+        assert value == pytest.approx(reported[name], rel=1e-4)
+
+
+def test_resume(run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(run, folder)
+    assert cli.main(["resume", str(folder), "--epochs", "2", "--verbose", "0"]) == 0
+    assert json.loads((folder / "metrics.json").read_text())["epochs"] == 2
+
+
+def test_inspect_of_an_unmarked_image(tmp_path, capsys):
+    from PIL import Image
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.png")
+    assert cli.main(["inspect", str(tmp_path / "photo.png")]) == 0
+    assert "proves nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("train nonsense --out {out}", ["nonsense", "vae"]),
+        ("train vae", ["--out"]),
+        ("train vae --latent-dim 0 --out {out}", ["latent_dim=0"]),
+        ("train vae --latent-dim two --out {out}", ["--latent-dim", "two"]),
+        ("train vae --beta -1 --out {out}", ["beta=-1.0"]),
+        ("train vae --rho 0.1 --out {out}", ["--rho"]),
+        ("train vae --likelihood poisson --out {out}", ["poisson", "bernoulli"]),
+        ("train vae --data no_such_dataset_at_all --out {out}", ["no_such_dataset_at_all", "digits"]),
+        ("train vae --data {empty} --out {out}", ["images", "empty"]),
+        ("train vae --devices 1000 --out {out}", ["devices=1000"]),
+        ("train vae --batch-size 33 --devices 2 --out {out}", ["multiple of 2"]),
+        ("train vae --out {run}", ["exist", "resume"]),
+        ("resume {empty}", ["config.json"]),
+        ("resume {run}", ["--epochs"]),
+        ("sample {run} --count 0", ["--count"]),
+        ("sample nowhere.keras", ["nowhere.keras"]),
+        ("sample no_such_model", ["no_such_model"]),
+        ("sample {half}", ["half.keras", "damaged"]),
+        ("sample {run} --out {out}.jpg", ["PNG"]),
+        ("reconstruct {run}/model.keras", ["--data"]),
+        ("interpolate {run} --steps 1", ["steps=1"]),
+        ("inspect {out}", ["no such file"]),
+        ("dance", ["dance"]),
+    ],
+)
+def test_wrong_calls_end_with_two_and_one_line(run, tmp_path, capsys, command, words):
+    (tmp_path / "empty").mkdir()
+    half = tmp_path / "half.keras"
+    half.write_bytes((run / "model.keras").read_bytes()[:9_999])
+    out = tmp_path / "out"
+    tokens = command.format(out=out, run=run, empty=tmp_path / "empty", half=half).split()
+    assert cli.main(tokens) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert error.startswith("keras-gen: ")
+    for word in words:
+        assert word in error, error
+    assert not out.exists()
+
+
+def test_a_model_without_the_ability_says_so(tmp_path, capsys):
+    folder = tmp_path / "ae"
+    assert (
+        cli.main(["train", "autoencoder", "--epochs", "1", "--limit", "100", "--verbose", "0", "--out", str(folder)])
+        == 0
+    )
+    capsys.readouterr()
+    assert cli.main(["sample", str(folder), "--out", str(tmp_path / "x.png")]) == 2
+    assert "Autoencoder does not sample: it has no" in capsys.readouterr().err
+
+
+def test_a_run_that_leaves_the_numbers_ends_with_one(tmp_path, capsys):
+    options = "--epochs 3 --limit 200 --verbose 0 --learning-rate 1e30"
+    assert cli.main(["train", "vae", *options.split(), "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert "Training stopped at" in error
+    assert "nan" in error or "inf" in error
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_the_installed_command_is_quiet(tmp_path):
+    command = Path(sys.executable).with_name("keras-gen")
+    result = subprocess.run(
+        [command, "train", "vae", "--latent-dim", "0", "--out", "x"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == 2
+    assert result.stderr == "keras-gen: `latent_dim` must be at least 1. Received: latent_dim=0\n"

@@ -1,0 +1,142 @@
+"""Image files, their marks of origin, and walks through codes."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from zoo import IMAGES, ZOO
+
+import keras_gen as kg
+from keras_gen.core import provenance
+from keras_gen.testing import parameter_count
+
+MODEL = next(case for case in ZOO if case.name == "vae").model()
+
+
+def test_generated_images_are_marked(tmp_path):
+    images = MODEL.sample(4, seed=7)
+    path = kg.images.save_grid(images, tmp_path / "samples.png")
+    found = kg.images.provenance(path)
+    assert found["digital_source_type"] == "trainedAlgorithmicMedia"
+    assert (found["model"], found["seed"]) == ("VAE", 7)
+    assert found["weights"] == provenance.weights_hash(MODEL)
+    assert set(found) == {"digital_source_type", "keras_gen", "model", "weights", "seed"}
+    text = Image.open(path).text  # read by Pillow alone
+    assert "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia" in text["XML:com.adobe.xmp"]
+    assert json.loads(text["keras_gen"])["model"] == "VAE"
+
+
+def test_photographs_are_not_marked(tmp_path):
+    assert kg.images.provenance(kg.images.save_grid(IMAGES[:4], tmp_path / "real.png")) is None
+    assert "proves nothing" in kg.images.ABSENT
+
+
+def test_saving_again_drops_the_mark(tmp_path):
+    path = kg.images.save_image(MODEL.sample(1, seed=0)[0], tmp_path / "a.png")
+    Image.open(path).convert("L").save(tmp_path / "b.png")
+    assert kg.images.provenance(tmp_path / "b.png") is None
+
+
+def test_provenance_follows_the_images():
+    images = MODEL.sample(6, seed=3)
+    for part in (images[2], images[1:3], images.reshape(2, 3, 8, 8, 1), np.swapaxes(images, 0, 1)):
+        assert part.provenance["seed"] == 3
+    assert isinstance(images, np.ndarray)
+    for computed in (images + 1, images.mean(), np.asarray(images)):
+        assert not getattr(computed, "provenance", None)
+    assert isinstance(images.mean(), np.floating)
+    assert MODEL.reconstruct(IMAGES[:2]).provenance["model"] == "VAE"
+    mixed = kg.images.rows(IMAGES[:2], MODEL.reconstruct(IMAGES[:2]))
+    assert mixed.provenance["model"] == "VAE"
+    assert mixed.shape == (4, 8, 8, 1)
+
+
+def test_the_hash_is_of_the_weights():
+    before = provenance.weights_hash(MODEL)
+    other = next(case for case in ZOO if case.name == "vae").model()
+    assert provenance.weights_hash(other) == before
+    other.weights[-1].assign(other.weights[-1] + 1)
+    assert provenance.weights_hash(other) != before
+
+
+def test_pixels_come_back(tmp_path):
+    rng = np.random.default_rng(0)
+    colour = rng.uniform(0, 1, (5, 7, 3)).astype("float32")
+    back = np.asarray(Image.open(kg.images.save_image(colour, tmp_path / "c.png")))
+    np.testing.assert_array_equal(back, np.rint(colour * 255))
+    gray = np.asarray(Image.open(kg.images.save_image(colour[..., 0], tmp_path / "g.png", scale=3)))
+    np.testing.assert_array_equal(gray, np.rint(colour[..., 0] * 255).repeat(3, 0).repeat(3, 1))
+
+
+def test_grids():
+    images = np.arange(5, dtype="float32").reshape(5, 1, 1, 1).repeat(60, 1).repeat(60, 2) / 10
+    picture = kg.images.grid(images, columns=2, padding=2)
+    assert picture.shape == (3 * 62 + 2, 2 * 62 + 2, 1)
+    assert picture[2 + 62, 2] == pytest.approx(0.2)  # the third image begins the second row
+    assert picture[-1, -1] == 1
+    assert kg.images.grid(IMAGES[:1]).shape == (8 * 7 + 4, 8 * 7 + 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "sentence"),
+    [
+        (np.zeros((4, 4)), "a.jpg", "PNG.*a.jpg"),
+        (np.zeros((4, 4, 2)), "a.png", r"Received: shape=\(4, 4, 2\)"),
+        (np.full((4, 4), 2.0), "a.png", r"values in \[2.0, 2.0\]"),
+        (np.full((4, 4), np.nan), "a.png", "nan"),
+    ],
+)
+def test_wrong_images(tmp_path, image, name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        kg.images.save_image(image, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_provenance_of_what_is_no_image(tmp_path):
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(ValueError, match="not an image"):
+        kg.images.provenance(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        kg.images.provenance(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("mode", ["linear", "spherical"])
+def test_interpolation_arrives(mode):
+    walks = kg.tasks.interpolate(MODEL, IMAGES[:3], IMAGES[3:6], steps=5, mode=mode)
+    assert walks.shape == (3, 5, 8, 8, 1)
+    np.testing.assert_allclose(walks[:, 0], MODEL.reconstruct(IMAGES[:3]), atol=1e-5)
+    np.testing.assert_allclose(walks[:, -1], MODEL.reconstruct(IMAGES[3:6]), atol=1e-5)
+    assert walks.provenance["model"] == "VAE"
+    for wrong in ({"steps": 1}, {"mode": "curly"}):
+        with pytest.raises(ValueError, match="Received"):
+            kg.tasks.interpolate(MODEL, IMAGES[:1], IMAGES[1:2], **wrong)
+
+
+def test_spherical_walks_keep_the_length():
+    class Plane:
+        encode = staticmethod(lambda x: x)
+        decode = staticmethod(lambda z: z)
+
+    a, b = np.float32([[3, 0], [1, 1]]), np.float32([[0, 3], [1, 1]])
+    walks = kg.tasks.interpolate(Plane, a, b, steps=7, mode="spherical")
+    np.testing.assert_allclose(np.linalg.norm(walks[0], axis=-1), 3, rtol=1e-5)
+    np.testing.assert_allclose(walks[1], 1, rtol=1e-5)  # from a point to itself
+
+
+def test_the_manifold_is_of_two_dimensions():
+    two = kg.VAE((8, 8, 1), 2)
+    assert kg.tasks.manifold(two, size=3).shape == (9, 8, 8, 1)
+    np.testing.assert_allclose(kg.tasks.manifold(two, size=3)[4], two.decode(np.zeros((1, 2), "float32"))[0], rtol=1e-5)
+    with pytest.raises(ValueError, match="latent_dim=3"):
+        kg.tasks.manifold(MODEL)
+
+
+def test_the_latent_map_is_a_picture(tmp_path):
+    for labels in (None, np.arange(16) % 3):
+        path = kg.tasks.latent_map(MODEL, IMAGES, labels, tmp_path / "codes.png")
+        assert Image.open(path).size[0] > 400
+
+
+def test_parameters_are_counted():
+    assert parameter_count(MODEL) == sum(np.prod(weight.shape) for weight in MODEL.trainable_weights)

@@ -1,0 +1,263 @@
+"""Runs: what a folder holds, resuming after a kill, stopping at figures that are no numbers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gen as kg
+from keras_gen.training import callbacks, checkpoints, runs
+
+SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
+
+
+def weights(folder):
+    """Weights and optimizer slots of the model of a run."""
+    model = kg.load(folder)
+    return [np.asarray(variable) for variable in [*model.weights, *model.optimizer.variables]]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """A run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    kg.training.train("vae", out=str(folder), schedule="cosine", **SMALL)
+    return folder
+
+
+def test_the_run_folder(whole_run):
+    for name in ("config.json", "model.keras", "history.csv", "metrics.json", "reconstructions.png", "codes.png"):
+        assert (whole_run / name).stat().st_size > 0, name
+    assert len(list((whole_run / "samples").glob("*.png"))) == 4
+    assert [epoch for epoch, _ in checkpoints.checkpoints(whole_run)] == [3, 4]
+    assert list((whole_run / "tensorboard").rglob("events*"))
+    history = callbacks.read_history(whole_run / "history.csv")
+    assert [row["epoch"] for row in history] == ["1", "2", "3", "4"]
+    assert {"loss", "kl_loss", "reconstruction_loss", "active_units", "val_loss", "val_active_units"} <= set(history[0])
+    config = json.loads((whole_run / "config.json").read_text())
+    assert config["arguments"] == {"latent_dim": 2}
+    assert kg.images.provenance(whole_run / "samples" / "epoch-0001.png")["model"] == "VAE"
+
+
+def test_tensorboard_holds_figures_and_pictures(whole_run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tags = {}
+    for part in ("train", "validation", "images"):
+        events = EventAccumulator(str(whole_run / "tensorboard" / part)).Reload()
+        tags[part] = events.Tags()["tensors"] + events.Tags()["images"]
+    assert "epoch_kl_loss" in tags["train"]
+    assert "epoch_loss" in tags["validation"]
+    assert {"samples", "reconstructions"} <= set(tags["images"])
+
+
+def test_the_saved_model_evaluates_to_what_the_run_reported(whole_run):
+    reported = json.loads((whole_run / "metrics.json").read_text())["figures"]
+    model = keras.saving.load_model(whole_run / "model.keras")
+    figures = model.evaluate(kg.data.load("digits", "test"), verbose=0, return_dict=True)
+    for name, value in figures.items():
+        assert reported[name] == pytest.approx(value, rel=1e-5)
+
+
+KILLED = """
+import os, signal, sys
+import keras, keras_gen as kg
+
+class Kill(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch >= int(sys.argv[2]) and self.epoch == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+fit = kg.VAE.fit
+kg.VAE.fit = lambda self, *args, callbacks, **kwargs: fit(self, *args, callbacks=[Kill(), *callbacks], **kwargs)
+kg.training.train("vae", out=sys.argv[1], schedule="cosine", data="digits", limit=200, batch_size=50, epochs=4,
+                  latent_dim=2, verbose=0)
+"""
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, tmp_path, epoch):
+    folder = tmp_path / "killed"
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), "0", str(epoch)], capture_output=True, text=True
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert not (folder / "model.keras").exists()
+    assert len(checkpoints.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
+    kg.training.resume(folder, verbose=0)
+    for resumed, unbroken in zip(weights(folder), weights(whole_run), strict=True):
+        np.testing.assert_array_equal(resumed, unbroken)
+    assert [row["epoch"] for row in callbacks.read_history(folder / "history.csv")] == ["1", "2", "3", "4"]
+
+
+def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
+    """A kill while a checkpoint is written leaves the one before."""
+    path = tmp_path / "file.keras"
+    code = (
+        "import sys, itertools; from keras_gen.training.checkpoints import write_atomically\n"
+        "for i in itertools.count(): write_atomically(sys.argv[1], lambda p: p.write_bytes(bytes([i % 256]) * 3_000_000))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    while not path.exists():
+        time.sleep(0.05)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    content = path.read_bytes()
+    assert len(content) == 3_000_000
+    assert len(set(content)) == 1
+
+
+def test_a_damaged_checkpoint_is_passed_over(whole_run, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(whole_run, folder)
+    newest = checkpoints.checkpoints(folder)[-1][1]
+    newest.write_bytes(newest.read_bytes()[:10_000])
+    with pytest.warns(UserWarning, match="Going back one checkpoint"):
+        assert checkpoints.restore(folder)[0] == 3
+
+
+def test_resuming_for_longer(whole_run, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(whole_run, folder)
+    with pytest.raises(ValueError, match="all of its 4 epochs.*Received: epochs=4"):
+        kg.training.resume(folder)
+    with pytest.warns(UserWarning, match="cosine schedule has ended"):
+        kg.training.resume(folder, epochs=5, verbose=0)
+    assert [row["epoch"] for row in callbacks.read_history(folder / "history.csv")] == ["1", "2", "3", "4", "5"]
+    with pytest.raises(FileNotFoundError, match="config.json"):
+        kg.training.resume(tmp_path)
+
+
+def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    kg.training.train("vae", out=str(folder), **{**SMALL, "epochs": 1})
+    good = checkpoints.checkpoints(folder)
+    before = good[-1][1].read_bytes()
+    model = kg.load(folder)
+    model.weights[-1].assign(np.full(model.weights[-1].shape, np.nan))
+    stop = callbacks.StopOnNonFinite()
+    with pytest.raises(FloatingPointError, match="Training stopped at batch .*reconstruction_loss=nan"):
+        model.fit(kg.data.load("digits", limit=50), callbacks=[stop], verbose=0)
+    writer = checkpoints.Checkpoints(folder)
+    writer.set_model(model)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        writer.on_epoch_end(1)
+    assert checkpoints.checkpoints(folder) == good
+    assert good[-1][1].read_bytes() == before
+    with pytest.raises(FloatingPointError, match="kl_loss=inf"):
+        stop.on_epoch_end(0, {"loss": 1.0, "kl_loss": float("inf")})
+
+
+def test_two_devices_train_and_resume(tmp_path):
+    folder = tmp_path / "two"
+    model = kg.training.train("vae", out=str(folder), devices=2, **{**SMALL, "epochs": 2})
+    assert model.distribute_strategy.num_replicas_in_sync == 2
+    kg.training.resume(folder, epochs=3, verbose=0)
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["machine"]["devices"] == 2
+    assert figures["epochs_before_resuming"] == 2
+
+
+def test_vectors_train_without_pictures(tmp_path):
+    x = np.random.default_rng(0).normal(3, 1, (120, 5)).astype("float32")
+    np.savez(tmp_path / "table.npz", x=x)
+    folder = tmp_path / "run"
+    kg.training.train(
+        "vae",
+        data=str(tmp_path / "table.npz"),
+        out=str(folder),
+        epochs=1,
+        verbose=0,
+        likelihood="gaussian",
+        latent_dim=2,
+    )
+    assert (folder / "codes.png").is_file()
+    assert not list((folder / "samples").iterdir())
+    assert json.loads((folder / "metrics.json").read_text())["split"] == "train[90%:]"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"model": "nonsense"}, "one of autoencoder, vae. Received: 'nonsense'"),
+        ({"rho": 0.1}, "vae takes .*latent_dim.*Received: rho"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"validation": 1.0}, "validation=1.0"),
+        ({"latent_dim": 0}, "latent_dim=0"),
+        ({"data": "nowhere/"}, "Received: nowhere/"),
+    ],
+)
+def test_wrong_calls_leave_no_folder(tmp_path, options, sentence):
+    with pytest.raises((ValueError, FileNotFoundError), match=sentence):
+        kg.training.train(**{"out": str(tmp_path / "run"), **SMALL, "model": "vae", **options})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_exists_is_kept(whole_run):
+    before = sorted(whole_run.rglob("*"))
+    with pytest.raises(FileExistsError, match="keras-gen resume"):
+        kg.training.train("vae", out=str(whole_run), **SMALL)
+    assert sorted(whole_run.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to train as a user who may not write")
+def test_a_folder_without_write_permission(tmp_path):
+    """Root may write anywhere, so the run is tried by nobody."""
+    tmp_path.chmod(0o555)
+    for parent in tmp_path.parents[:-1]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    code = (
+        "import os; from pathlib import Path; from keras_gen.training.checkpoints import write_atomically\n"
+        "os.setuid(65534)\n"
+        f"write_atomically(Path({str(tmp_path)!r}) / 'x', lambda p: p.write_text('x'))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "PermissionError" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_loading_what_is_not_a_model(whole_run, tmp_path):
+    half = tmp_path / "half.keras"
+    half.write_bytes((whole_run / "model.keras").read_bytes()[:20_000])
+    with pytest.raises(ValueError, match="not a whole .keras file.*half.keras"):
+        kg.load(half)
+    (tmp_path / "model.h5").write_bytes(b"")
+    with pytest.raises(ValueError, match="Models are .keras files"):
+        kg.load(tmp_path / "model.h5")
+    with pytest.raises(FileNotFoundError, match="no such model file"):
+        kg.load(tmp_path / "none.keras")
+    with pytest.raises(FileNotFoundError, match="shipped models are.*Received: no_such_model"):
+        kg.load("no_such_model")
+    with pytest.raises(FileNotFoundError, match="no trained model"):
+        kg.load(tmp_path)
+
+
+def test_names_of_models():
+    assert runs.find_model("VAE") == runs.find_model("vae") == ("vae", kg.VAE)
+    assert runs.find_model("Auto-Encoder")[1] is kg.Autoencoder
+
+
+def test_saving_without_the_optimizer(whole_run, tmp_path):
+    model = kg.load(whole_run)
+    checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
+    bare = kg.load(tmp_path / "bare.keras")
+    assert not bare.compiled
+    assert (tmp_path / "bare.keras").stat().st_size < 0.5 * (whole_run / "model.keras").stat().st_size
+    np.testing.assert_array_equal(bare.sample(2, seed=0), model.sample(2, seed=0))
+    assert Path(whole_run / "model.keras").is_file()
