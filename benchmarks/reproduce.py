@@ -57,9 +57,9 @@ def vae_static_binarization(seed=0, epochs=600, batch_size=100, learning_rate=2.
             "test": model.evaluate(test, batch_size=500, verbose=0, return_dict=True),
             "train_loss": history.history["loss"][-1],
         },
-        "settings": f"784-400-40-400-784 ReLU; Adam, {warmup_epochs} epochs up to {learning_rate:g}, then cosine to 0 at "
-        f"epoch {epochs}, batch {batch_size}, the last weights; 60,000 images; binarized once with seed {seed} (not the "
-        "classic file)",
+        "settings": f"784-400-40-400-784 ReLU; Adam, {warmup_epochs} epochs up to {learning_rate:g}, then cosine to 0 "
+        f"at epoch {epochs}, batch {batch_size}, the last weights; 60,000 images; binarized once with seed {seed} (not "
+        "the classic file)",
         "seed": seed,
     }
 

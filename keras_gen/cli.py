@@ -54,9 +54,7 @@ def _add_train_command(name, cls):
     def command(**options):
         arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
-        print(
-            f"{options['out']}: trained. Look at reconstructions.png and samples; `keras-gen evaluate {options['out']}`."
-        )
+        print(f"{options['out']}: trained. Look at its pictures; `keras-gen evaluate {options['out']}` prints figures.")
 
     parameters = [*_options(cls, skip={"data_shape", "seed"}), *_options(kg.training.train, skip={"model"})]
     command.__signature__ = inspect.Signature(sorted(parameters, key=lambda p: p.default is not p.empty))

@@ -1,5 +1,6 @@
 """Image grids and files. A file of generated images says so, and what made them."""
 
+import contextlib
 import json
 import math
 import os
@@ -141,10 +142,8 @@ def provenance(path):
     found = {}
     if DIGITAL_SOURCE_TYPE in text.get(XMP_KEY, ""):
         found["digital_source_type"] = "trainedAlgorithmicMedia"
-    try:
+    with contextlib.suppress(json.JSONDecodeError, TypeError):  # another program's text under our key
         found |= json.loads(text.get(JSON_KEY, "{}"))
-    except (json.JSONDecodeError, TypeError):
-        pass  # another program's text under our key says nothing of ours
     return found or None
 
 

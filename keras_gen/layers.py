@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gen import losses
@@ -46,3 +47,32 @@ class GaussianLikelihood(keras.layers.Layer):
 
     def call(self, x, mean):
         return losses.gaussian(x, mean, self.log_variance)
+
+
+def likelihood(name, data_shape):
+    """Negative log-likelihood of a name, "bernoulli" or "gaussian": callable of x and mean, (B, ...) -> (B,), nats."""
+    if name == "bernoulli":
+        return losses.bernoulli
+    layer = GaussianLikelihood(name="likelihood")
+    layer.build((None, *data_shape), (None, *data_shape))
+    return layer
+
+
+def draw_codes(mean, log_variance, noise):
+    """The reparametrised draw `mean + sd * noise`. (B, D), (B, D), (k, B or 1, D) -> (k, B, D)."""
+    return mean + ops.exp(0.5 * log_variance) * noise
+
+
+def fixed_noise(draws, size, seed):
+    """Noise that is the same for every example: antithetic pairs, scaled to variance 1. -> (draws, 1, size).
+
+    Its means of linear functions are exact, and so are those of squares of single units.
+    """
+    half = np.random.default_rng(seed).standard_normal((draws // 2, 1, size))
+    half /= np.sqrt(np.mean(half**2, axis=0))
+    return np.concatenate([half, -half]).astype("float32")
+
+
+def repeat_batch(x, times):
+    """The batch, `times` times over. (B, ...) -> (times * B, ...)."""
+    return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))

@@ -75,7 +75,7 @@ def test_binarization(streamed, monkeypatch):
 
 
 def test_parts_are_disjoint_and_mixed():
-    head, head_y = stack(kg.data.load("digits", "train[:90%]", labels=True))
+    head, _ = stack(kg.data.load("digits", "train[:90%]", labels=True))
     tail, tail_y = stack(kg.data.load("digits", "train[90%:]", labels=True))
     assert len(head) + len(tail) == 1437
     assert len(tail) == 144

@@ -88,7 +88,7 @@ def test_control_local_means_train_with_the_wrong_gradient():
 
 def test_control_replica_blind_noise_is_noticed():
     with (
-        mock.patch.object(distribution, "replica_id", lambda: 0),
+        mock.patch.object(distribution, "replica_id", return_value=0),
         pytest.raises(AssertionError, match="same noise"),
     ):
         testing.check_replica_noise(VAE_CASE)

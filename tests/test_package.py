@@ -89,7 +89,10 @@ def test_version_is_said_once():
 
 def test_import_is_quiet_and_adds_little_to_importing_keras():
     """The heavy libraries that only some tasks need are imported by those tasks."""
-    code = "import keras, sys; before = set(sys.modules); import keras_gen; print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    code = (
+        "import keras, sys; before = set(sys.modules); import keras_gen;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     added = set(result.stdout.split())
     assert not added & {

@@ -104,7 +104,8 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
     path = tmp_path / "file.keras"
     code = (
         "import sys, itertools; from keras_gen.training.checkpoints import write_atomically\n"
-        "for i in itertools.count(): write_atomically(sys.argv[1], lambda p: p.write_bytes(bytes([i % 256]) * 3_000_000))"
+        "for i in itertools.count():\n"
+        "    write_atomically(sys.argv[1], lambda p: p.write_bytes(bytes([i % 256]) * 3_000_000))"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(path)])
     while not path.exists():

@@ -34,10 +34,10 @@ def linear_gaussian(widen=1.0, latent_dim=2, size=5):
     decoder.layers[-1].set_weights([w, b])
     v = float(np.exp(model.pixel_loss.log_variance))
     variance = 1 / (1 + np.sum(w**2, 1) / v)
-    model.posterior_mean.set_weights([(w / v).T * variance, -(w @ b) / v * variance])
+    model.posterior_head.get_layer("mean").set_weights([(w / v).T * variance, -(w @ b) / v * variance])
     limit = kg.layers.LOG_VARIANCE_LIMIT
     unbounded = limit * np.arctanh(np.log(variance * widen) / limit)
-    model.posterior_log_variance.set_weights([np.zeros((size, latent_dim)), unbounded])
+    model.posterior_head.get_layer("log_variance").set_weights([np.zeros((size, latent_dim)), unbounded])
     return model, scipy.stats.multivariate_normal(b, w.T @ w + v * np.eye(size))
 
 
@@ -102,14 +102,14 @@ def test_the_reconstruction_of_the_mean_flatters():
 def test_warmup_weighs_the_kl_by_the_step():
     """At step s of w, beta * s / w; validation at the full beta."""
     model = tiny(beta=2.0, warmup_steps=8)
-    with pytest.warns(UserWarning, match="ends before the warm-up.*warmup_steps=8"):
-        for step in range(4):
+    for step in range(4):
+        with pytest.warns(UserWarning, match="ends before the warm-up.*warmup_steps=8"):
             terms = model.fit(IMAGES, batch_size=16, verbose=0, validation_data=(IMAGES,)).history
-            weight = 2.0 * step / 8
-            expected = terms["reconstruction_loss"][0] + weight * terms["kl_loss"][0]
-            assert terms["loss"][0] == pytest.approx(expected, rel=1e-5)
-            expected = terms["val_reconstruction_loss"][0] + 2.0 * terms["val_kl_loss"][0]
-            assert terms["val_loss"][0] == pytest.approx(expected, rel=1e-5)
+        weight = 2.0 * step / 8
+        expected = terms["reconstruction_loss"][0] + weight * terms["kl_loss"][0]
+        assert terms["loss"][0] == pytest.approx(expected, rel=1e-5)
+        expected = terms["val_reconstruction_loss"][0] + 2.0 * terms["val_kl_loss"][0]
+        assert terms["val_loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_free_bits_cost_at_least_their_number():

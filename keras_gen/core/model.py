@@ -1,7 +1,6 @@
 """`GenerativeModel`: the contract that every model of the package keeps."""
 
 import copy
-import functools
 import inspect
 import math
 
@@ -10,56 +9,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import distribution, execution, provenance
+from keras_gen.core import distribution, execution
+from keras_gen.core.batching import batched
+from keras_gen.core.checks import check_data_shape
 
 ABILITIES = ("encode", "decode", "reconstruct", "sample", "score", "translate", "log_weights")
-VALUES_PER_BATCH = 1_000_000  # of the data, in one batch of inference: bounds memory whatever the image size
-
-
-def batched(method=None, *, images=False):
-    """Lets a method written for one batch of tensors take whole arrays or datasets, and return numpy.
-
-    A tensor goes straight through, so that models can call each other's methods inside a graph. An array, or a
-    `tf.data.Dataset` (of x, or of tuples that begin with x), is cut into batches whose results are put together
-    in numpy. With `images=True` the result carries its provenance.
-    """
-    if method is None:
-        return functools.partial(batched, images=images)
-
-    @functools.wraps(method)
-    def wrapper(self, x, *args, **kwargs):
-        if isinstance(x, tf.Tensor | keras.KerasTensor):
-            return method(self, x, *args, **kwargs)
-        results = None
-        start = 0
-        for batch, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // math.prod(self.data_shape)))):
-            result = np.asarray(method(self, tf.convert_to_tensor(batch, tf.float32), *args, **kwargs))
-            if total is None:
-                results = (results or []) + [result]
-                continue
-            if results is None:
-                results = np.empty((total, *result.shape[1:]), result.dtype)
-            results[start : start + len(result)] = result
-            start += len(result)
-        if results is None:
-            raise ValueError(
-                f"`{type(self).__name__}.{method.__name__}` needs at least one example. Received: an empty input"
-            )
-        results = np.concatenate(results) if isinstance(results, list) else results
-        return provenance.mark(results, self) if images else results
-
-    return wrapper
-
-
-def _batches(x, batch_size):
-    """Yields (batch, total number of examples or None where only the end will tell)."""
-    if isinstance(x, tf.data.Dataset):
-        for element in x:
-            yield keras.utils.unpack_x_y_sample_weight(element)[0], None
-    else:
-        x = np.asarray(x)
-        for start in range(0, len(x), batch_size):
-            yield x[start : start + batch_size], len(x)
 
 
 class GenerativeModel(keras.Model):
@@ -339,29 +293,6 @@ class GenerativeModel(keras.Model):
     def log_weights(self, x, num_samples, seed=0):
         """`log p(x, z_k) - log q(z_k | x)` for draws z_k ~ q(z | x). (B, H, W, C) -> (num_samples, B), nats."""
         self._cannot("give importance weights", ": it has no approximate posterior")
-
-
-def check_data_shape(data_shape):
-    """(H, W, C) or (D,) as a tuple of ints, or a sentence."""
-    shape = tuple(data_shape) if isinstance(data_shape, tuple | list) else (data_shape,)
-    if len(shape) not in (1, 3) or any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
-        raise ValueError(
-            "`data_shape` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
-            f"Received: data_shape={data_shape}"
-        )
-    return tuple(int(size) for size in shape)
-
-
-def check_at_least(name, value, minimum):
-    """Raises a sentence if an argument is below its minimum."""
-    if value < minimum:
-        raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
-
-
-def check_choice(name, value, choices):
-    """Raises a sentence if an argument is not one of its choices."""
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
 
 
 def _steps_per_epoch(x, batch_size):

@@ -121,7 +121,8 @@ def _as_labels(path, y, x):
     y = np.asarray(y)
     if y.dtype.kind not in "iu" or y.shape not in ((len(x),), (len(x), 1)):
         raise ValueError(
-            f"{path} must hold one integer label per example. Received: y of {y.dtype}, shape={y.shape}, x.shape={x.shape}"
+            f"{path} must hold one integer label per example. "
+            f"Received: y of {y.dtype}, shape={y.shape}, x.shape={x.shape}"
         )
     return y.reshape(-1).astype("int64")
 

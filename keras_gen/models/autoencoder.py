@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 
 from keras_gen import losses, networks
-from keras_gen.core.model import GenerativeModel, batched, check_at_least, check_choice
+from keras_gen.core import GenerativeModel, batched, check_at_least, check_choice
 
 RECONSTRUCTION = {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
 
@@ -54,7 +54,7 @@ class Autoencoder(GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_at_least("latent_dim", latent_dim, 1)
+        check_at_least(1, latent_dim=latent_dim)
         check_choice("likelihood", likelihood, RECONSTRUCTION)
 
         # === Config ===
@@ -63,7 +63,7 @@ class Autoencoder(GenerativeModel):
 
         # === Layers ===
         self.encoder = networks.make_encoder(encoder, self.data_shape)
-        self.code = networks.code_head(self.encoder, latent_dim, "code")
+        self.code = networks.code_head(self.encoder, latent_dim)
         self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.built = True

@@ -9,9 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import distribution, provenance
+from keras_gen.core import GenerativeModel, batched, check_at_least, check_choice, distribution, provenance
 from keras_gen.core.metrics import ActiveUnits
-from keras_gen.core.model import GenerativeModel, batched, check_at_least, check_choice
 
 EVALUATION_DRAWS = 8
 
@@ -79,12 +78,9 @@ class VAE(GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_at_least("latent_dim", latent_dim, 1)
-        check_at_least("beta", beta, 0)
+        check_at_least(1, latent_dim=latent_dim, num_samples=num_samples)
+        check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        check_at_least("num_samples", num_samples, 1)
-        check_at_least("warmup_steps", warmup_steps, 0)
-        check_at_least("free_bits", free_bits, 0)
 
         # === Config ===
         self.latent_dim = latent_dim
@@ -96,15 +92,10 @@ class VAE(GenerativeModel):
 
         # === Layers ===
         self.encoder = networks.make_encoder(encoder, self.data_shape)
-        self.posterior_mean = networks.code_head(self.encoder, latent_dim, "posterior_mean")
-        self.posterior_log_variance = networks.code_head(
-            self.encoder, latent_dim, "posterior_log_variance", layers.bounded_log_variance
-        )
+        self.posterior_head = networks.gaussian_head(self.encoder, latent_dim)
         self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
-        self.pixel_loss = layers.GaussianLikelihood() if likelihood == "gaussian" else losses.bernoulli
-        if likelihood == "gaussian":
-            self.pixel_loss.build((None, *self.data_shape), (None, *self.data_shape))
+        self.pixel_loss = layers.likelihood(likelihood, self.data_shape)
         self.active_units = ActiveUnits(latent_dim)
         self.built = True
 
@@ -120,8 +111,7 @@ class VAE(GenerativeModel):
     def posterior(self, x, training=False):
         """Mean and log variance of q(z | x). (B, *data_shape) -> two of (B, latent_dim)."""
         self.check_shape(x)
-        features = self.encoder(x, training=training)
-        return self.posterior_mean(features), self.posterior_log_variance(features)
+        return self.posterior_head(self.encoder(x, training=training))
 
     def call(self, x, training=False):
         if self.free_bits:
@@ -132,7 +122,7 @@ class VAE(GenerativeModel):
         if not training:
             return self.image(self.decoder(mean))
         noise = distribution.normal((self.num_samples, *tf.unstack(tf.shape(mean))), self.noise_key("posterior"))
-        return self._decode_draws(mean, log_variance, noise, training)
+        return self.decode_draws(layers.draw_codes(mean, log_variance, noise), training)
 
     def add_kl(self, kl, training):
         """Reports the KL divergence, (B, latent_dim), and adds its weighted mean to the loss."""
@@ -149,34 +139,24 @@ class VAE(GenerativeModel):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not training:  # the bound takes draws of z; call gave the reconstruction of its mean
-            y_pred = self._decode_fixed_draws(*self.posterior(x))
+            y_pred = self.decode_draws(self._fixed_draws(*self.posterior(x)))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def reconstruction_term(self, x, y_pred):
-        """`mean_k -log p(x | z_k)`. (B, ...), k draws (k * B, ...) -> (B,), nats."""
-        batch = ops.shape(x)[0]
-        draws = ops.shape(y_pred)[0] // ops.maximum(batch, 1)  # a replica's last batch may be empty
-        per_draw = ops.reshape(self.pixel_loss(self._repeat(x, draws), y_pred), (draws, batch))
-        return ops.mean(per_draw, axis=0)
+    def _fixed_draws(self, mean, log_variance):
+        return layers.draw_codes(mean, log_variance, layers.fixed_noise(EVALUATION_DRAWS, self.latent_dim, self.seed))
 
-    @staticmethod
-    def _repeat(x, times):
-        """(B, ...) -> (times * B, ...), draw by draw."""
-        return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
-
-    def _decode_draws(self, mean, log_variance, noise, training=False):
-        """Decodes `mean + sd * noise`. (B, D), (B, D), (k, B or 1, D) -> (k * B, *data_shape)."""
-        z = mean + ops.exp(0.5 * log_variance) * noise  # (k, B, D)
+    def decode_draws(self, z, training=False):
+        """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
         return self.image(self.decoder(ops.reshape(z, (-1, self.latent_dim)), training=training))
 
-    def _decode_fixed_draws(self, mean, log_variance):
-        return self._decode_draws(mean, log_variance, self.fixed_noise()[:, None])
+    def negative_log_likelihood(self, x, images):
+        """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
+        batch = ops.shape(x)[0]
+        draws = ops.shape(images)[0] // ops.maximum(batch, 1)  # a replica's last batch may be empty
+        return ops.reshape(self.pixel_loss(layers.repeat_batch(x, draws), images), (draws, batch))
 
-    def fixed_noise(self):
-        """Noise of evaluation: antithetic pairs, scaled to variance 1 per unit. (EVALUATION_DRAWS, latent_dim)."""
-        half = np.random.default_rng(self.seed).standard_normal((EVALUATION_DRAWS // 2, self.latent_dim))
-        half /= np.sqrt(np.mean(half**2, axis=0))
-        return np.concatenate([half, -half]).astype("float32")
+    def reconstruction_term(self, x, y_pred):
+        return ops.mean(self.negative_log_likelihood(x, y_pred), axis=0)
 
     @batched
     def encode(self, x):
@@ -189,8 +169,8 @@ class VAE(GenerativeModel):
     @batched
     def score(self, x):
         mean, log_variance = self.posterior(x)
-        reconstruction = self.reconstruction_term(x, self._decode_fixed_draws(mean, log_variance))
-        return -reconstruction - ops.sum(losses.normal_kl(mean, log_variance), axis=-1)
+        images = self.decode_draws(self._fixed_draws(mean, log_variance))
+        return -self.reconstruction_term(x, images) - ops.sum(losses.normal_kl(mean, log_variance), axis=-1)
 
     def sample(self, n, labels=None, seed=None):
         seed = provenance.fresh_seed() if seed is None else seed
@@ -201,8 +181,6 @@ class VAE(GenerativeModel):
         x = tf.convert_to_tensor(x, tf.float32)
         mean, log_variance = self.posterior(x)
         key = distribution.noise_key(seed, 0, "log_weights")
-        noise = distribution.normal((num_samples, *tf.unstack(tf.shape(mean))), key)
-        z = mean + ops.exp(0.5 * log_variance) * noise  # (k, B, D)
-        images = self.image(self.decoder(ops.reshape(z, (-1, self.latent_dim))))
-        log_likelihood = -ops.reshape(self.pixel_loss(self._repeat(x, num_samples), images), (num_samples, -1))
+        z = layers.draw_codes(mean, log_variance, distribution.normal((num_samples, *mean.shape), key))
+        log_likelihood = -self.negative_log_likelihood(x, self.decode_draws(z))
         return log_likelihood + losses.normal_log_density(z) - losses.normal_log_density(z, mean, log_variance)

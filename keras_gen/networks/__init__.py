@@ -13,6 +13,7 @@ from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
 from keras_gen.networks.heads import code_head as code_head
+from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
 
 ENCODERS = {"dense": dense_encoder, "conv": conv_encoder}

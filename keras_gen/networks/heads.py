@@ -5,12 +5,22 @@ import math
 import keras
 from keras import layers
 
+from keras_gen.layers import bounded_log_variance
 
-def code_head(body, latent_dim, name, activation=None):
+
+def code_head(body, latent_dim):
     """A built dense layer from features to codes, in float32 whatever the policy. (F,) -> (latent_dim,)."""
-    head = layers.Dense(latent_dim, activation, dtype="float32", name=name)
+    head = layers.Dense(latent_dim, dtype="float32", name="code")
     head.build(body.output_shape)
     return head
+
+
+def gaussian_head(body, latent_dim):
+    """Mean and bounded log variance of a normal posterior. A built model, (F,) -> two of (latent_dim,)."""
+    features = keras.Input(body.output_shape[1:], name="features")
+    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(features)
+    log_variance = layers.Dense(latent_dim, bounded_log_variance, dtype="float32", name="log_variance")(features)
+    return keras.Model(features, [mean, log_variance], name="posterior_head")
 
 
 def image_head(body, data_shape, activation):

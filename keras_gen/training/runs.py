@@ -113,17 +113,13 @@ def train(
     config = {
         "model": name,
         "arguments": arguments,
-        "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize, "limit": limit,
-                 "on_error": on_error, "seed": seed},
+        "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize,
+                 "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
                      "clip_norm": clip_norm, "validation": validation, "devices": devices, "seed": seed},
-        "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__, "python": platform.python_version()},
+        "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
+                     "python": platform.python_version()},
     }  # fmt: skip
-    if batch_size % (devices or 1):
-        raise ValueError(
-            f"The batch is shared by the devices; its size must be a multiple of {devices}. "
-            f"Received: batch_size={batch_size}, devices={devices}"
-        )
     run = _Run(folder, config, verbose)
     made = not folder.exists()
     try:
@@ -210,6 +206,12 @@ class _Run:
         """Everything that can go wrong before training does: devices, data, arguments, folder."""
         settings = self.config["training"]
         self.strategy = distribution.strategy(settings["devices"])
+        replicas = self.strategy.num_replicas_in_sync
+        if settings["batch_size"] % replicas:
+            raise ValueError(
+                f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
+                f"Received: batch_size={settings['batch_size']}"
+            )
         keras.utils.set_random_seed(settings["seed"])
         self.done, self.model = 0, None
         with self.strategy.scope():

@@ -1,0 +1,27 @@
+"""Checks of arguments, each with a sentence that says what was expected and what was received."""
+
+import numpy as np
+
+
+def check_data_shape(data_shape):
+    """(H, W, C) or (D,) as a tuple of ints, or a sentence."""
+    shape = tuple(data_shape) if isinstance(data_shape, tuple | list) else (data_shape,)
+    if len(shape) not in (1, 3) or any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
+        raise ValueError(
+            "`data_shape` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
+            f"Received: data_shape={data_shape}"
+        )
+    return tuple(int(size) for size in shape)
+
+
+def check_at_least(minimum, **arguments):
+    """Raises a sentence if any of the named arguments is below the minimum, or is no number."""
+    for name, value in arguments.items():
+        if not value >= minimum:
+            raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
+
+
+def check_choice(name, value, choices):
+    """Raises a sentence if an argument is not one of its choices."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
