@@ -1,5 +1,6 @@
 """A folder of images, streamed: paths are kept, pixels are not."""
 
+import functools
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,7 +75,7 @@ class FolderSource:
     def _check(self):
         paths = [path for paths in self.files.values() for path in paths]
         with ThreadPoolExecutor() as pool:
-            shapes = dict(zip(paths, pool.map(self._shape, paths), strict=True))
+            shapes = dict(zip(paths, pool.map(lambda path: _shape(path, path.stat().st_mtime_ns), paths), strict=True))
         bad = {path: shape for path, shape in shapes.items() if isinstance(shape, str)}
         if bad and self.on_error == "stop":
             listed = "; ".join(list(bad.values())[:20]) + (f"; and {len(bad) - 20} more" if len(bad) > 20 else "")
@@ -109,14 +110,6 @@ class FolderSource:
             {split: len(files) for split, files in self.files.items()},
         )
 
-    @staticmethod
-    def _shape(path):
-        """(H, W, channels) of a file read whole, or the sentence of what is wrong with it."""
-        try:
-            return read_image(path).shape
-        except ValueError as error:
-            return str(error)
-
     def open(self, split):
         paths, shape = self.files[split], self.info.data_shape
         labels = None
@@ -133,3 +126,12 @@ class FolderSource:
             return tf.ensure_shape(images, (None, *shape))
 
         return Examples(len(paths), fetch, labels)
+
+
+@functools.cache  # one look at each file, however many splits and parts are opened
+def _shape(path, modified):
+    """(H, W, channels) of a file read whole, or the sentence of what is wrong with it."""
+    try:
+        return read_image(path).shape
+    except ValueError as error:
+        return str(error)

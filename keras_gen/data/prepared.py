@@ -39,7 +39,6 @@ class PreparedSource:
         classes = label.names if isinstance(label, tfds.features.ClassLabel) else None
         splits = {split: int(part.num_examples) for split, part in self.builder.info.splits.items()}
         self.info = Info(name, tuple(image.shape), classes and len(classes), classes, splits)
-        self.tfds = tfds
 
     def _prepare(self, name):
         reason = _unreachable(self.builder)
@@ -57,27 +56,39 @@ class PreparedSource:
 
     def open(self, split):
         count, shape = self.info.splits[split], self.info.data_shape
-        if None not in shape and count * math.prod(shape) <= LARGEST_IN_MEMORY:
-            return self._in_memory(split, count, shape)
-        return Stream(count, lambda part: self._examples(split + part))
-
-    def _examples(self, split):
-        dataset = self.builder.as_dataset(split=split, shuffle_files=False)
-        no_label = tf.constant(-1, tf.int64)
         labelled = self.info.class_names is not None
-        return dataset.map(
-            lambda example: (example["image"], example["label"] if labelled else no_label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        if None not in shape and count * math.prod(shape) <= LARGEST_IN_MEMORY:
+            images, labels = _read(self.builder, split, labelled)
+            labels = labels if labelled else None
+            return ArraySource(self.info.name, {split: (images, labels)}, self.info.class_names).open(split)
+        return Stream(count, lambda part: _examples(self.builder, split + part, labelled))
 
-    def _in_memory(self, split, count, shape):
+
+def _examples(builder, split, labelled):
+    """A dataset of (image, label), label -1 where the dataset has no classes, in the stored order."""
+    dataset = builder.as_dataset(split=split, shuffle_files=False)
+    return dataset.map(
+        lambda example: (example["image"], tf.cast(example["label"] if labelled else -1, tf.int64)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+
+
+_in_memory = {}  # the last split read: its parts are opened one after the other
+
+
+def _read(builder, split, labelled):
+    """(images uint8, labels) of a whole split."""
+    key = (str(builder.data_path), split)
+    if key not in _in_memory:
+        count, shape = builder.info.splits[split].num_examples, builder.info.features["image"].shape
         images, labels = np.empty((count, *shape), "uint8"), np.empty(count, "int64")
         start = 0
-        for x, y in self._examples(split).batch(1000).prefetch(2).as_numpy_iterator():
+        for x, y in _examples(builder, split, labelled).batch(1000).prefetch(2).as_numpy_iterator():
             images[start : start + len(x)], labels[start : start + len(x)] = x, y
             start += len(x)
-        y = labels if self.info.class_names else None
-        return ArraySource(self.info.name, {split: (images, y)}, self.info.class_names).open(split)
+        _in_memory.clear()
+        _in_memory[key] = images, labels
+    return _in_memory[key]
 
 
 def _unreachable(builder):

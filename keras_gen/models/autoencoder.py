@@ -39,7 +39,7 @@ class Autoencoder(GenerativeModel):
     Example:
         >>> model = kg.Autoencoder(data_shape=(8, 8, 1), latent_dim=16)
         >>> model.compile(optimizer="adam")
-        >>> history = model.fit(kg.data.load("digits"), epochs=5)
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
         >>> codes = model.encode(kg.data.load("digits", split="test"))
     """
 

@@ -57,7 +57,7 @@ class VAE(GenerativeModel):
     Example:
         >>> model = kg.VAE(data_shape=(8, 8, 1), latent_dim=2)
         >>> model.compile(optimizer="adam")
-        >>> history = model.fit(kg.data.load("digits"), epochs=5)
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
         >>> images = model.sample(16, seed=1)
     """
 

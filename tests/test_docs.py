@@ -1,0 +1,59 @@
+"""The examples of the docstrings and of the README run."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+import keras_gen as kg
+from keras_gen.training import runs
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("cls", runs.registry().values(), ids=lambda cls: cls.__name__)
+def test_docstring_example(cls):
+    examples = doctest.DocTestParser().get_doctest(cls.__doc__, {"kg": kg}, cls.__name__, None, None)
+    assert examples.examples, "a class docstring has a runnable example"
+    results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples, out=lambda text: None)
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("cls", runs.registry().values(), ids=lambda cls: cls.__name__)
+def test_docstring_sections(cls):
+    sections = re.findall(r"^    ([A-Z][\w ]+):$", cls.__doc__, re.MULTILINE)
+    assert sections == ["Args", "Shapes", "Score unit", "Reference", "Example"]
+    for name in cls.arguments():
+        assert re.search(rf"^        {name}: ", cls.__doc__, re.MULTILINE), f"{name} is not documented"
+
+
+def test_readmes_five_lines(tmp_path, monkeypatch):
+    """On the embedded digits, for one epoch."""
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"## Five lines\n\n```python\n(.*?)```", README, re.DOTALL)[1]
+    assert len([line for line in code.splitlines() if line and not line.startswith("import")]) == 5
+    for old, new in (('"mnist"', '"digits"'), ("(28, 28, 1)", "(8, 8, 1)"), ("epochs=20", "epochs=1, verbose=0")):
+        assert old in code
+        code = code.replace(old, new)
+    exec(code, {})
+    assert kg.images.provenance("samples.png")["seed"] == 1
+
+
+def test_readme_names_the_commands_that_exist():
+    from keras_gen import cli
+
+    verbs = set(re.findall(r"^    keras-gen ([a-z]+)", README, re.MULTILINE))
+    assert verbs <= set(cli.app)
+
+
+def test_shipped_models_load_and_have_cards():
+    shipped = kg.training.checkpoints.shipped()
+    assert "vae_mnist_2d" in shipped
+    for name, path in shipped.items():
+        model = kg.load(name)
+        assert model.sample(2, seed=0).shape == (2, *model.data_shape)
+        card = path.with_suffix(".md").read_text()
+        for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
+            assert word in card, f"{word} is not in the card of {name}"
+        assert kg.images.provenance(path.with_suffix(".png"))["model"] == type(model).__name__
