@@ -27,20 +27,22 @@ def row(function):
 
 
 @row
-def vae_static_binarization(seed=0, epochs=600, batch_size=100, learning_rate=2.5e-3, warmup_epochs=10):
+def vae_static_binarization(
+    seed=0, epochs=600, batch_size=100, learning_rate=2.5e-3, warmup_epochs=10, kl_warmup_epochs=50
+):
     keras.utils.set_random_seed(seed)
     options = {"binarize": "static", "seed": seed, "batch_size": batch_size}
     train = kg.data.load("mnist", "train", **options)
     test = kg.data.stack(kg.data.load("mnist", "test", **options))
-    shape = (28, 28, 1)
+    shape, steps = (28, 28, 1), int(train.cardinality())
     model = kg.VAE(
         shape,
         latent_dim=40,
         encoder=kg.networks.dense_encoder(shape, hidden=(400,)),
         decoder=kg.networks.dense_decoder(40, shape, hidden=(400,)),
+        warmup_steps=kl_warmup_epochs * steps,
         seed=seed,
     )
-    steps = int(train.cardinality())
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, (epochs - warmup_epochs) * steps, warmup_target=learning_rate, warmup_steps=warmup_epochs * steps
     )
@@ -58,7 +60,7 @@ def vae_static_binarization(seed=0, epochs=600, batch_size=100, learning_rate=2.
             "train_loss": history.history["loss"][-1],
         },
         "settings": f"784-400-40-400-784 ReLU; Adam, {warmup_epochs} epochs up to {learning_rate:g}, then cosine to 0 "
-        f"at epoch {epochs}, batch {batch_size}, the last weights; 60,000 images; binarized once with seed {seed} (not "
+        f"at epoch {epochs}, KL warm-up over {kl_warmup_epochs} epochs, batch {batch_size}, the last weights; 60,000 images; binarized once with seed {seed} (not "
         "the classic file)",
         "seed": seed,
     }

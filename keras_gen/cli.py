@@ -5,6 +5,7 @@ A wrong call ends with exit code 2 and one line on standard error; a training th
 
 import inspect
 import json
+import logging
 import sys
 import types
 import typing
@@ -221,6 +222,7 @@ def _at_least(name, value, minimum):
 
 def main(tokens=None):
     """The command: returns its exit code."""
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets warns of what is said below in one line
     warnings.showwarning = lambda message, *_, **__: print(f"keras-gen: note: {message}", file=sys.stderr)
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")

@@ -2,6 +2,7 @@
 
 import math
 import socket
+import urllib.request
 from urllib.parse import urlparse
 
 import numpy as np
@@ -31,8 +32,9 @@ class PreparedSource:
         features = self.builder.info.features
         features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
         image = features.get("image")
-        if image is None or len(image.shape) != 3:
-            raise ValueError(f"A dataset of images has a feature 'image'. Received: {name}, with {list(features)}")
+        if image is None or len(image.shape) != 3 or image.np_dtype != np.uint8:
+            described = ", ".join(f"{key} {feature.shape} {feature.np_dtype}" for key, feature in features.items())
+            raise ValueError(f"A dataset of images has a feature 'image' of uint8. Received: {name}, with {described}")
         if not self.builder.is_prepared():
             self._prepare(name)
         label = features.get("label")
@@ -47,7 +49,7 @@ class PreparedSource:
                 self.builder.download_and_prepare()
                 return
             except Exception as error:  # of whatever kind: its first line is all that a user can act on
-                reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+                reason = f"{type(error).__name__}: {(str(error).strip() or 'no details').splitlines()[0][:200]}"
         raise ValueError(
             f"{name} is not prepared on this machine ({self.builder.data_path}) and cannot be downloaded: {reason}. "
             f"Prepare it where there is a network with `tfds build {name}`, copy the folder here and set TFDS_DATA_DIR "
@@ -94,8 +96,10 @@ def _read(builder, split, labelled):
 def _unreachable(builder):
     """Why the hosts of a dataset's files cannot be reached, None if they can or are not known.
 
-    The downloader would find out too, after minutes of retries.
+    The downloader would find out too, after minutes of retries. Behind a proxy only it can tell.
     """
+    if urllib.request.getproxies():
+        return None
     hosts = sorted({urlparse(url).hostname for url in builder.url_infos} - {None})
     for host in hosts:
         try:
