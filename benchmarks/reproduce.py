@@ -60,8 +60,8 @@ def vae_static_binarization(
             "train_loss": history.history["loss"][-1],
         },
         "settings": f"784-400-40-400-784 ReLU; Adam, {warmup_epochs} epochs up to {learning_rate:g}, then cosine to 0 "
-        f"at epoch {epochs}, KL warm-up over {kl_warmup_epochs} epochs, batch {batch_size}, the last weights; 60,000 images; binarized once with seed {seed} (not "
-        "the classic file)",
+        f"at epoch {epochs}, KL warm-up over {kl_warmup_epochs} epochs, batch {batch_size}, the last weights; "
+        f"60,000 images; binarized once with seed {seed} (not the classic file)",
         "seed": seed,
     }
 

@@ -3,18 +3,18 @@
 import itertools
 import math
 import re
+import zlib
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.data import sources
 
-SHUFFLE_BUFFER = 10_000  # examples, for streams; what has random access is shuffled whole
 GRAY = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow
 
 
 def info(source, **options):
-    """What a source holds, without reading it into memory.
+    """What a source holds.
 
     Args:
         source: as for `load`.
@@ -23,6 +23,8 @@ def info(source, **options):
     Returns:
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
     """
+    if "image_size" in options:
+        options["image_size"] = _pair(options["image_size"])
     return sources.open_source(source, **options).info
 
 
@@ -49,7 +51,8 @@ def load(
             ("mnist", "fashion_mnist", "cifar10", ...); a folder of images, at any depth; or a .npy or .npz file of
             images or vectors (x, optionally y).
         split: a split of the source, or a part of one: "train[:90%]", "train[90%:]", "test[:1000]". Parts are cut
-            from a fixed random order, so that a folder sorted by class gives every part its share of each.
+            from a fixed random order, so that a folder sorted by class gives every part its share of each (of a
+            dataset too large for memory, from the stored order, which TensorFlow Datasets has shuffled).
         batch_size: examples per batch.
         labels: whether to give (images, labels) instead of images; of a folder, its first level is the class.
         image_size: side, or (height, width), to crop and resize to.
@@ -104,6 +107,7 @@ def load(
         shuffle=shuffle,
         seed=seed,
         binarize=binarize,
+        pixel_seed=zlib.crc32(f"{name} {seed}".encode()),  # so that no two splits are drawn with the same noise
         prepare=prepare,
         labels=labels,
     )
@@ -124,7 +128,7 @@ def _epochs(first):
 
 
 def _read_examples(
-    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels
+    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, pixel_seed, prepare, labels
 ):
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
     chosen = order[_bounds(part, examples.count)][:limit]
@@ -133,19 +137,10 @@ def _read_examples(
     chosen = tf.constant(np.sort(chosen))
     count = int(chosen.shape[0])
     batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
-    fetch = examples.fetch
-    static_noise = None
-    if binarize == "static":
-        rng = np.random.default_rng(seed)
-        if examples.array is not None:
-            fixed = tf.constant(_binarize_in_memory(examples.array, prepare, rng))
-            fetch, prepare, binarize = (
-                (lambda indices: tf.gather(fixed, indices)),
-                (lambda x: tf.cast(x, tf.float32)),
-                None,
-            )
-        else:
-            static_noise = True
+    read = examples.fetch
+    if binarize == "static" and examples.array is not None:  # drawn once and for all
+        fixed = tf.constant(_binarize_in_memory(examples.array, prepare, np.random.default_rng(pixel_seed)))
+        read, prepare, binarize = lambda indices: tf.gather(fixed, indices), lambda x: tf.cast(x, tf.float32), None
     y = None if examples.labels is None else tf.constant(examples.labels)
 
     def epoch_batches(epoch):
@@ -157,12 +152,12 @@ def _read_examples(
         )
 
     def to_batch(epoch, batch, indices):
-        x = prepare(fetch(indices))
+        x = prepare(read(indices))
         if binarize == "dynamic":
-            x = _bernoulli(x, tf.random.experimental.stateless_fold_in(tf.stack([np.int64(seed), epoch]), batch))
-        elif static_noise:
+            x = _bernoulli(x, tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), epoch]), batch))
+        elif binarize == "static":
             x = tf.map_fn(
-                lambda pair: _bernoulli(pair[0], tf.stack([np.int64(seed), pair[1]])),
+                lambda pair: _bernoulli(pair[0], tf.stack([np.int64(pixel_seed), pair[1]])),
                 (x, indices),
                 fn_output_signature=tf.float32,
             )
@@ -173,7 +168,7 @@ def _read_examples(
 
 
 def _read_stream(
-    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, prepare, labels
+    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, pixel_seed, prepare, labels
 ):
     bounds = range(examples.count)[_bounds(part, examples.count)]
     count = min(len(bounds), limit or len(bounds))
@@ -181,15 +176,16 @@ def _read_stream(
     stream = examples.open(f"[{bounds.start}:{bounds.stop}]").take(count).enumerate(bounds.start)
 
     def epoch_examples(epoch):
-        shuffled = (
-            stream.shuffle(SHUFFLE_BUFFER, seed=seed + epoch, reshuffle_each_iteration=False) if shuffle else stream
-        )
+        shuffled = stream
+        if shuffle:
+            order = seed * 1_000_003 + epoch
+            shuffled = stream.shuffle(examples.shuffle_buffer, seed=order, reshuffle_each_iteration=False)
         return shuffled.map(lambda index, example: (epoch, index, *example))
 
     def to_example(epoch, index, image, label):
         x = prepare(image[None])[0]
         if binarize:
-            key = tf.stack([np.int64(seed), index])
+            key = tf.stack([np.int64(pixel_seed), index])
             key = tf.random.experimental.stateless_fold_in(key, epoch) if binarize == "dynamic" else key
             x = _bernoulli(x, key)
         return (x, label) if labels else x

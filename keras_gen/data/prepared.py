@@ -11,6 +11,8 @@ import tensorflow as tf
 from keras_gen.data.sources import ArraySource, Info, Stream
 
 LARGEST_IN_MEMORY = 2**30  # bytes of a split; larger ones are streamed
+SHUFFLE_MEMORY = 2**29  # bytes of the examples among which a stream is shuffled
+LARGEST_SIDE = 1024  # pixels, a guess where images are of unequal size
 
 
 class PreparedSource:
@@ -63,7 +65,9 @@ class PreparedSource:
             images, labels = _read(self.builder, split, labelled)
             labels = labels if labelled else None
             return ArraySource(self.info.name, {split: (images, labels)}, self.info.class_names).open(split)
-        return Stream(count, lambda part: _examples(self.builder, split + part, labelled))
+        pixels = math.prod(side or LARGEST_SIDE for side in shape)
+        buffer = max(100, min(10_000, SHUFFLE_MEMORY // pixels))
+        return Stream(count, lambda part: _examples(self.builder, split + part, labelled), buffer)
 
 
 def _examples(builder, split, labelled):

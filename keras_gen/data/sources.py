@@ -40,6 +40,7 @@ class Stream:
 
     count: int
     open: Callable
+    shuffle_buffer: int  # examples that shuffling holds in memory
 
 
 class ArraySource:
