@@ -16,7 +16,8 @@ demo: .venv/installed
 	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --likelihood gaussian --epochs 60 --batch-size 32 --verbose 2 --out runs/demo
 	$(BIN)/keras-gen sample runs/demo --count 64 --seed 1 --out runs/demo/samples.png
 	$(BIN)/keras-gen interpolate runs/demo --out runs/demo/interpolation.png
-	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/figures.json | tee runs/demo/figures.txt
+	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/figures.json > runs/demo/figures.txt
+	cat runs/demo/figures.txt
 	@echo "Look at runs/demo: samples.png, reconstructions.png, codes.png, interpolation.png, figures.txt"
 
 test: .venv/installed

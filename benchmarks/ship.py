@@ -67,8 +67,8 @@ def main():
 |---|---|
 {figures}
 
-Units: nats per image for the loss, its terms, `score` (the ELBO) and `log_likelihood` (200 importance samples, the
-first 1,000 images); squared error summed over the pixels of an image; PSNR in dB of the mean squared error.
+Units: nats per image for the loss, its terms and `score` (the ELBO); squared error summed over the pixels of an image;
+PSNR in dB of the mean squared error.
 """
     )
 

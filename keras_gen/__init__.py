@@ -2,8 +2,11 @@
 
 from keras_gen import startup
 
-with startup.without_notices():
-    import tensorflow as _tensorflow  # noqa: F401  (imported here for its notices)
+try:
+    with startup.without_notices():
+        import tensorflow as _tensorflow  # noqa: F401  (imported here for its notices)
+except ModuleNotFoundError as _error:
+    raise ImportError('keras_gen needs TensorFlow: pip install "keras-gen[cpu]", or "keras-gen[cuda]".') from _error
 
 import keras as _keras
 

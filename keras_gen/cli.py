@@ -16,11 +16,13 @@ from typing import Annotated, Literal
 import cyclopts
 import docstring_parser
 import keras
+import tensorflow as tf
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
+from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
 
 app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
@@ -125,7 +127,8 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
         out: PNG file.
     """
     _at_least("count", count, 1)
-    model, images = _model_and_images(run, data, count)
+    model, dataset = _model_and_images(run, data, count)
+    images = kg.data.stack(dataset)
     pairs = kg.images.rows(images, model.reconstruct(images))
     print(kg.images.save_grid(_pictures(model, pairs), out, columns=len(images)))
 
@@ -151,7 +154,8 @@ def interpolate(
         out: PNG file.
     """
     _at_least("rows", rows, 1)
-    model, images = _model_and_images(run, data, 2 * rows)
+    model, dataset = _model_and_images(run, data, 2 * rows)
+    images = kg.data.stack(dataset)
     walks = kg.tasks.interpolate(model, images[0::2][: len(images) // 2], images[1::2], steps, mode)
     print(kg.images.save_grid(_pictures(model, walks.reshape(-1, *model.data_shape)), out, columns=steps))
 
@@ -166,14 +170,14 @@ def evaluate(run: str, *, data: str | None = None, out: str | None = None, sampl
         out: JSON file to write them to.
         samples: importance samples per image of the log-likelihood.
     """
-    model, images = _model_and_images(run, data, None)
-    figures = kg.evaluation.report(model, images, num_samples=samples, verbose=1 if sys.stderr.isatty() else 0)
+    model, dataset = _model_and_images(run, data, None)
+    figures = kg.evaluation.report(model, dataset, num_samples=samples, verbose=1 if sys.stderr.isatty() else 0)
     table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
     for name, value in figures.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
     Console().print(table)
     if out:
-        checkpoints.write_atomically(out, lambda path: path.write_text(json.dumps(figures, indent=2) + "\n"))
+        write_atomically(out, lambda path: path.write_text(json.dumps(figures, indent=2) + "\n"))
 
 
 @app.command(name="inspect")
@@ -191,22 +195,18 @@ def inspect_(file: str):
 
 
 def _model_and_images(run, source, count):
-    """A model, and images that it was not trained on, or of a named source."""
+    """A model, and a dataset of images that it was not trained on, or of a named source."""
     model = kg.load(run)
-    if source is not None:
-        names = kg.data.info(source).splits
-        size = (
-            {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
-        )
-        dataset = kg.data.load(
-            source, "test" if "test" in names else next(iter(names)), shuffle=False, limit=count, **size
-        )
-    elif Path(run).is_dir():
-        config = runs.read_config(run)
-        dataset = runs.load_data(config, runs.held_out_split(config), limit=count)
-    else:
+    if not Path(run).is_dir() and source is None:
         raise ValueError(f"A model without a run folder needs --data. Received: {run}")
-    return model, kg.data.stack(dataset)
+    config = runs.read_config(run) if Path(run).is_dir() else None
+    if source is None:
+        return model, runs.load_data(config, runs.held_out_split(config), limit=count)
+    size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
+    splits = kg.data.info(source, **size).splits
+    split = "test" if "test" in splits else next(iter(splits))
+    binarize = config and config["data"]["binarize"]
+    return model, kg.data.load(source, split, shuffle=False, limit=count, binarize=binarize, **size)
 
 
 def _pictures(model, images):
@@ -231,6 +231,8 @@ def main(tokens=None):
         return _fail(error, 2)
     except FloatingPointError as error:
         return _fail(error, 1)
+    except tf.errors.OpError as error:  # a file that went away, memory that ran out
+        return _fail(error.message or type(error).__name__, 1)
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)
     except KeyboardInterrupt:

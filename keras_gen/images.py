@@ -3,13 +3,13 @@
 import contextlib
 import json
 import math
-import os
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from keras_gen.files import write_atomically
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 XMP_KEY = "XML:com.adobe.xmp"
@@ -60,15 +60,8 @@ def save_image(image, path, scale=1):
     pixels = np.rint(np.asarray(image, "float32") * 255).astype("uint8").repeat(scale, 0).repeat(scale, 1)
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".png", delete=False) as file:
-        try:
-            picture.save(file, format="PNG", pnginfo=_mark(made_by) if made_by else None)
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    mark = _mark(made_by) if made_by else None
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=mark))
     return path
 
 
@@ -137,7 +130,7 @@ def provenance(path):
             text = {**getattr(image, "text", {})}
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no such file. Received: {path}") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"This is not an image that can be read: {error}. Received: {path}") from None
     found = {}
     if DIGITAL_SOURCE_TYPE in text.get(XMP_KEY, ""):

@@ -100,6 +100,9 @@ def check_arguments(case):
     assert set(case.cls.arguments()) <= set(config), f"get_config lacks {set(case.cls.arguments()) - set(config)}"
     again = case.cls.from_config(config)
     assert json.loads(json.dumps(again.get_config())) == config, "get_config differs after from_config"
+    for name in case.cls.arguments():
+        if not isinstance(getattr(model, name), keras.Layer):
+            assert getattr(again, name) == getattr(model, name), f"{name} came back as {getattr(again, name)}"
     assert again.count_params() == model.count_params(), "the copy has another size"
 
 
@@ -350,6 +353,7 @@ def two_devices():
 def check_xla(case):
     """The step compiles under XLA, and several steps run in one call."""
     model = case.model(jit_compile=True, steps_per_execution=2)
+    assert model.jit_compile, "XLA was switched off"
     _finite(_fit(model, case.x), "training with XLA")
 
 
@@ -360,6 +364,7 @@ def check_mixed_precision(case):
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         model = case.model()
+        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer), "the loss is not scaled"
         _finite(_fit(model, case.x, epochs=2), "training in mixed_float16")
         check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_float16"))
     finally:

@@ -61,7 +61,7 @@ def test_the_same_seed_draws_the_same_picture(run, tmp_path):
 def test_evaluate_agrees_with_the_run(run, tmp_path, capsys):
     out = tmp_path / "figures.json"
     assert cli.main(["evaluate", str(run), "--out", str(out)]) == 0
-    assert "log_likelihood" in capsys.readouterr().out
+    assert "psnr" in capsys.readouterr().out
     reported = json.loads((run / "metrics.json").read_text())["figures"]
     for name, value in json.loads(out.read_text()).items():
         assert value == pytest.approx(reported[name], rel=1e-4)

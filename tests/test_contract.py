@@ -1,12 +1,19 @@
-"""Every check on every model; one id per pair, and a control that checks can fail."""
+"""Every check on every model, one id per pair; and controls: broken models, which the checks must notice."""
 
+import dataclasses
+
+import numpy as np
 import pytest
+import tensorflow as tf
 from zoo import ZOO
 
+import keras_gen as kg
 from keras_gen import testing
+from keras_gen.core import batched
 from keras_gen.training import runs
 
 PAIRS = [pytest.param(case, check, id=f"{case.name}-{name}") for case in ZOO for name, check in testing.checks(case)]
+VAE = next(case for case in ZOO if case.name == "vae")
 
 
 @pytest.mark.parametrize(("case", "check"), PAIRS)
@@ -22,3 +29,63 @@ def test_cases_are_tiny_and_exceptions_have_reasons():
     for case in ZOO:
         assert testing.parameter_count(case.model()) < 3_000, case.name
         assert all(isinstance(reason, str) and len(reason) > 10 for reason in case.exceptions.values()), case.name
+
+
+class ForgetsAnArgument(kg.VAE):
+    def get_config(self):
+        return {**super().get_config(), "beta": 1.0}
+
+
+class DrawsTheSame(kg.VAE):
+    def sample(self, n, labels=None, seed=None):
+        return super().sample(n, seed=0)
+
+
+class LeavesTheRange(kg.VAE):
+    @batched(images=True)
+    def decode(self, z):
+        return super().decode(z) * 3
+
+
+class ScoresByTheBatch(kg.VAE):
+    @batched
+    def score(self, x):
+        score = super().score(x)
+        return score - tf.reduce_mean(score)
+
+
+class LearnsAtInference(kg.VAE):
+    def call(self, x, training=False):
+        self.step.assign_add(1)
+        return super().call(x, training)
+
+
+class HasADeadWeight(kg.VAE):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.add_weight(name="dead", shape=())
+
+
+@pytest.mark.parametrize(
+    ("cls", "check"),
+    [
+        (ForgetsAnArgument, "arguments"),
+        (DrawsTheSame, "sample_seeds"),
+        (LeavesTheRange, "outputs"),
+        (ScoresByTheBatch, "inference_is_pure"),
+        (LearnsAtInference, "inference_is_pure"),
+        (HasADeadWeight, "weights_move"),
+    ],
+)
+def test_control_broken_models_are_noticed(cls, check):
+    with pytest.raises((AssertionError, ValueError)):
+        testing.CHECKS[check](dataclasses.replace(VAE, cls=cls))
+
+
+def test_control_an_uncompiled_file_is_noticed(tmp_path):
+    from keras_gen.training import checkpoints
+
+    model = VAE.model()
+    checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
+    with pytest.raises(AssertionError, match="not compiled"):
+        testing._load_and_train("keras_gen", str(tmp_path / "bare.keras"), np.asarray(VAE.x))

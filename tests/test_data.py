@@ -4,6 +4,7 @@ import os
 import tracemalloc
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,6 +89,7 @@ def test_parts_are_disjoint_and_mixed():
 
 @needs_mnist
 def test_mnist_in_memory_and_streamed_are_the_same(monkeypatch):
+    keras.utils.set_random_seed(0)  # with which Dataset.shuffle fails
     info = kg.data.info("mnist")
     assert (info.data_shape, info.num_classes) == ((28, 28, 1), 10)
     assert info.splits == {"train": 60000, "test": 10000}
@@ -116,7 +118,33 @@ def test_a_folder(folder):
     assert small.shape == (12, 6, 5, 1)
 
 
-def test_a_folder_of_splits(tmp_path, folder):
+def test_a_class_named_like_a_split_hides_nothing(folder):
+    (folder / "train").mkdir()
+    Image.new("RGB", (12, 10)).save(folder / "train" / "locomotive.png")
+    info = kg.data.info(folder)
+    assert (info.splits, info.class_names) == ({"train": 13}, ["cats", "dogs", "train"])
+
+
+def test_photographs(photographs):
+    """The real ones that come beside the project, where they do."""
+    info = kg.data.info(photographs)
+    assert info.class_names == ["automobile", "ship"]
+    assert info.splits == {"train": 3000, "test": 600}
+    x, y = kg.data.stack(kg.data.load(photographs, "test", labels=True))
+    assert x.shape == (600, 32, 32, 3)
+    assert np.bincount(y).tolist() == [300, 300]
+    assert 0.3 < x.mean() < 0.7
+
+
+@pytest.fixture
+def photographs():
+    folder = Path(__file__).parents[2] / "shared" / "images"
+    if not folder.is_dir():
+        pytest.skip("the photographs are not beside this checkout")
+    return folder
+
+
+def test_a_folder_of_splits(tmp_path):
     target = tmp_path / "whole"
     for split in ("train", "test"):
         (target / split / "a").mkdir(parents=True)
@@ -182,7 +210,7 @@ def test_unequal_sizes_need_image_size(folder):
 
 
 def test_memory_does_not_grow_with_the_folder(tmp_path):
-    """Twice the images, as much memory: decoded pixels of one batch or two, never of the folder."""
+    """Four times the images, as much memory: decoded pixels of some batches, never of the folder."""
     rng = np.random.default_rng(0)
     peaks = []
     for count in (40, 160):
@@ -251,6 +279,24 @@ def test_wrong_calls(source, options, sentence, tmp_path, monkeypatch):
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with pytest.raises(ValueError, match=sentence):
         kg.data.load(source, **options)
+
+
+def test_a_truncated_archive(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((100, 8, 8), "uint8"))
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:3000])
+    with pytest.raises(ValueError, match="a.npz is not a readable"):
+        kg.data.load(tmp_path / "a.npz")
+
+
+def test_labels_of_one_split_only(tmp_path):
+    x = np.zeros((10, 4, 4), "uint8")
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(10) % 2, x_test=x)
+    assert kg.data.info(tmp_path / "a.npz").num_classes is None
+
+
+def test_versions_that_do_not_exist():
+    with pytest.raises(ValueError, match="Received: 'mnist:9.9.9'"):
+        kg.data.load("mnist:9.9.9")
 
 
 def test_missing_folders_and_files(tmp_path):

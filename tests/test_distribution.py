@@ -135,3 +135,19 @@ def test_impossible_numbers_of_devices(devices):
 def test_two_devices_by_number():
     assert distribution.strategy(2).num_replicas_in_sync == 2
     assert distribution.strategy(1).num_replicas_in_sync == 1
+
+
+def test_clipping_on_each_device_is_warned_of():
+    with testing.two_devices().scope():
+        model = kg.VAE((8, 8, 1), 2)
+        with pytest.warns(UserWarning, match="clipnorm=1.0"):
+            model.compile(keras.optimizers.Adam(clipnorm=1.0))
+
+
+def test_odd_datasets_are_refused_and_odd_validation_is_not():
+    with testing.two_devices().scope():
+        model = VAE_CASE.model()
+    with pytest.raises(ValueError, match="first batch of 33"):
+        model.fit(kg.data.load("digits", limit=33), verbose=0)
+    history = model.fit(IMAGES[:8], batch_size=8, validation_data=(IMAGES[:7],), verbose=0).history
+    assert np.isfinite(history["val_loss"]).all()

@@ -20,12 +20,13 @@ ALLOWED = {
     "core": {"losses"},
     "models": {"losses", "layers", "networks", "core"},
     "data": set(),
-    "images": set(),
-    "evaluation": {"data"},
+    "files": set(),
+    "images": {"files"},
+    "evaluation": set(),
     "tasks": {"images", "evaluation", "data"},
-    "training": {"models", "core", "data", "evaluation", "images", "tasks"},
+    "training": {"models", "core", "data", "evaluation", "images", "tasks", "files"},
     "testing": {"core"},
-    "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks"},
+    "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_gen as kg
 from keras_gen.training import callbacks, checkpoints, runs
@@ -42,7 +44,8 @@ def test_the_run_folder(whole_run):
     assert [row["epoch"] for row in history] == ["1", "2", "3", "4"]
     assert {"loss", "kl_loss", "reconstruction_loss", "active_units", "val_loss", "val_active_units"} <= set(history[0])
     config = json.loads((whole_run / "config.json").read_text())
-    assert config["arguments"] == {"latent_dim": 2}
+    assert config["arguments"]["latent_dim"] == 2
+    assert config["arguments"]["beta"] == 1.0  # everything resolved, defaults too
     assert kg.images.provenance(whole_run / "samples" / "epoch-0001.png")["model"] == "VAE"
 
 
@@ -103,7 +106,7 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
     """A kill while a checkpoint is written leaves the one before."""
     path = tmp_path / "file.keras"
     code = (
-        "import sys, itertools; from keras_gen.training.checkpoints import write_atomically\n"
+        "import sys, itertools; from keras_gen.files import write_atomically\n"
         "for i in itertools.count():\n"
         "    write_atomically(sys.argv[1], lambda p: p.write_bytes(bytes([i % 256]) * 3_000_000))"
     )
@@ -119,8 +122,6 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_passed_over(whole_run, tmp_path):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(whole_run, folder)
     newest = checkpoints.checkpoints(folder)[-1][1]
@@ -130,8 +131,6 @@ def test_a_damaged_checkpoint_is_passed_over(whole_run, tmp_path):
 
 
 def test_resuming_for_longer(whole_run, tmp_path):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(whole_run, folder)
     with pytest.raises(ValueError, match="all of its 4 epochs.*Received: epochs=4"):
@@ -200,6 +199,8 @@ def test_vectors_train_without_pictures(tmp_path):
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"validation": 1.0}, "validation=1.0"),
+        ({"schedule": "linear"}, "'constant', 'cosine'. Received: schedule='linear'"),
+        ({"encoder": keras.Sequential()}, "give `encoder` by name"),
         ({"latent_dim": 0}, "latent_dim=0"),
         ({"data": "nowhere/"}, "Received: nowhere/"),
     ],
@@ -217,20 +218,64 @@ def test_a_folder_that_exists_is_kept(whole_run):
     assert sorted(whole_run.rglob("*")) == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to train as a user who may not write")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user who may not write")
 def test_a_folder_without_write_permission(tmp_path):
-    """Root may write anywhere, so the run is tried by nobody."""
-    tmp_path.chmod(0o555)
-    for parent in tmp_path.parents[:-1]:
-        parent.chmod(parent.stat().st_mode | 0o055)
+    """Root may write anywhere, so nobody tries."""
     code = (
-        "import os; from pathlib import Path; from keras_gen.training.checkpoints import write_atomically\n"
-        "os.setuid(65534)\n"
-        f"write_atomically(Path({str(tmp_path)!r}) / 'x', lambda p: p.write_text('x'))"
+        "import os, sys; from keras_gen import cli; os.setuid(65534)\n"
+        f"sys.exit(cli.main(['train', 'vae', '--out', {str(tmp_path / 'run')!r}]))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "PermissionError" in result.stderr
+    assert result.returncode == 2
+    assert result.stderr.startswith("keras-gen: ")
+    assert "Permission denied" in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_killed_after_the_last_epoch_the_run_is_completed(whole_run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(whole_run, folder)
+    for name in ("model.keras", "metrics.json"):
+        (folder / name).unlink()
+    kg.training.resume(folder, verbose=0)
+    for completed, unbroken in zip(weights(folder), weights(whole_run), strict=True):
+        np.testing.assert_array_equal(completed, unbroken)
+    figures = [json.loads((run / "metrics.json").read_text())["figures"] for run in (folder, whole_run)]
+    assert figures[0] == figures[1]
+
+
+def test_killed_before_the_first_step_the_run_can_be_resumed(whole_run, tmp_path):
+    (tmp_path / "run").mkdir()
+    shutil.copy(whole_run / "config.json", tmp_path / "run")
+    kg.training.resume(tmp_path / "run", verbose=0)
+    for resumed, unbroken in zip(weights(tmp_path / "run"), weights(whole_run), strict=True):
+        np.testing.assert_array_equal(resumed, unbroken)
+
+
+def test_a_folder_of_colour_images_from_end_to_end(tmp_path):
+    """Without a test split: what is held out is the validation part; images are resized and streamed."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        path = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), "uint8")).save(path)
+    folder = tmp_path / "run"
+    kg.training.train(
+        "autoencoder", data=str(tmp_path / "pictures"), out=str(folder), epochs=1, image_size=16, batch_size=8,
+        encoder="conv", decoder="conv", validation=0.2, verbose=0,
+    )  # fmt: skip
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["split"], metrics["figures"]["images"]) == ("train[80%:]", 6)
+    assert kg.load(folder).data_shape == (16, 16, 3)
+    assert Path(json.loads((folder / "config.json").read_text())["data"]["source"]).is_absolute()
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_config(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match="config.json"):
+        kg.training.resume(tmp_path)
 
 
 def test_loading_what_is_not_a_model(whole_run, tmp_path):
@@ -246,7 +291,11 @@ def test_loading_what_is_not_a_model(whole_run, tmp_path):
     with pytest.raises(FileNotFoundError, match="shipped models are.*Received: no_such_model"):
         kg.load("no_such_model")
     with pytest.raises(FileNotFoundError, match="no trained model"):
-        kg.load(tmp_path)
+        kg.load(tmp_path / "..")
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    plain.save(tmp_path / "plain.keras")
+    with pytest.raises(ValueError, match="holds a Sequential, not a model of this package"):
+        kg.load(tmp_path / "plain.keras")
 
 
 def test_names_of_models():

@@ -1,5 +1,7 @@
 """Checks of arguments, each with a sentence that says what was expected and what was received."""
 
+import numbers
+
 import numpy as np
 
 
@@ -17,7 +19,7 @@ def check_data_shape(data_shape):
 def check_at_least(minimum, **arguments):
     """Raises a sentence if any of the named arguments is below the minimum, or is no number."""
     for name, value in arguments.items():
-        if not value >= minimum:
+        if not isinstance(value, numbers.Real) or not value >= minimum:
             raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
 
 

@@ -8,6 +8,7 @@ import contextvars
 import functools
 import os
 import threading
+import warnings
 import zlib
 
 import tensorflow as tf
@@ -104,6 +105,17 @@ def cross_replica_sum(value):
     if context is None or num_replicas() == 1:
         return value
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def warn_of_clipping(optimizer):
+    """Warns of an optimizer that clips: it clips each replica's gradients before they are summed."""
+    for name in ("clipnorm", "global_clipnorm", "clipvalue"):
+        if getattr(optimizer, name, None) is not None:
+            warnings.warn(
+                f"{name} clips the gradients of each device before they are summed, which is another training than "
+                f"that of one device. Received: {name}={getattr(optimizer, name)}",
+                stacklevel=4,
+            )
 
 
 @contextlib.contextmanager

@@ -100,6 +100,8 @@ class GenerativeModel(keras.Model):
                     f"{type(self).__name__} brings its own objective and figures; compile it with an optimizer "
                     f"only. Received: {name}={kwargs[name]}"
                 )
+        if self._replicas > 1:
+            distribution.warn_of_clipping(optimizer)
         resolved_jit, resolved_steps = execution.resolve(self, jit_compile, steps_per_execution)
         if run_eagerly:
             resolved_jit, resolved_steps = False, 1
@@ -111,12 +113,12 @@ class GenerativeModel(keras.Model):
             **kwargs,
         )
         self.optimizer.build(self.trainable_variables)
-        self.execution_request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
+        self.request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution, **kwargs}
 
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self.execution_request}
+        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self.request}
 
     def compile_from_config(self, config):
         self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
@@ -135,10 +137,7 @@ class GenerativeModel(keras.Model):
         self.check_data(x)
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
-            raise ValueError(
-                f"The batch is shared by {self._replicas} devices; its size must be a multiple of {self._replicas}. "
-                f"Received: a first batch of {min(len(x), size)}"
-            )
+            self._refuse_odd_batch(min(len(x), size))
         validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))[0]
         if hasattr(validation, "shape"):
             size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
@@ -152,8 +151,8 @@ class GenerativeModel(keras.Model):
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`."""
+        self.check_data(x)
         if hasattr(x, "shape"):
-            self.check_shape(x)
             batch_size = self._even_batch(x, batch_size or 32)
         return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
@@ -229,21 +228,20 @@ class GenerativeModel(keras.Model):
         return len(self.data_shape) == 3 or self.likelihood == "bernoulli"
 
     def check_data(self, x):
-        """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range."""
+        """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range.
+
+        Of a dataset, the first batch is looked at.
+        """
         if isinstance(x, tf.data.Dataset):
-            spec = keras.utils.unpack_x_y_sample_weight(x.element_spec)[0]
-            self.check_shape(spec)
-            if not spec.dtype.is_floating:
-                raise ValueError(f"{self._takes()}, float32. Received: a dataset of {spec.dtype.name}")
-        elif hasattr(x, "shape"):
+            for element in x.take(1):
+                x = keras.utils.unpack_x_y_sample_weight(element)[0]
+                if self._even_batch(x, len(x)) != len(x):
+                    self._refuse_odd_batch(len(x))
+        if hasattr(x, "shape"):
             self.check_shape(x)
-            if self.bounded:
-                low, high = float(np.min(x)), float(np.max(x))
-                if not (low >= 0.0 and high <= 1.0):
-                    hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
-                    raise ValueError(
-                        f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]"
-                    )
+            if not np.issubdtype(np.asarray(x[:1]).dtype, np.floating):
+                raise ValueError(f"{self._takes()}, float32. Received: {np.asarray(x[:1]).dtype}")
+            self.check_range(x)
 
     def check_shape(self, x):
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
@@ -251,6 +249,21 @@ class GenerativeModel(keras.Model):
         if shape is None or len(shape) != len(self.data_shape) + 1 or tuple(shape[1:]) != self.data_shape:
             hint = " (a single gray image or batch needs its channel axis)" if len(self.data_shape) == 3 else ""
             raise ValueError(f"{self._takes()}{hint}. Received: shape={None if shape is None else tuple(shape)}")
+
+    def check_range(self, x):
+        """Raises a sentence if the numbers of x are known by now, must lie in [0, 1] and do not."""
+        if not self.bounded or (tf.is_tensor(x) and not tf.executing_eagerly()) or len(x) == 0:
+            return
+        low, high = float(np.min(x)), float(np.max(x))
+        if low < 0.0 or high > 1.0:
+            hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
+            raise ValueError(f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
+
+    def _refuse_odd_batch(self, size):
+        raise ValueError(
+            f"The batch is shared by {self._replicas} devices; its size must be a multiple of {self._replicas}. "
+            f"Received: a first batch of {size}"
+        )
 
     def _takes(self):
         shape = ", ".join(str(size) for size in (None, *self.data_shape))

@@ -44,21 +44,22 @@ def read_image(path, size=None, channels=None):
 class FolderSource:
     """Images below a folder, at any depth.
 
-    Subfolders named train, validation or test are splits; without them the whole folder is "train". The first
-    folder level below is the class. Every file is read once before training, so that a bad one is named now and
-    not in the middle of the night.
+    Where all images are in subfolders named train, validation or test, these are splits; else the whole folder is
+    "train". The first folder level below is the class. Every file is read once before training, so that a bad one is
+    named now and not in the middle of the night.
 
     Args:
         root: the folder.
         image_size: (H, W) to crop and resize to, None if all images have one size.
         channels: 1 or 3; None for gray if every image is gray, else RGB.
         on_error: "stop" lists the files that cannot be used; "skip" leaves them out and warns how many.
-        check: "pixels" reads each file whole, "names" only lists them.
     """
 
     def __init__(self, root, image_size=None, channels=None, on_error="stop"):
         self.root, self.size, self.channels, self.on_error = root, image_size, channels, on_error
-        folders = {name: root / name for name in SPLITS if (root / name).is_dir()} or {"train": root}
+        top = {path.relative_to(root).parts[0] for path in self._list(root)}
+        named = bool(top) and top <= set(SPLITS)
+        folders = {name: root / name for name in SPLITS if name in top} if named else {"train": root}
         self.files = {split: self._list(folder) for split, folder in folders.items()}
         if not any(self.files.values()):
             raise ValueError(f"{root} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
@@ -74,7 +75,8 @@ class FolderSource:
 
     def _check(self):
         paths = [path for paths in self.files.values() for path in paths]
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor() as pool, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # such files are named below
             shapes = dict(zip(paths, pool.map(lambda path: _shape(path, path.stat().st_mtime_ns), paths), strict=True))
         bad = {path: shape for path, shape in shapes.items() if isinstance(shape, str)}
         if bad and self.on_error == "stop":

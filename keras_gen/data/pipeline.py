@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_gen.data import sources
 
+SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
 GRAY = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow
 
 
@@ -173,24 +174,32 @@ def _read_stream(
     bounds = range(examples.count)[_bounds(part, examples.count)]
     count = min(len(bounds), limit or len(bounds))
     batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+
+    def to_example(index, image, label):
+        x = prepare(image[None])[0]
+        return index, _bernoulli(x, tf.stack([np.int64(pixel_seed), index])) if binarize == "static" else x, label
+
     stream = examples.open(f"[{bounds.start}:{bounds.stop}]").take(count).enumerate(bounds.start)
+    stream = stream.map(lambda index, example: to_example(index, *example), num_parallel_calls=tf.data.AUTOTUNE)
+    block = max(1, min(10_000, SHUFFLE_MEMORY // (4 * math.prod(stream.element_spec[1].shape))))
 
     def epoch_examples(epoch):
-        shuffled = stream
-        if shuffle:
-            order = seed * 1_000_003 + epoch
-            shuffled = stream.shuffle(examples.shuffle_buffer, seed=order, reshuffle_each_iteration=False)
-        return shuffled.map(lambda index, example: (epoch, index, *example))
+        def shuffled(index, x, label):
+            key = tf.stack([np.int64(seed) + epoch * 1_000_003, index[0]])
+            order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(index)[0]), seed=key)
+            return tf.gather(index, order), tf.gather(x, order), tf.gather(label, order)
 
-    def to_example(epoch, index, image, label):
-        x = prepare(image[None])[0]
-        if binarize:
-            key = tf.stack([np.int64(pixel_seed), index])
-            key = tf.random.experimental.stateless_fold_in(key, epoch) if binarize == "dynamic" else key
+        # Not Dataset.shuffle: it takes no seed from a tensor where the global seed is 0.
+        examples_of_epoch = stream.batch(block).map(shuffled).unbatch() if shuffle else stream
+        return examples_of_epoch.map(lambda index, x, label: (epoch, index, x, label))
+
+    def finish(epoch, index, x, label):
+        if binarize == "dynamic":
+            key = tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), index]), epoch)
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
-    dataset = epochs.flat_map(epoch_examples).map(to_example, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
 

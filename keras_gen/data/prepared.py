@@ -11,8 +11,6 @@ import tensorflow as tf
 from keras_gen.data.sources import ArraySource, Info, Stream
 
 LARGEST_IN_MEMORY = 2**30  # bytes of a split; larger ones are streamed
-SHUFFLE_MEMORY = 2**29  # bytes of the examples among which a stream is shuffled
-LARGEST_SIDE = 1024  # pixels, a guess where images are of unequal size
 
 
 class PreparedSource:
@@ -26,7 +24,9 @@ class PreparedSource:
 
         try:
             self.builder = tfds.builder(name)
-        except tfds.core.DatasetNotFoundError:
+        except (tfds.core.DatasetNotFoundError, AssertionError, ValueError):  # of name, version, configuration
+            if "/" in name or name.startswith("."):
+                raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
             raise ValueError(
                 "The data must be digits, an image dataset of TensorFlow Datasets such as mnist, fashion_mnist or "
                 f"cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
@@ -65,9 +65,7 @@ class PreparedSource:
             images, labels = _read(self.builder, split, labelled)
             labels = labels if labelled else None
             return ArraySource(self.info.name, {split: (images, labels)}, self.info.class_names).open(split)
-        pixels = math.prod(side or LARGEST_SIDE for side in shape)
-        buffer = max(100, min(10_000, SHUFFLE_MEMORY // pixels))
-        return Stream(count, lambda part: _examples(self.builder, split + part, labelled), buffer)
+        return Stream(count, lambda part: _examples(self.builder, split + part, labelled))
 
 
 def _examples(builder, split, labelled):

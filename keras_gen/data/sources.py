@@ -4,6 +4,8 @@ Sources of random access give `Examples`; a TensorFlow Datasets set too large fo
 """
 
 import dataclasses
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +42,6 @@ class Stream:
 
     count: int
     open: Callable
-    shuffle_buffer: int  # examples that shuffling holds in memory
 
 
 class ArraySource:
@@ -48,9 +49,10 @@ class ArraySource:
 
     def __init__(self, name, splits, class_names=None):
         self.splits = splits
-        x, y = next(iter(splits.values()))
-        if class_names is None and y is not None:
-            class_names = [str(label) for label in range(max(int(np.max(labels)) for _, labels in splits.values()) + 1)]
+        x = next(iter(splits.values()))[0]
+        labels = [y for _, y in splits.values()]
+        if class_names is None and all(y is not None for y in labels):
+            class_names = [str(label) for label in range(max(int(np.max(y)) for y in labels) + 1)]
         self.info = Info(
             name,
             x.shape[1:],
@@ -81,12 +83,9 @@ def array_file(path):
     """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test."""
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        arrays = {"x": loaded} if path.suffix == ".npy" else {name.lower(): loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a readable .npy or .npz file of plain arrays: {error}") from None
-    if path.suffix == ".npy":
-        arrays = {"x": loaded}
-    else:
-        arrays = {name.lower(): loaded[name] for name in loaded.files}
     if "x" in arrays:
         arrays["x_train"], arrays["y_train"] = arrays["x"], arrays.get("y")
     splits = {
@@ -133,7 +132,7 @@ def open_source(source, **options):
     from keras_gen.data.folder import FolderSource
     from keras_gen.data.prepared import PreparedSource
 
-    if source == "digits":
+    if str(source) in EMBEDDED:
         return digits()
     path = Path(source).expanduser()
     if path.is_dir():
@@ -144,6 +143,4 @@ def open_source(source, **options):
         return array_file(path)
     if path.exists():
         raise ValueError(f"A file of data must be .npy or .npz. Received: {source}")
-    if "/" in str(source) or "\\" in str(source) or str(source).startswith("."):
-        raise FileNotFoundError(f"There is no such folder. Received: {source}")
     return PreparedSource(str(source))

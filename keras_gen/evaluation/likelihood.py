@@ -1,9 +1,11 @@
 """Held-out likelihood of latent-variable models."""
 
+import math
+
 import keras
 import numpy as np
 
-DECODED_AT_ONCE = 4_000  # images; bounds memory whatever num_samples
+VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_samples and the image size
 
 
 def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1):
@@ -32,7 +34,9 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
             f"Received: num_samples={num_samples}, batch_size={batch_size}"
         )
     seeds = np.random.default_rng(seed)
-    chunk = max(1, DECODED_AT_ONCE // batch_size)
+    at_once = max(1, VALUES_AT_ONCE // math.prod(model.data_shape))  # images
+    batch_size = min(batch_size, at_once)
+    chunk = max(1, at_once // batch_size)
     result = np.empty(len(images))
     progress = keras.utils.Progbar(len(images), verbose=verbose, unit_name="image")
     for start in range(0, len(images), batch_size):

@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import data
 from keras_gen.evaluation.likelihood import log_likelihood
 
 LIKELIHOOD_IMAGES = 1_000
+BATCH = 100
 
 
 def report(model, images, labels=None, num_samples=200, verbose=0):
@@ -14,31 +14,47 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
 
     Args:
         model: any model of the package.
-        images: (N, H, W, C) in [0, 1] or (N, D); or a dataset of them.
-        labels: (N,) ints; for figures that need them.
+        images: (N, H, W, C) in [0, 1] or (N, D); or a dataset of them, which is streamed.
+        labels: (N,) ints, for the figures that need them; none of these does.
         num_samples: importance samples per image of the log-likelihood.
         verbose: 1 for progress bars.
 
     Returns:
         dict of name to figure: `images` (how many), the model's own terms as `evaluate` gives them,
         `squared_error` (per image, summed over pixels), `psnr` (dB, for images, of the mean squared error), `score`
-        (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images).
+        (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
+        likelihood only of zeros and ones, for it is no likelihood of gray values).
     """
-    if isinstance(images, tf.data.Dataset):
-        images = data.stack(images)
-    images = np.asarray(images, "float32")
-    figures = {"images": len(images)}
+    figures = {"images": 0}
     if model.compiled:
-        figures |= model.evaluate(images, batch_size=100, verbose=verbose, return_dict=True)
+        batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
+        figures |= model.evaluate(images, batch_size=batch_size, verbose=verbose, return_dict=True)
+    squared_error, score, first = 0.0, 0.0, []
+    for x in _batches(images):
+        figures["images"] += len(x)
+        if "reconstruct" in model.offers:
+            squared_error += np.sum((x - np.asarray(model.reconstruct(x))) ** 2, dtype="float64")
+        if "score" in model.offers:
+            score += np.sum(model.score(x), dtype="float64")
+        if sum(map(len, first)) < LIKELIHOOD_IMAGES:
+            first.append(x)
     if "reconstruct" in model.offers:
-        error = np.mean((images - np.asarray(model.reconstruct(images))) ** 2, dtype="float64")
-        figures["squared_error"] = float(error * np.prod(images.shape[1:]))
-        if images.ndim == 4:
-            figures["psnr"] = float(-10 * np.log10(max(error, 1e-12)))
+        figures["squared_error"] = float(squared_error / figures["images"])
+        if len(model.data_shape) == 3:
+            mean = figures["squared_error"] / np.prod(model.data_shape)
+            figures["psnr"] = float(-10 * np.log10(max(mean, 1e-12)))
     if "score" in model.offers:
-        figures["score"] = float(np.mean(model.score(images), dtype="float64"))
-    if "log_weights" in model.offers:
-        figures["log_likelihood"] = float(
-            log_likelihood(model, images[:LIKELIHOOD_IMAGES], num_samples, verbose=verbose).mean()
-        )
+        figures["score"] = float(score / figures["images"])
+    first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
+    if "log_weights" in model.offers and (model.likelihood != "bernoulli" or np.all((first == 0) | (first == 1))):
+        figures["log_likelihood"] = float(log_likelihood(model, first, num_samples, verbose=verbose).mean())
     return figures
+
+
+def _batches(images):
+    if isinstance(images, tf.data.Dataset):
+        for batch in images.as_numpy_iterator():
+            yield batch[0] if isinstance(batch, tuple) else batch
+    else:
+        for start in range(0, len(images), BATCH):
+            yield np.asarray(images[start : start + BATCH], "float32")

@@ -24,8 +24,8 @@ class VAE(GenerativeModel):
     a lower bound of log p(x). `loss` and its terms are in nats per image.
 
     In training, one draw (or `num_samples` draws) of z per image. In validation and in `score`, the same eight
-    draws for each image, of mean 0 and variance 1: so the figures are those of the ELBO, not of the reconstruction
-    of the posterior mean, which flatters, and they are deterministic. They are always reported at the full beta.
+    draws for each image, balanced to mean 0 and variance 1: an estimate of the ELBO that is deterministic, where the
+    reconstruction of the posterior mean would flatter. It is reported at the full beta, whatever the warm-up.
 
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, the number of code units whose posterior mean
     varies by more than 0.01 over the data.
@@ -175,7 +175,9 @@ class VAE(GenerativeModel):
     def sample(self, n, labels=None, seed=None):
         seed = provenance.fresh_seed() if seed is None else seed
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim)).astype("float32")
-        return provenance.mark(self.decode(z), self, seed=seed)
+        images = self.decode(z)
+        images.provenance["seed"] = seed
+        return images
 
     def log_weights(self, x, num_samples, seed=0):
         x = tf.convert_to_tensor(x, tf.float32)

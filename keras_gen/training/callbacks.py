@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import images
-from keras_gen.training.checkpoints import write_atomically
+from keras_gen.files import write_atomically
 
 SAMPLES = 64
 RECONSTRUCTIONS = 10

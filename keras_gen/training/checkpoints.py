@@ -1,29 +1,19 @@
 """Model files: written whole or not at all, and read with a sentence when they cannot be."""
 
-import os
 import re
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from keras_gen.core import GenerativeModel
+from keras_gen.files import write_atomically
+
 KEPT = 2
 SHIPPED = [Path(__file__).parents[1] / "saved_models", Path(__file__).parents[2] / "saved_models"]  # wheel, checkout
-
-
-def write_atomically(path, write):
-    """Calls `write(temporary path)`, then puts the file in place of `path`: a kill leaves the old one or the new."""
-    path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(model, path, optimizer=True):
@@ -71,9 +61,15 @@ def load(name):
     if not zipfile.is_zipfile(path):
         raise ValueError(f"This file is not a whole .keras file; it is damaged or was cut short. Received: {path}")
     try:
-        return keras.saving.load_model(path, safe_mode=True)
-    except (zipfile.BadZipFile, OSError, KeyError, EOFError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns when it cannot restore an optimizer, and lets it start from nothing.
+            warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
+            model = keras.saving.load_model(path, safe_mode=True)
+    except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError, UserWarning) as error:
         raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
+    if not isinstance(model, GenerativeModel):
+        raise ValueError(f"This file holds a {type(model).__name__}, not a model of this package. Received: {path}")
+    return model
 
 
 def shipped():

@@ -9,16 +9,20 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import Literal
 
 import keras
+import numpy as np
 
 import keras_gen
 from keras_gen import data, evaluation, models, tasks
-from keras_gen.core import GenerativeModel, distribution
+from keras_gen.core import GenerativeModel, check_at_least, check_choice, distribution
+from keras_gen.data.sources import EMBEDDED
+from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints
 from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
 
@@ -52,7 +56,6 @@ def train(
     batch_size: int = 128,
     learning_rate: float = 1e-3,
     schedule: Literal["constant", "cosine"] = "constant",
-    clip_norm: float | None = None,
     validation: float = 0.1,
     image_size: int | None = None,
     channels: int | None = None,
@@ -74,7 +77,6 @@ def train(
         batch_size: examples per step, over all devices together.
         learning_rate: of Adam.
         schedule: constant, or cosine from the learning rate down to 0 at the last epoch.
-        clip_norm: largest norm of the gradient of one weight; none for no clipping.
         validation: share of the training split that is held out for the figures of each epoch.
         image_size: side to crop and resize images to.
         channels: 1 for gray, 3 for colour; none for what the data have.
@@ -97,11 +99,16 @@ def train(
     unknown = set(arguments) - set(cls.arguments())
     if unknown:
         raise ValueError(f"{name} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}")
-    for argument, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        if value < 1:
-            raise ValueError(f"`{argument}` must be at least 1. Received: {argument}={value}")
+    for argument, value in arguments.items():
+        if isinstance(value, keras.Layer):
+            raise ValueError(
+                f"A run is made of what config.json can hold: give `{argument}` by name, or train with `fit`. "
+                f"Received: {argument}={value}"
+            )
+    check_at_least(1, epochs=epochs, batch_size=batch_size)
     if not learning_rate > 0:
         raise ValueError(f"`learning_rate` must be above 0. Received: learning_rate={learning_rate}")
+    check_choice("schedule", schedule, ("constant", "cosine"))
     if not 0 < validation < 1:
         raise ValueError(f"`validation` must be a share between 0 and 1. Received: validation={validation}")
     folder = Path(out)
@@ -110,13 +117,16 @@ def train(
             f"The run folder must not exist yet: choose another, or go on with `keras-gen resume {folder}`. "
             f"Received: out={out}"
         )
+    if str(data) not in EMBEDDED and Path(data).exists():
+        data = Path(data).resolve()
+    defaults = {key: p.default for key, p in cls.arguments().items() if p.default is not p.empty and key != "seed"}
     config = {
         "model": name,
-        "arguments": arguments,
+        "arguments": {**defaults, **arguments},
         "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize,
                  "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
-                     "clip_norm": clip_norm, "validation": validation, "devices": devices, "seed": seed},
+                     "validation": validation, "devices": devices, "seed": seed},
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
@@ -124,8 +134,8 @@ def train(
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        run.write_json("config.json", config)  # first: what is killed from now on can be resumed
         run.prepare()
-        run.write_json("config.json", config)
     except BaseException:
         if made:  # nothing was trained: a second try with mended arguments should not find a folder in its way
             shutil.rmtree(folder, ignore_errors=True)
@@ -168,9 +178,13 @@ def read_config(folder):
     if not path.is_file():
         raise FileNotFoundError(f"A run folder holds a config.json. Received: {folder}")
     try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        config = json.loads(path.read_text())
+        missing = {"model", "arguments", "data", "training"} - set(config)
+    except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"This config.json is damaged ({error}). Received: {path}") from None
+    if missing:
+        raise ValueError(f"This config.json lacks {', '.join(sorted(missing))}. Received: {path}")
+    return config
 
 
 def source_info(config):
@@ -181,8 +195,7 @@ def source_info(config):
 
 def held_out_split(config):
     """The split that a run was not trained on: "test" where the source has one, else its validation part."""
-    splits = source_info(config).splits
-    return "test" if "test" in splits else _parts(config)[1]
+    return "test" if "test" in source_info(config).splits else _parts(config)[1]
 
 
 def load_data(config, split, **options):
@@ -192,6 +205,9 @@ def load_data(config, split, **options):
 
 
 def _parts(config):
+    """What a run trains on and what it validates on: the source's own splits, or parts of its training split."""
+    if "validation" in source_info(config).splits:
+        return "train", "validation"
     percent = 100 - max(1, round(100 * config["training"]["validation"]))
     return f"train[:{percent}%]", f"train[{percent}%:]"
 
@@ -223,15 +239,21 @@ class _Run:
             )
         training, validation = _parts(self.config)
         self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done)
-        images = data.stack(load_data(self.config, validation, limit=VALIDATION_IMAGES))
-        self.validation_data = (images,)
-        self.originals = images
+        self.validation_data = self._even(validation, replicas)
+        self.originals = np.asarray(next(iter(self.validation_data)))
         if self.model is None:
             with self.strategy.scope():
                 self.model = self._build()
         self.model.check_data(self.originals)
-        (self.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        (self.folder / "samples").mkdir(exist_ok=True)
+        for name in ("checkpoints", "samples"):
+            (self.folder / name).mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
+
+    def _even(self, split, replicas):
+        """Validation images, of a number that the replicas can share."""
+        whole = load_data(self.config, split, limit=VALIDATION_IMAGES, batch_size=1)
+        count = int(whole.cardinality())
+        return load_data(self.config, split, limit=max(replicas, count - count % replicas))
 
     def _build(self):
         settings = self.config["training"]
@@ -241,8 +263,7 @@ class _Run:
         rate = settings["learning_rate"]
         if settings["schedule"] == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, settings["epochs"] * int(self.train_data.cardinality()))
-        clipping = {} if settings["clip_norm"] is None else {"clipnorm": settings["clip_norm"]}
-        model.compile(optimizer=keras.optimizers.Adam(rate, **clipping))
+        model.compile(optimizer=keras.optimizers.Adam(rate))
         return model
 
     def fit(self):
@@ -266,8 +287,8 @@ class _Run:
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
         split = held_out_split(self.config)
-        images = data.stack(load_data(self.config, split, limit=None))
-        figures = evaluation.report(self.model, images)
+        model = checkpoints.load(self.folder / "model.keras")  # the figures are those of the file, on one device
+        figures = evaluation.report(model, load_data(self.config, split, limit=None))
         self._draw_codes(split)
         self.write_json(
             "metrics.json",
@@ -294,4 +315,4 @@ class _Run:
 
     def write_json(self, name, content):
         text = json.dumps(content, indent=2, default=str) + "\n"
-        checkpoints.write_atomically(self.folder / name, lambda path: path.write_text(text))
+        write_atomically(self.folder / name, lambda path: path.write_text(text))

@@ -1,0 +1,17 @@
+"""Files written whole or not at all."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path, write):
+    """Calls `write(temporary path)`, then puts the file in place of `path`: a kill leaves the old one or the new."""
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
