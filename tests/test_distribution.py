@@ -135,6 +135,8 @@ def test_impossible_numbers_of_devices(devices):
 def test_two_devices_by_number():
     assert distribution.strategy(2).num_replicas_in_sync == 2
     assert distribution.strategy(1).num_replicas_in_sync == 1
+    given = testing.two_devices()
+    assert distribution.strategy(given) is given
 
 
 def test_clipping_on_each_device_is_warned_of():

@@ -21,7 +21,8 @@ def strategy(devices=None):
 
     Args:
         devices: None for the strategy in scope; 1 for one device; N > 1 for N GPUs, or, on a machine without
-            any GPU, for N logical CPU devices (at most one per core; for trying out, it is no faster).
+            any GPU, for N logical CPU devices (at most one per core; for trying out, it is no faster); or a
+            `tf.distribute.Strategy`, which is returned.
 
     Returns:
         A `tf.distribute.Strategy`.
@@ -30,6 +31,10 @@ def strategy(devices=None):
         ValueError: if the machine does not have that many devices, or TensorFlow has already started with fewer
             logical CPU devices.
     """
+    if isinstance(devices, tf.distribute.experimental.ParameterServerStrategy):
+        raise ValueError("Keras 3 does not train under ParameterServerStrategy; MirroredStrategy and its kin do.")
+    if isinstance(devices, tf.distribute.Strategy):
+        return devices
     if devices is None:
         return tf.distribute.get_strategy()
     if devices < 1:
