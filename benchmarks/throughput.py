@@ -176,6 +176,7 @@ def main():
         "minutes": (time.time() - start) / 60,
         "machine": machine() | {"torch": torch.__version__, "numpy": np.__version__},
     }
+    (FOLDER / "results").mkdir(exist_ok=True)
     (FOLDER / "results" / "throughput.json").write_text(json.dumps(result, indent=2) + "\n")
     table()
 
