@@ -13,7 +13,7 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	rm -rf runs/demo
-	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --beta 2 --likelihood gaussian --epochs 80 --learning-rate 2e-3 --schedule cosine --batch-size 32 --verbose 2 --out runs/demo
+	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --beta 2 --likelihood gaussian --epochs 100 --batch-size 32 --verbose 2 --out runs/demo
 	$(BIN)/keras-gen sample runs/demo --count 64 --seed 1 --out runs/demo/samples.png
 	$(BIN)/keras-gen interpolate runs/demo --out runs/demo/interpolation.png
 	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/figures.json > runs/demo/figures.txt
