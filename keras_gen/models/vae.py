@@ -20,8 +20,8 @@ class VAE(GenerativeModel):
     """Variational autoencoder: codes with a distribution, so that images can be drawn.
 
     Minimises `mean_b E_q(z|x)[-log p(x|z)] + beta * KL(q(z|x) || p(z))` with p(z) = N(0, I) and q(z|x) =
-    N(mean(x), diag exp(log_variance(x))), whose KL divergence has a closed form. At beta = 1 that is minus the ELBO,
-    a lower bound of log p(x). `loss` and its terms are in nats per image.
+    N(mean(x), diag exp(log_variance(x))), in nats per image. At beta = 1 that is minus the ELBO, and the ELBO is a
+    lower bound of log p(x).
 
     In training, one draw (or `num_samples` draws) of z per image. In validation and in `score`, the same eight
     draws for each image, balanced to mean 0 and variance 1: an estimate of the ELBO that is deterministic, where the
@@ -34,8 +34,7 @@ class VAE(GenerativeModel):
         data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
         latent_dim: size of the code.
         beta: weight of the KL divergence (Higgins et al. 2017); 1 for the ELBO.
-        likelihood: "bernoulli" for data in [0, 1]; "gaussian", with one learned variance, for vectors of any value,
-            or for images.
+        likelihood: "bernoulli" for data in [0, 1]; "gaussian", with one learned variance, for any values.
         num_samples: draws of z per image and step.
         warmup_steps: training steps over which beta grows from 0 to its value (Sonderby et al. 2016).
         free_bits: nats of KL divergence per code unit, averaged over the batch, that cost nothing (Kingma et al.
