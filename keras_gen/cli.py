@@ -34,13 +34,14 @@ app.command(train_app)
 
 def _options(function, skip):
     """The parameters of a function as keyword-only options, with the help of its docstring."""
-    documentation = {p.arg_name: p.description for p in docstring_parser.parse(inspect.getdoc(function) or "").params}
-    target = function.__init__ if isinstance(function, type) else function
-    hints = typing.get_type_hints(target)
-    for name, parameter in inspect.signature(target).parameters.items():
-        if name in skip or name == "self" or parameter.kind is parameter.VAR_KEYWORD:
+    documentation = {}
+    for described in function.__mro__ if isinstance(function, type) else [function]:
+        for p in docstring_parser.parse(described.__doc__ or "").params:
+            documentation.setdefault(p.arg_name, p.description)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in skip or parameter.kind is parameter.VAR_KEYWORD:
             continue
-        annotation = _from_text(hints[name])
+        annotation = _from_text(parameter.annotation)
         described = Annotated[annotation, Parameter(help=" ".join((documentation.get(name) or "").split()))]
         yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described)
 

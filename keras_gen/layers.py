@@ -4,9 +4,11 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
+from keras_gen.core import distribution
 
 LOG_VARIANCE_LIMIT = 10.0  # variances between 4.5e-5 and 2.2e4: exp never overflows, not even in float16
 
@@ -76,3 +78,209 @@ def fixed_noise(draws, size, seed):
 def repeat_batch(x, times):
     """The batch, `times` times over. (B, ...) -> (times * B, ...)."""
     return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
+
+
+def per_draw(loss, x, images):
+    """A loss of each of k draws of an image. (B, ...), (k * B, ...), draw by draw -> (k, B)."""
+    batch = ops.shape(x)[0]
+    draws = ops.shape(images)[0] // ops.maximum(batch, 1)  # a replica's last batch may be empty
+    return ops.reshape(loss(repeat_batch(x, draws), images), (draws, batch))
+
+
+# === Corruption ===
+
+
+def _add_gaussian(x, level, noise):
+    return x + level * noise
+
+
+def _mask(x, level, noise):
+    return ops.where(noise < level, 0.0, x)
+
+
+def _salt_pepper(x, level, noise):
+    return ops.where(noise < level / 2, 0.0, ops.where(noise >= 1 - level / 2, 1.0, x))
+
+
+CORRUPTIONS = {  # kind: (the noise that it takes, what the noise does)
+    "gaussian": ("normal", _add_gaussian),
+    "masking": ("uniform", _mask),
+    "salt_pepper": ("uniform", _salt_pepper),
+}
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Corruption(keras.layers.Layer):
+    """Corrupts data in training, and leaves them alone at inference.
+
+    "gaussian" adds N(0, level^2) to each value; "masking" sets each value to 0 with probability `level`; "salt_pepper"
+    sets each to 0 or to 1, each with probability `level / 2` (Vincent et al. 2010, section 3.3).
+
+    Its noise is a function of (seed, calls so far, replica): replicas differ, and a model that was saved goes on with
+    the noise that it would have drawn. `keras.layers.GaussianNoise` and `Dropout` draw the same on every replica.
+
+    Args:
+        kind: "gaussian", "masking" or "salt_pepper".
+        level: standard deviation of "gaussian"; probability of the others.
+        clip: whether to bring corrupted values back into [0, 1].
+        seed: int.
+
+    Call: (B, ...) -> (B, ...), corrupted if `training` is True.
+    """
+
+    def __init__(self, kind="gaussian", level=0.3, clip=False, seed=0, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if kind not in CORRUPTIONS:
+            raise ValueError(f"The corruption must be one of {', '.join(CORRUPTIONS)}. Received: {kind!r}")
+        if not 0 <= level <= (math.inf if kind == "gaussian" else 1):
+            expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
+            raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level}")
+        self.kind, self.level, self.clip, self.seed = kind, level, clip, seed
+
+    def build(self, input_shape):
+        self.calls = self.add_weight(
+            name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        key = distribution.noise_key(self.seed, self.calls, "corruption")
+        self.calls.assign_add(1)
+        draw = distribution.normal if self.noise == "normal" else distribution.uniform
+        return self.corrupt(x, draw(tf.shape(x), key))
+
+    @property
+    def noise(self):
+        """Which noise `corrupt` takes, "normal" or "uniform"."""
+        return CORRUPTIONS[self.kind][0]
+
+    def corrupt(self, x, noise):
+        """What given noise makes of x. (B, ...), (B or 1, ...) -> (B, ...)."""
+        corrupted = CORRUPTIONS[self.kind][1](x, self.level, noise)
+        return ops.clip(corrupted, 0.0, 1.0) if self.clip else corrupted
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "level": self.level, "clip": self.clip, "seed": self.seed}
+
+
+# === Tied weights ===
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class TiedDense(keras.layers.Layer):
+    """A dense layer whose kernel is the transpose of another's: `activation(x W^T + b)`, with a bias of its own.
+
+    Call `tie` with the other layer before use, and again after loading: a config cannot hold another model's layer.
+
+    Args:
+        units: size of the other layer's input.
+        activation: as in `keras.layers.Dense`.
+    """
+
+    def __init__(self, units, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self._kernel = None
+
+    def build(self, input_shape):
+        self.features = input_shape[-1]
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+
+    def tie(self, dense):
+        """Takes the kernel of a built Dense layer.
+
+        Raises:
+            ValueError: if its shape is not (units, features of the input).
+        """
+        if tuple(dense.kernel.shape) != (self.units, self.features):
+            raise ValueError(
+                f"Tied weights need equal shapes: {self.name} needs the transpose of a kernel of shape "
+                f"{(self.units, self.features)}. Received: {dense.name} with a kernel of shape {dense.kernel.shape}"
+            )
+        self._kernel = lambda: dense.kernel  # behind a function, or Keras would track the other layer here too
+
+    @property
+    def kernel(self):
+        """The other layer's kernel, (units, features): the transpose of what this layer applies."""
+        if self._kernel is None:
+            raise ValueError(f"{self.name} is not tied to a layer yet: call its `tie`.")
+        return self._kernel()
+
+    def call(self, x):
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        return self.activation(ops.matmul(x, ops.transpose(kernel)) + ops.cast(self.bias, self.compute_dtype))
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((*x.shape[:-1], self.units), dtype=self.compute_dtype)
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "units": self.units, "activation": activation}
+
+
+# === Pooling with switches ===
+
+WINDOW = 2  # side of the window that one value is pooled from
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class SwitchPooling(keras.layers.Layer):
+    """Max pooling over 2 x 2 windows that also tells where each maximum was (Zeiler et al. 2011, section 2).
+
+    By reshaping and one-hot switches: `tf.nn.max_pool_with_argmax` does not compile under XLA. An odd side is
+    padded, so it halves rounding up. Of equal values the first counts.
+
+    Call: (B, H, W, C) -> (B, H / 2, W / 2, C) and switches (B, H / 2, W / 2, 4, C), one-hot over the 4 places.
+    """
+
+    def call(self, x):
+        height, width, channels = x.shape[1:]
+        rows, columns = -(-height // WINDOW), -(-width // WINDOW)
+        lowest = tf.constant(x.dtype.min, x.dtype)
+        x = ops.pad(x, ((0, 0), (0, rows * WINDOW - height), (0, columns * WINDOW - width), (0, 0)), constant_values=lowest)
+        x = ops.reshape(x, (-1, rows, WINDOW, columns, WINDOW, channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, columns, 2, 2, C)
+        x = ops.reshape(x, (-1, rows, columns, WINDOW * WINDOW, channels))
+        switches = ops.one_hot(ops.argmax(x, axis=3), WINDOW * WINDOW, axis=3, dtype=self.compute_dtype)
+        return ops.max(x, axis=3), switches
+
+    def compute_output_spec(self, x):
+        height, width, channels = x.shape[1:]
+        rows, columns = -(-height // WINDOW), -(-width // WINDOW)
+        pooled = keras.KerasTensor((x.shape[0], rows, columns, channels), dtype=self.compute_dtype)
+        return pooled, keras.KerasTensor(
+            (x.shape[0], rows, columns, WINDOW * WINDOW, channels), dtype=self.compute_dtype
+        )
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Unpooling(keras.layers.Layer):
+    """Puts each value where its switch says, and zeros elsewhere: the reverse of `SwitchPooling`.
+
+    Args:
+        size: (H, W) of the output; an odd side is cropped.
+
+    Call: [(B, H / 2, W / 2, C), switches (B, H / 2, W / 2, 4, C)] -> (B, H, W, C).
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, inputs):
+        x, switches = inputs
+        rows, columns, channels = x.shape[1:]
+        x = x[:, :, :, None, :] * switches  # (B, rows, columns, 4, C)
+        x = ops.reshape(x, (-1, rows, columns, WINDOW, WINDOW, channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, 2, columns, 2, C)
+        x = ops.reshape(x, (-1, rows * WINDOW, columns * WINDOW, channels))
+        return x[:, : self.size[0], : self.size[1]]
+
+    def compute_output_spec(self, inputs):
+        x, _ = inputs
+        return keras.KerasTensor((x.shape[0], *self.size, x.shape[-1]), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}

@@ -56,6 +56,43 @@ def squared_error(x, mean):
     return sum_per_example(ops.square(x - mean))
 
 
+def bernoulli_kl(rho, rho_hat):
+    """KL divergence of a coin of probability rho_hat from one of probability rho.
+
+    `rho log(rho / rho_hat) + (1 - rho) log((1 - rho) / (1 - rho_hat))` (Ng 2011, "Sparse autoencoder", CS294A lecture
+    notes). Its derivative by rho_hat is `-rho / rho_hat + (1 - rho) / (1 - rho_hat)`.
+
+    Args:
+        rho: between 0 and 1.
+        rho_hat: (...) in [0, 1]; clipped to [1e-7, 1 - 1e-7].
+
+    Returns:
+        (...), nats.
+    """
+    rho_hat = ops.clip(rho_hat, 1e-7, 1 - 1e-7)
+    return rho * ops.log(rho / rho_hat) + (1 - rho) * ops.log((1 - rho) / (1 - rho_hat))
+
+
+def si_sdr(target, estimate):
+    """Scale-invariant signal-to-distortion ratio, `10 log10(|a t|^2 / |a t - e|^2)` with `a = <e, t> / |t|^2`.
+
+    How much of the estimate is the target, whatever its scale (Le Roux et al. 2019, "SDR - half-baked or well done?",
+    equation 3). A target or an estimate that is zero everywhere counts as -80 dB.
+
+    Args:
+        target: (B, ...).
+        estimate: (B, ...).
+
+    Returns:
+        (B,), dB, between -80 and 80; higher is better.
+    """
+    scale = sum_per_example(estimate * target) / ops.maximum(sum_per_example(ops.square(target)), 1e-8)
+    scaled = ops.reshape(scale, (-1, *[1] * (len(target.shape) - 1))) * target
+    signal, noise = sum_per_example(ops.square(scaled)), sum_per_example(ops.square(scaled - estimate))
+    ratio = (signal + 1e-12) / (noise + 1e-8 * signal + 1e-4 * 1e-8)
+    return ops.clip(10 * ops.log10(ratio), -80.0, 80.0)
+
+
 def normal_kl(mean, log_variance):
     """KL divergence of N(mean, diag exp(log_variance)) from N(0, I), per dimension.
 

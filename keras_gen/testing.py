@@ -313,7 +313,10 @@ def check_two_devices(case):
     """Two steps of SGD on two devices give the weights of two steps on one, with noise switched off."""
     x = case.x[:11]  # a batch of 8, and one of 3 that leaves a replica with fewer examples than the other, or none
     weights, figures = [], []
-    with mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)):
+    with (
+        mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)),
+        mock.patch.object(distribution, "uniform", lambda shape, key: tf.fill(shape, 0.5)),
+    ):
         for strategy in (tf.distribute.get_strategy(), two_devices()):
             with strategy.scope():
                 model = case.model(optimizer=keras.optimizers.SGD(1e-3))

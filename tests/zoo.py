@@ -17,11 +17,11 @@ VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).ast
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
 
 
-def dense(latent_dim, shape=SHAPE, width=8):
-    """Tiny dense networks, made anew."""
+def dense(latent_dim, shape=SHAPE, width=8, part=None):
+    """Tiny dense networks, made anew; `part` is the share of the code that the decoder gets."""
     return {
         "encoder": kg.networks.dense_encoder(shape, (width,)),
-        "decoder": kg.networks.dense_decoder(latent_dim, shape, (width,)),
+        "decoder": kg.networks.dense_decoder(part or latent_dim, shape, (width,)),
     }
 
 
@@ -33,6 +33,14 @@ def conv(latent_dim):
     }
 
 
+def pool(latent_dim):
+    """Tiny pooling networks, made anew; an odd size would do as well."""
+    return {
+        "encoder": kg.networks.pool_encoder(SHAPE, (4,), features=8),
+        "decoder": kg.networks.pool_decoder(latent_dim, SHAPE, (4,)),
+    }
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -40,6 +48,81 @@ ZOO = [
         kg.Autoencoder,
         lambda: {"data_shape": SHAPE, "latent_dim": 3, "likelihood": "gaussian", **conv(3)},
         IMAGES,
+    ),
+    Case(
+        "autoencoder_pool",
+        kg.Autoencoder,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, **pool(3)},
+        IMAGES,
+    ),
+    Case(
+        "autoencoder_tied",
+        kg.Autoencoder,
+        lambda: {
+            "data_shape": (6,),
+            "latent_dim": 2,
+            "likelihood": "gaussian",
+            "encoder": dense(2, (6,))["encoder"],
+            "decoder": "tied",
+            "code_activation": "tanh",
+        },
+        VECTORS,
+    ),
+    Case("linear", kg.LinearAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3}, IMAGES, LABELS),
+    Case("linear_untied", kg.LinearAutoencoder, lambda: {"data_shape": (6,), "latent_dim": 2, "tied": False}, VECTORS),
+    Case("sparse", kg.SparseAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 9, "rho": 0.1}, IMAGES, LABELS),
+    Case(
+        "sparse_moving_average",
+        kg.SparseAutoencoder,
+        lambda: {"data_shape": (6,), "latent_dim": 4, "beta": 0.1, "momentum": 0.9},
+        VECTORS,
+    ),
+    Case(
+        "sparse_l1",
+        kg.SparseAutoencoder,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 3,
+            "penalty": "l1",
+            "beta": 0.01,
+            "likelihood": "bernoulli",
+            "code_activation": "relu",
+            **dense(3),
+        },
+        IMAGES,
+    ),
+    Case(
+        "denoising",
+        kg.DenoisingAutoencoder,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, "level": 0.2, **dense(3)},
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "denoising_masking",
+        kg.DenoisingAutoencoder,
+        lambda: {
+            "data_shape": (6,),
+            "latent_dim": 2,
+            "corruption": "masking",
+            "likelihood": "gaussian",
+            **dense(2, (6,)),
+        },
+        VECTORS,
+    ),
+    Case("contractive", kg.ContractiveAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 5}, IMAGES, LABELS),
+    Case(
+        "contractive_deep",
+        kg.ContractiveAutoencoder,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, "num_projections": 2, **dense(3)},
+        IMAGES,
+    ),
+    Case(
+        "separator",
+        kg.SourceSeparator,
+        lambda: {"data_shape": SHAPE, "num_sources": 2, "latent_dim": 4, **dense(4, part=2)},
+        IMAGES,
+        LABELS,
     ),
     Case("vae", kg.VAE, lambda: {"data_shape": SHAPE, "latent_dim": 3, "beta": 0.5, **dense(3)}, IMAGES, LABELS),
     Case(

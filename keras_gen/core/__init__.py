@@ -1,6 +1,8 @@
 """Machinery that nobody edits to add a paper."""
 
 from keras_gen.core.batching import batched as batched
+from keras_gen.core.checks import check_activation as check_activation
 from keras_gen.core.checks import check_at_least as check_at_least
+from keras_gen.core.checks import check_between as check_between
 from keras_gen.core.checks import check_choice as check_choice
 from keras_gen.core.model import GenerativeModel as GenerativeModel

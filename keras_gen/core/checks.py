@@ -2,6 +2,7 @@
 
 import numbers
 
+import keras
 import numpy as np
 
 
@@ -27,3 +28,22 @@ def check_choice(name, value, choices):
     """Raises a sentence if an argument is not one of its choices."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+
+
+def check_activation(name, value):
+    """The name of an activation of Keras, or a sentence."""
+    try:
+        keras.activations.get(value if isinstance(value, str) else "not a name")
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`{name}` must be the name of an activation of Keras, such as 'sigmoid', 'relu' or 'linear'. "
+            f"Received: {name}={value!r}"
+        ) from None
+    return value
+
+
+def check_between(low, high, **arguments):
+    """Raises a sentence if any of the named arguments is not strictly between two numbers."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real) or not low < value < high:
+            raise ValueError(f"`{name}` must be between {low} and {high}. Received: {name}={value}")

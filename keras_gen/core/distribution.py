@@ -104,6 +104,11 @@ def normal(shape, key):
     return tf.random.stateless_normal(shape, seed=key)
 
 
+def uniform(shape, key):
+    """Noise uniform on [0, 1) of a shape, float32, from a key of `noise_key`."""
+    return tf.random.stateless_uniform(shape, seed=key)
+
+
 def cross_replica_sum(value):
     """Sum over all replicas, differentiable. `value` itself outside of a replica."""
     context = tf.distribute.get_replica_context()

@@ -28,6 +28,24 @@ class ActiveUnits(keras.metrics.Metric):
         self.total_of_squares.assign_add(ops.sum(ops.square(means), axis=0))
 
     def result(self):
+        return ops.sum(self._active())
+
+    def _active(self):
         count = ops.maximum(self.count, 1.0)
         variance = self.total_of_squares / count - ops.square(self.total / count)
-        return ops.sum(ops.cast(variance > self.threshold, "float32"))
+        return ops.cast(variance > self.threshold, "float32")
+
+
+class DeadUnits(ActiveUnits):
+    """Share of code units that do not vary over the data, whether they are always on or always off.
+
+    Args:
+        latent_dim: number of code units.
+        threshold: variance up to which a unit counts as dead.
+    """
+
+    def __init__(self, latent_dim, threshold=1e-4, name="dead_units"):
+        super().__init__(latent_dim, threshold, name)
+
+    def result(self):
+        return 1.0 - ops.mean(self._active())

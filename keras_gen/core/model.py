@@ -22,9 +22,9 @@ class GenerativeModel(keras.Model):
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
 
     A subclass builds its networks in `__init__` and ends with `self.built = True`; it keeps every constructor
-    argument as an attribute of the same name, which is all that `get_config` needs. One with a single objective
-    defines `call(x, training)`, adds its own terms there with `add_term`, and gives `reconstruction_term`; it
-    trains by Keras' own `train_step`.
+    argument as an attribute of the same name, which is all that `get_config` needs. Arguments that it does not name
+    go on to the class above by `**kwargs`. One with a single objective defines `call(x, training)`, adds its own
+    terms there with `add_term`, and gives `reconstruction_term`; it trains by Keras' own `train_step`.
 
     Args:
         data_shape: (H, W, C) of the images or (D,) of the vectors.
@@ -40,6 +40,7 @@ class GenerativeModel(keras.Model):
         super().__init_subclass__(**kwargs)
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(GenerativeModel, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
+        cls.__signature__ = inspect.Signature(cls.arguments().values())  # for help() and notebooks
 
     def __init__(self, data_shape, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -55,13 +56,16 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def arguments(cls):
-        """The constructor's own arguments, name -> `inspect.Parameter`."""
-        parameters = inspect.signature(cls.__init__).parameters
-        return {
-            name: parameter
-            for name, parameter in parameters.items()
-            if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
-        }
+        """The constructor's arguments, its own and those of the classes above, name -> `inspect.Parameter`."""
+        found = {}
+        for owner in cls.__mro__[: cls.__mro__.index(GenerativeModel) + 1]:
+            if "__init__" not in vars(owner):
+                continue
+            passed_on = bool(found)
+            for name, parameter in inspect.signature(owner.__init__).parameters.items():
+                if name != "self" and parameter.kind is not parameter.VAR_KEYWORD:
+                    found.setdefault(name, parameter.replace(kind=parameter.KEYWORD_ONLY) if passed_on else parameter)
+        return found
 
     def get_config(self):
         config = super().get_config()
@@ -134,7 +138,7 @@ class GenerativeModel(keras.Model):
                 f"{type(self).__name__} weighs every example alike: its objective is a sum of terms of which some "
                 "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
             )
-        self.check_data(x)
+        self.check_data(x, y)
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             self._refuse_odd_batch(min(len(x), size))
@@ -151,7 +155,7 @@ class GenerativeModel(keras.Model):
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`."""
-        self.check_data(x)
+        self.check_data(x, y)
         if hasattr(x, "shape"):
             batch_size = self._even_batch(x, batch_size or 32)
         return super().evaluate(x, y, batch_size=batch_size, **kwargs)
@@ -193,21 +197,25 @@ class GenerativeModel(keras.Model):
         Keras' own `compute_loss` would take the losses of all replicas; see `distribution.step_over`.
         """
         replicas = distribution.num_replicas()
-        loss = self.reconstruction_loss(x, y_pred)
+        loss = self.reconstruction_loss(self.target(x, y), y_pred)
         for added in self.losses:
             if distribution.is_own(added):
                 loss = loss + ops.sum(added) / replicas
         self.trackers["loss"].update_state(loss * replicas, distribution.global_batch_size(x) / replicas)
         return loss
 
-    def reconstruction_loss(self, x, y_pred):
+    def target(self, x, y):
+        """What the output for x is compared with: x itself. Models of pairs return y."""
+        return x
+
+    def reconstruction_loss(self, target, y_pred):
         """Reports the reconstruction term per example and returns this replica's share of its mean."""
-        per_example = self.reconstruction_term(x, y_pred)
+        per_example = self.reconstruction_term(target, y_pred)
         self.trackers["reconstruction_loss"].update_state(per_example)
         return distribution.share_of_mean(per_example)
 
-    def reconstruction_term(self, x, y_pred):
-        """How badly y_pred accounts for x. (B, ...), (B, ...) -> (B,)."""
+    def reconstruction_term(self, target, y_pred):
+        """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
         raise NotImplementedError
 
     def add_term(self, name, per_example, weight=1.0):
@@ -215,6 +223,12 @@ class GenerativeModel(keras.Model):
         self.trackers[name].update_state(per_example)
         # What is added is divided by the number of replicas, as in Keras, and a share is already divided.
         self.add_loss(weight * distribution.share_of_mean(per_example) * distribution.num_replicas())
+
+    def add_batch_term(self, name, value, weight, x):
+        """Inside `call`: the same for a term that couples the batch x of all replicas, a scalar equal on each."""
+        share = distribution.global_batch_size(x) / distribution.num_replicas()
+        self.trackers[name].update_state(value, share)
+        self.add_loss(weight * value)
 
     def add_loss(self, loss):
         """Keras' `add_loss`, of a scalar that is the mean over this replica's examples."""
@@ -227,14 +241,14 @@ class GenerativeModel(keras.Model):
         """Whether the data lie in [0, 1]: images do, and what a Bernoulli likelihood describes."""
         return len(self.data_shape) == 3 or self.likelihood == "bernoulli"
 
-    def check_data(self, x):
+    def check_data(self, x, y=None):
         """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range.
 
         Of a dataset, the first batch is looked at.
         """
         if isinstance(x, tf.data.Dataset):
             for element in x.take(1):
-                x = keras.utils.unpack_x_y_sample_weight(element)[0]
+                x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
                 if self._even_batch(x, len(x)) != len(x):
                     self._refuse_odd_batch(len(x))
         if hasattr(x, "shape"):
@@ -242,6 +256,10 @@ class GenerativeModel(keras.Model):
             if not np.issubdtype(np.asarray(x[:1]).dtype, np.floating):
                 raise ValueError(f"{self._takes()}, float32. Received: {np.asarray(x[:1]).dtype}")
             self.check_range(x)
+        self.check_target(y)
+
+    def check_target(self, y):
+        """Raises a sentence if y, a batch of labels or targets or None, is not what the model is trained with."""
 
     def check_shape(self, x):
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
@@ -298,6 +316,10 @@ class GenerativeModel(keras.Model):
     def score(self, x):
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
         self._cannot("score")
+
+    def pictures(self, originals, seed=0):
+        """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""
+        return {"reconstructions": [originals, self.reconstruct(originals)]} if "reconstruct" in self.offers else {}
 
     def translate(self, x):
         """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""

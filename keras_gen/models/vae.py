@@ -150,12 +150,10 @@ class VAE(GenerativeModel):
 
     def negative_log_likelihood(self, x, images):
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
-        batch = ops.shape(x)[0]
-        draws = ops.shape(images)[0] // ops.maximum(batch, 1)  # a replica's last batch may be empty
-        return ops.reshape(self.pixel_loss(layers.repeat_batch(x, draws), images), (draws, batch))
+        return layers.per_draw(self.pixel_loss, x, images)
 
-    def reconstruction_term(self, x, y_pred):
-        return ops.mean(self.negative_log_likelihood(x, y_pred), axis=0)
+    def reconstruction_term(self, target, y_pred):
+        return ops.mean(self.negative_log_likelihood(target, y_pred), axis=0)
 
     @batched
     def encode(self, x):

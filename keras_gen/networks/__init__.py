@@ -12,12 +12,24 @@ from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
+from keras_gen.networks.dense import is_shallow as is_shallow
+from keras_gen.networks.dense import shallow_decoder as shallow_decoder
+from keras_gen.networks.dense import shallow_encoder as shallow_encoder
+from keras_gen.networks.dense import tie_weights as tie_weights
+from keras_gen.networks.dense import tied_decoder as tied_decoder
+from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import code_head as code_head
+from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
+from keras_gen.networks.pool import even_switches as even_switches
+from keras_gen.networks.pool import pool_decoder as pool_decoder
+from keras_gen.networks.pool import pool_encoder as pool_encoder
+from keras_gen.networks.pool import switch_shapes as switch_shapes
+from keras_gen.networks.pool import with_switches as with_switches
 
-ENCODERS = {"dense": dense_encoder, "conv": conv_encoder}
-DECODERS = {"dense": dense_decoder, "conv": conv_decoder}
+ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
+DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
 LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
 
 
@@ -41,16 +53,28 @@ def make_encoder(encoder, data_shape):
     return body
 
 
-def make_decoder(decoder, latent_dim, data_shape):
+def make_decoder(decoder, latent_dim, data_shape, switches=()):
     """The decoder body that a constructor's argument asks for; see `make_encoder`.
 
     A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape.
+
+    Args:
+        decoder: None, a name of DECODERS, or a built `keras.Model`.
+        latent_dim: size of the code.
+        data_shape: (H, W, C) or (D,).
+        switches: shapes of the switches that the encoder gives besides, which a decoder may take and may leave.
     """
     body = (
         decoder
         if isinstance(decoder, keras.Model)
         else _named(DECODERS, "decoder", decoder, data_shape)(latent_dim, data_shape)
     )
+    taken = [tuple(tensor.shape[1:]) for tensor in (getattr(body, "inputs", None) or [])[1:]]
+    if taken and taken != list(switches):
+        raise ValueError(
+            f"`decoder` unpools by the switches of the encoder: it goes with encoder='pool' of the same sizes, in a "
+            f"model that gives them. Expected: switches of shapes {taken}. Received: {list(switches)}"
+        )
     expected = "(features,), (height, width, features) or the data's shape"
     _check_shapes(
         "decoder", body, (latent_dim,), expected, lambda out: len(out) == 1 or out[:-1] == tuple(data_shape)[:-1]
@@ -63,7 +87,7 @@ def _named(bodies, argument, name, data_shape):
     if not isinstance(name, str) or name not in bodies:
         names = ", ".join(map(repr, bodies))
         raise ValueError(f"`{argument}` must be one of {names}, or a built keras.Model. Received: {argument}={name!r}")
-    if name == "conv" and len(data_shape) == 1:
+    if name in ("conv", "pool") and len(data_shape) == 1:
         raise ValueError(
             f"A convolutional {argument} needs images (height, width, channels). Received: data_shape={data_shape}"
         )
@@ -71,12 +95,12 @@ def _named(bodies, argument, name, data_shape):
 
 
 def _check_shapes(argument, body, input_shape, expected_output, output_fits):
-    if not body.built:
+    if not body.built or not getattr(body, "inputs", None):
         raise ValueError(
             f"`{argument}` must be a built keras.Model with one input; give it an Input layer. "
             f"Received: {body.name}, not built"
         )
-    received, output = tuple(body.input_shape[1:]), tuple(body.output_shape[1:])
+    received, output = tuple(body.inputs[0].shape[1:]), tuple(body.output_shape[1:])
     if received != tuple(input_shape) or not output_fits(output):
         raise ValueError(
             f"`{argument}` must map {tuple(input_shape)} to {expected_output}. Received: {body.name}, which maps "

@@ -5,12 +5,12 @@ import math
 import keras
 from keras import layers
 
-from keras_gen.layers import bounded_log_variance
+from keras_gen.layers import TiedDense, bounded_log_variance
 
 
-def code_head(body, latent_dim):
+def code_head(body, latent_dim, activation="linear"):
     """A built dense layer from features to codes, in float32 whatever the policy. (F,) -> (latent_dim,)."""
-    head = layers.Dense(latent_dim, dtype="float32", name="code")
+    head = layers.Dense(latent_dim, activation, dtype="float32", name="code")
     head.build(body.output_shape)
     return head
 
@@ -46,3 +46,35 @@ def image_head(body, data_shape, activation):
     # The sigmoid comes last, so that the Bernoulli loss finds its logits.
     x = layers.Activation(activation, dtype="float32", name="image")(x)
     return keras.Model(features, x, name="image_head")
+
+
+def classifier(encoder, code, num_classes):
+    """An encoder and its code with a softmax on top, copied. A built `keras.Model`, data -> (num_classes,)."""
+    data = keras.Input(encoder.input_shape[1:], name="data")
+    x = copy(code)(copy(encoder)(data))
+    x = layers.Dense(num_classes, "softmax", dtype="float32", name="classes")(x)
+    return keras.Model(data, x, name="classifier")
+
+
+def copy(network, name=None):
+    """A network of the same layers and weights that shares none of them. Tied layers become dense ones."""
+    if any(isinstance(layer, TiedDense) for layer in getattr(network, "layers", ())):
+        network = _untied(network)
+    config = keras.saving.serialize_keras_object(network)
+    config["config"]["name"] = name or network.name
+    twin = keras.saving.deserialize_keras_object(config)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
+def _untied(decoder):
+    def dense(layer):
+        if not isinstance(layer, TiedDense):
+            return type(layer).from_config(layer.get_config())
+        return layers.Dense(layer.units, keras.activations.serialize(layer.activation), dtype=layer.dtype_policy, name=layer.name)
+
+    twin = keras.models.clone_model(decoder, clone_function=dense)
+    for layer in decoder.layers:
+        tied = isinstance(layer, TiedDense)
+        twin.get_layer(layer.name).set_weights([layer.kernel.T, layer.bias] if tied else layer.get_weights())
+    return twin

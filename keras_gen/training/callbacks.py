@@ -62,11 +62,11 @@ def read_history(path):
 
 
 class Pictures(keras.callbacks.Callback):
-    """After each epoch: samples from the same codes, and reconstructions, as PNG and in TensorBoard.
+    """After each epoch: samples from the same codes, and the model's own pictures, as PNG and in TensorBoard.
 
     Args:
         folder: run folder.
-        originals: (N, H, W, C), a few held-out images to reconstruct.
+        originals: (N, H, W, C), a few held-out images for the model's pictures.
         seed: seed of the samples.
     """
 
@@ -82,10 +82,10 @@ class Pictures(keras.callbacks.Callback):
             samples = self.model.sample(SAMPLES, seed=self.seed)
             images.save_grid(samples, self.folder / "samples" / f"epoch-{epoch + 1:04}.png")
             self._summary("samples", samples, epoch)
-        if "reconstruct" in self.model.offers:
-            pairs = images.rows(self.originals, self.model.reconstruct(self.originals))
-            images.save_grid(pairs, self.folder / "reconstructions.png", columns=len(self.originals))
-            self._summary("reconstructions", pairs, epoch, len(self.originals))
+        for name, groups in self.model.pictures(self.originals, self.seed).items():
+            rows = images.rows(*groups)
+            images.save_grid(rows, self.folder / f"{name}.png", columns=len(groups[0]))
+            self._summary(name, rows, epoch, len(groups[0]))
 
     def _summary(self, name, pictures, epoch, columns=None):
         with self.writer.as_default():

@@ -1,0 +1,115 @@
+"""What the autoencoders share. The models themselves are in files of their own."""
+
+import keras
+
+from keras_gen import losses, networks
+from keras_gen.core import GenerativeModel, batched, check_activation, check_at_least, check_choice
+
+
+class BaseAutoencoder(GenerativeModel):
+    """An encoder body, a code, a decoder body, an image. Abstract: a model adds what its paper adds.
+
+    Args:
+        data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
+        latent_dim: size of the code.
+        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
+        encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), None to choose by the data's size,
+            or a built `keras.Model` of data to features.
+        decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
+            "pool"), "tied" (the mirror of a dense encoder, with its weights), None to choose by the data's size, or a
+            built `keras.Model` of codes to features, or straight to images.
+        code_activation: activation of the code, by name.
+        seed: seed of all noise of training.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+    """
+
+    reconstruction = {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 16,
+        likelihood: str = "bernoulli",
+        encoder: str | keras.Model | None = None,
+        decoder: str | keras.Model | None = None,
+        code_activation: str = "linear",
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_at_least(1, latent_dim=latent_dim)
+        check_choice("likelihood", likelihood, self.reconstruction)
+
+        # === Config ===
+        self.latent_dim = latent_dim
+        self.likelihood = likelihood
+        self.code_activation = check_activation("code_activation", code_activation)
+
+        # === Layers ===
+        self.encoder = networks.make_encoder(encoder, self.data_shape)
+        self.code = networks.code_head(self.encoder, latent_dim, code_activation)
+        activation = "sigmoid" if self.bounded else "linear"
+        if isinstance(decoder, str) and decoder == "tied":
+            decoder = networks.tied_decoder(self.encoder, self.code, self.data_shape, activation)
+        self.decoder = networks.make_decoder(
+            decoder, latent_dim, self.data_shape, networks.switch_shapes(self.encoder)
+        )
+        networks.tie_weights(self.decoder, self.encoder, self.code)
+        self.image = networks.image_head(self.decoder, self.data_shape, activation)
+        # Where the decoder unpools, the same layers, giving their switches too.
+        self.what_and_where = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
+        self.built = True
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        code, switches = self._code_and_switches(x, training)
+        self.penalize(x, code, training)
+        return self._image(code, switches, training)
+
+    def penalize(self, x, code, training):
+        """Adds what the model minimises besides the reconstruction term, with `add_term`. (B, ...), (B, latent_dim)."""
+
+    def _code_and_switches(self, x, training=False):
+        if self.what_and_where is None:
+            return self.code(self.encoder(x, training=training)), []
+        features, *switches = self.what_and_where(x, training=training)
+        return self.code(features), switches
+
+    def _image(self, code, switches, training=False):
+        return self.image(self.decoder([code, *switches] if switches else code, training=training))
+
+    def reconstruction_term(self, target, y_pred):
+        return self.reconstruction[self.likelihood](target, y_pred)
+
+    @batched
+    def encode(self, x):
+        self.check_shape(x)
+        return self.code(self.encoder(x))
+
+    @batched(images=True)
+    def decode(self, z):
+        """Images of codes. Where the decoder unpools, the code does not say to which place: to each its share."""
+        return self._image(z, networks.even_switches(self.decoder, z))
+
+    @batched(images=True)
+    def reconstruct(self, x):
+        """`decode(encode(x))`, and by the switches of x where the decoder unpools."""
+        self.check_shape(x)
+        return self._image(*self._code_and_switches(x))
+
+    @batched
+    def score(self, x):
+        return -self.reconstruction_term(x, self.reconstruct(x))
+
+    def as_classifier(self, num_classes):
+        """The encoder and its code, copied, with a softmax on top, to be fine-tuned on labels.
+
+        Args:
+            num_classes: how many.
+
+        Returns:
+            A built `keras.Model`, data -> probabilities (B, num_classes). Compile it with a loss of labels, such as
+            "sparse_categorical_crossentropy".
+        """
+        check_at_least(2, num_classes=num_classes)
+        return networks.classifier(self.encoder, self.code, num_classes)

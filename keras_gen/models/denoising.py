@@ -1,0 +1,124 @@
+"""The denoising autoencoder."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers
+from keras_gen.core import batched, check_choice
+from keras_gen.models.base import BaseAutoencoder
+
+EVALUATION_DRAWS = 4
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class DenoisingAutoencoder(BaseAutoencoder):
+    """Denoising autoencoder: trained to give the clean image back from a corrupted one.
+
+    Minimises `mean_b E_noise l(x_b, decode(encode(corrupt(x_b, noise))))`, l as of the autoencoder, against the clean
+    image. In training each image is corrupted anew in each step. In validation by the same four draws of noise for
+    each image, so that the figure is that of denoising, and deterministic. Inference corrupts nothing: `denoise` and
+    `reconstruct` take images as they are.
+
+    Args:
+        corruption: "gaussian" adds N(0, level^2) and, to data in [0, 1], clips as an image file does; "masking" sets a
+            share of the values to 0; "salt_pepper" to 0 or 1. "given" adds nothing and trains on pairs:
+            `fit(noisy, clean)`.
+        level: standard deviation of "gaussian"; share of the values, 0 to 1, of the others.
+        latent_dim: size of the code.
+        **kwargs: the other arguments of every autoencoder:
+            data_shape, likelihood, encoder, decoder, code_activation, seed.
+
+    Shapes:
+        (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).
+
+    Score unit:
+        Minus the reconstruction term of the image as it is, without corruption: nats per image for "bernoulli", squared
+        error per image for "gaussian".
+
+    Reference:
+        Vincent et al. 2010, "Stacked denoising autoencoders", equation 10.
+
+    Example:
+        >>> model = kg.DenoisingAutoencoder(data_shape=(8, 8, 1), latent_dim=32, corruption="gaussian", level=0.3)
+        >>> model.compile(optimizer="adam")
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> noisy = model.corrupt(kg.data.stack(kg.data.load("digits", split="test")), seed=1)
+        >>> restored = model.denoise(noisy)
+    """
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 128,
+        corruption: Literal["gaussian", "masking", "salt_pepper", "given"] = "gaussian",
+        level: float = 0.3,
+        **kwargs,
+    ):
+        super().__init__(data_shape, latent_dim, **kwargs)
+        check_choice("corruption", corruption, (*layers.CORRUPTIONS, "given"))
+
+        # === Config ===
+        self.corruption = corruption
+        self.level = level
+
+        # === Layers ===
+        self.corrupter = None
+        if corruption != "given":
+            self.corrupter = layers.Corruption(corruption, level, clip=self.bounded, seed=self.seed)
+            self.corrupter.build((None, *self.data_shape))
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        return super().call(self.corrupter(x, training=training) if self.corrupter else x, training)
+
+    def target(self, x, y):
+        return x if self.corrupter else y
+
+    def check_target(self, y):
+        if self.corrupter is None and (y is None or tuple(y.shape[1:]) != self.data_shape):
+            raise ValueError(
+                "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean of "
+                f"the shape {(None, *self.data_shape)}. Received: clean={None if y is None else tuple(y.shape)}"
+            )
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if not training and self.corrupter:  # call gave the image of the clean x
+            noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, *self.data_shape))
+            draws = [self.corrupter.corrupt(x, draw[None]) for draw in noise]
+            y_pred = ops.concatenate([self._image(*self._code_and_switches(draw)) for draw in draws])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def reconstruction_term(self, target, y_pred):
+        return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
+
+    def _noise(self, rng, shape):
+        draw = rng.standard_normal if self.corrupter.noise == "normal" else rng.random
+        return draw(shape).astype("float32")
+
+    def corrupt(self, x, seed=0):
+        """What the model is trained to undo. (N, *data_shape) -> (N, *data_shape), an array.
+
+        Args:
+            x: an array of clean data.
+            seed: the same seed gives the same noise.
+        """
+        self.check_data(x)
+        if self.corrupter is None:
+            raise ValueError("A model of corruption='given' does not know how its data were corrupted.")
+        x = np.asarray(x, "float32")
+        return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape)))
+
+    @batched(images=True)
+    def denoise(self, x):
+        """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
+        return self.reconstruct(x)
+
+    def pictures(self, originals, seed=0):
+        if self.corrupter is None:
+            return super().pictures(originals, seed)
+        corrupted = self.corrupt(originals, seed)
+        return {"denoised": [originals, corrupted, self.denoise(corrupted)], **super().pictures(originals, seed)}

@@ -1,0 +1,144 @@
+"""The sparse autoencoder."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import losses
+from keras_gen.core import check_at_least, check_between, check_choice, distribution
+from keras_gen.core.metrics import DeadUnits
+from keras_gen.models.base import BaseAutoencoder
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class SparseAutoencoder(BaseAutoencoder):
+    """Sparse autoencoder: a code that may be large, of which few units are active at a time.
+
+    Minimises `mean_b l(x_b, x_hat_b) + penalty`, where l is `1/2 |x - x_hat|^2` ("gaussian") or the cross entropy
+    ("bernoulli"), and the penalty is
+
+    - "kl": `beta * sum_j KL(rho || rho_hat_j)` with `KL = rho log(rho / rho_hat_j) + (1 - rho) log((1 - rho) /
+      (1 - rho_hat_j))`, where rho_hat_j is the mean activation of code unit j over the batch of all devices. What
+      reaches each activation of unit j is `beta / B * (-rho / rho_hat_j + (1 - rho) / (1 - rho_hat_j))`.
+    - "l1": `mean_b beta * sum_j |h_j|`. With the Laplace prior `p(h_j) = (beta / 2) exp(-beta |h_j|)` that is `-log p(h)`
+      without its constant `-latent_dim * log(beta / 2)`, which no weight moves; `rho` plays no part. So the loss is
+      that of the most probable code, and only its constant depends on how beta is chosen.
+
+    Reported: `reconstruction_loss`, `sparsity_loss` (without beta), `mean_activation`, and `dead_units`, the share of
+    units that vary by less than 0.01 (standard deviation) over the data. In validation rho_hat is the mean over each
+    batch.
+
+    Args:
+        latent_dim: size of the code.
+        rho: the mean activation that is asked for, between 0 and 1.
+        beta: weight of the penalty.
+        penalty: "kl" or "l1".
+        momentum: of a moving average of rho_hat over the batches, for batches too small to tell the mean activation of
+            a unit; 0 for the batch alone. The gradient keeps its size: only rho_hat is taken from the average.
+        likelihood: "gaussian" for `1/2 |x - x_hat|^2`, "bernoulli" for the cross entropy.
+        encoder: as of every autoencoder; "shallow", no hidden layer, is that of the course.
+        decoder: as of every autoencoder.
+        code_activation: "sigmoid", or another with values in [0, 1] under the penalty "kl".
+        **kwargs: the other arguments of every autoencoder: data_shape, seed.
+
+    Shapes:
+        (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).
+
+    Score unit:
+        Minus the reconstruction term: half the squared error per image for "gaussian", nats per image for "bernoulli".
+
+    Reference:
+        Ng 2011, "Sparse autoencoder", CS294A lecture notes, section 3.
+
+    Example:
+        >>> model = kg.SparseAutoencoder(data_shape=(8, 8, 1), latent_dim=100, rho=0.05, beta=3.0)
+        >>> model.compile(optimizer="adam")
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> codes = model.encode(kg.data.load("digits", split="test"))
+    """
+
+    terms = ("reconstruction_loss", "sparsity_loss")
+    reconstruction = {  # noqa: RUF012  (read only)
+        "gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred),
+        "bernoulli": losses.bernoulli,
+    }
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 200,
+        rho: float = 0.05,
+        beta: float = 3.0,
+        penalty: Literal["kl", "l1"] = "kl",
+        momentum: float = 0.0,
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        encoder: str | keras.Model | None = "shallow",
+        decoder: str | keras.Model | None = "shallow",
+        code_activation: str = "sigmoid",
+        **kwargs,
+    ):
+        super().__init__(
+            data_shape,
+            latent_dim,
+            likelihood=likelihood,
+            encoder=encoder,
+            decoder=decoder,
+            code_activation=code_activation,
+            **kwargs,
+        )
+        check_between(0, 1, rho=rho)
+        check_at_least(0, beta=beta)
+        check_choice("penalty", penalty, ("kl", "l1"))
+        if not 0 <= momentum < 1:
+            raise ValueError(f"`momentum` must be at least 0 and below 1. Received: momentum={momentum}")
+        if penalty == "kl":
+            _check_probabilities(code_activation)
+
+        # === Config ===
+        self.rho = rho
+        self.beta = beta
+        self.penalty = penalty
+        self.momentum = momentum
+
+        # === Weights ===
+        if momentum:
+            self.rho_hat = self.add_weight(
+                name="rho_hat", shape=(latent_dim,), initializer="zeros", trainable=False, aggregation="mean"
+            )
+        self.mean_activation = keras.metrics.Mean(name="mean_activation")
+        self.dead_units = DeadUnits(latent_dim)
+
+    def call(self, x, training=False):
+        distribution.barrier()  # the mean over all devices is taken while the model is called
+        return super().call(x, training)
+
+    def penalize(self, x, code, training):
+        self.mean_activation.update_state(ops.mean(code, axis=-1))
+        self.dead_units.update_state(code)
+        if self.penalty == "l1":
+            return self.add_term("sparsity_loss", ops.sum(ops.abs(code), axis=-1), self.beta)
+        rho_hat = distribution.global_mean(code)
+        if self.momentum and training:
+            rho_hat = self._moving_average(rho_hat)
+        self.add_batch_term("sparsity_loss", ops.sum(losses.bernoulli_kl(self.rho, rho_hat)), self.beta, x)
+
+    def _moving_average(self, batch_mean):
+        """The value of the average with the gradient of the batch's mean. (latent_dim,) -> (latent_dim,)."""
+        step = ops.cast(self.step, "float32")
+        momentum = ops.minimum(self.momentum, step / (step + 1))  # at first the mean of all batches so far
+        average = momentum * self.rho_hat + (1 - momentum) * tf.stop_gradient(batch_mean)
+        self.rho_hat.assign(average)
+        return batch_mean + tf.stop_gradient(average - batch_mean)
+
+
+def _check_probabilities(activation):
+    """Raises a sentence unless an activation stays in [0, 1]."""
+    values = ops.convert_to_numpy(keras.activations.get(activation)(ops.convert_to_tensor([[-20.0, -1.0, 0.0, 1.0, 20.0]])))
+    if np.min(values) < 0 or np.max(values) > 1:
+        raise ValueError(
+            "The KL penalty compares mean activations with rho as probabilities, so the code must lie in [0, 1]: use "
+            f"code_activation='sigmoid', or penalty='l1'. Received: code_activation={activation!r}"
+        )
