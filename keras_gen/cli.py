@@ -135,6 +135,60 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
 
 
 @app.command
+def denoise(
+    run: str,
+    *,
+    data: str | None = None,
+    as_given: bool = False,
+    count: int = 10,
+    seed: int = 0,
+    out: str = "denoised.png",
+):
+    """Show images, the noise that they are given, and what the model restores; print the PSNR of both.
+
+    Args:
+        run: run folder, or with --data any model that denoises.
+        data: where to take the images from; the run's own held-out split if not given.
+        as_given: restore the images as they are, without adding noise.
+        count: how many.
+        seed: of the noise.
+        out: PNG file.
+    """
+    _at_least("count", count, 1)
+    model, dataset = _model_and_images(run, data, count)
+    images = kg.data.stack(dataset)
+    if as_given or "denoise" not in model.offers:
+        groups = [images, model.denoise(images)]
+    else:
+        noisy = model.corrupt(images, seed)
+        groups = [images, noisy, model.denoise(noisy)]
+        for name, group in zip(("noisy", "restored"), groups[1:], strict=True):
+            print(f"{name}: PSNR {kg.evaluation.psnr(images, group):.2f} dB")
+    print(kg.images.save_grid(_pictures(model, kg.images.rows(*groups)), out, columns=len(images)))
+
+
+@app.command
+def separate(run: str, *, data: str | None = None, as_given: bool = False, count: int = 10, out: str = "separated.png"):
+    """Show mixtures of images above the sources that the model finds in them.
+
+    Args:
+        run: run folder, or with --data any model that separates.
+        data: where to take the images from; the run's own held-out split if not given.
+        as_given: take the images as mixtures, instead of mixing each with the next ones.
+        count: how many.
+        out: PNG file.
+    """
+    _at_least("count", count, 1)
+    model, dataset = _model_and_images(run, data, count)
+    mixtures = kg.data.stack(dataset)
+    if not as_given and "separate" in model.offers:
+        mixtures, _ = model.mix(mixtures)
+    separated = model.separate(mixtures)
+    rows = kg.images.rows(mixtures, *separated.swapaxes(0, 1))
+    print(kg.images.save_grid(_pictures(model, rows), out, columns=len(mixtures)))
+
+
+@app.command
 def interpolate(
     run: str,
     *,

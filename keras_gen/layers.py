@@ -139,7 +139,12 @@ class Corruption(keras.layers.Layer):
 
     def build(self, input_shape):
         self.calls = self.add_weight(
-            name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+            name="calls",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
         )
 
     def call(self, x, training=False):
@@ -239,7 +244,9 @@ class SwitchPooling(keras.layers.Layer):
         height, width, channels = x.shape[1:]
         rows, columns = -(-height // WINDOW), -(-width // WINDOW)
         lowest = tf.constant(x.dtype.min, x.dtype)
-        x = ops.pad(x, ((0, 0), (0, rows * WINDOW - height), (0, columns * WINDOW - width), (0, 0)), constant_values=lowest)
+        x = ops.pad(
+            x, ((0, 0), (0, rows * WINDOW - height), (0, columns * WINDOW - width), (0, 0)), constant_values=lowest
+        )
         x = ops.reshape(x, (-1, rows, WINDOW, columns, WINDOW, channels))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, columns, 2, 2, C)
         x = ops.reshape(x, (-1, rows, columns, WINDOW * WINDOW, channels))

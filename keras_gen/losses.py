@@ -77,7 +77,7 @@ def si_sdr(target, estimate):
     """Scale-invariant signal-to-distortion ratio, `10 log10(|a t|^2 / |a t - e|^2)` with `a = <e, t> / |t|^2`.
 
     How much of the estimate is the target, whatever its scale (Le Roux et al. 2019, "SDR - half-baked or well done?",
-    equation 3). A target or an estimate that is zero everywhere counts as -80 dB.
+    equation 3). An estimate that holds nothing of the target, be it zero everywhere, counts as -80 dB.
 
     Args:
         target: (B, ...).
@@ -86,11 +86,11 @@ def si_sdr(target, estimate):
     Returns:
         (B,), dB, between -80 and 80; higher is better.
     """
-    scale = sum_per_example(estimate * target) / ops.maximum(sum_per_example(ops.square(target)), 1e-8)
+    scale = sum_per_example(estimate * target) / ops.maximum(sum_per_example(ops.square(target)), 1e-12)
     scaled = ops.reshape(scale, (-1, *[1] * (len(target.shape) - 1))) * target
     signal, noise = sum_per_example(ops.square(scaled)), sum_per_example(ops.square(scaled - estimate))
-    ratio = (signal + 1e-12) / (noise + 1e-8 * signal + 1e-4 * 1e-8)
-    return ops.clip(10 * ops.log10(ratio), -80.0, 80.0)
+    ratio = signal / ops.maximum(noise, 1e-12)
+    return ops.clip(10 * ops.log10(ops.maximum(ratio, 1e-12)), -80.0, 80.0)
 
 
 def normal_kl(mean, log_variance):

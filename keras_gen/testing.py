@@ -223,7 +223,8 @@ def check_refusals(case):
     """What the model cannot do raises NotImplementedError with a sentence; weights for examples are refused."""
     model = case.model()
     arguments = {"encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
-                 "score": [case.x], "translate": [case.x], "log_weights": [case.x, 2]}  # fmt: skip
+                 "score": [case.x], "denoise": [case.x], "separate": [case.x], "translate": [case.x],
+                 "log_weights": [case.x, 2]}  # fmt: skip
     for ability in set(ABILITIES) - model.offers:
         message = _error(NotImplementedError, getattr(model, ability), *arguments[ability])
         assert message.startswith(f"{case.cls.__name__} does not"), message

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 
@@ -91,3 +92,25 @@ def test_gaussian_likelihood_learns_the_variance():
         optimizer.apply(tape.gradient(loss, layer.trainable_variables))
     np.testing.assert_allclose(np.exp(layer.log_variance), np.mean(x**2), rtol=0.02)
     assert float(layer.log_variance) > layer.FLOOR
+
+
+def test_bernoulli_kl():
+    rho_hat = np.array([0.01, 0.3, 0.99])
+    expected = scipy.special.rel_entr(0.1, rho_hat) + scipy.special.rel_entr(0.9, 1 - rho_hat)
+    np.testing.assert_allclose(losses.bernoulli_kl(0.1, rho_hat), expected, rtol=1e-5)
+    assert np.all(np.isfinite(losses.bernoulli_kl(0.1, np.array([0.0, 1.0], "float32"))))
+
+
+def test_si_sdr_is_the_ratio_of_orthogonal_parts_whatever_the_scale():
+    rng = np.random.default_rng(0)
+    target, noise = rng.standard_normal((2, 4, 30))
+    noise -= np.sum(noise * target, 1, keepdims=True) / np.sum(target**2, 1, keepdims=True) * target
+    for ratio in (-10.0, 0.0, 25.0):
+        scale = np.linalg.norm(target, axis=1) / np.linalg.norm(noise, axis=1) / 10 ** (ratio / 20)
+        for gain in (1.0, 0.2):
+            estimate = gain * (target + scale[:, None] * noise)
+            np.testing.assert_allclose(losses.si_sdr(target, estimate), ratio, atol=1e-3)
+    zeros = np.zeros_like(target)
+    for pair in ((target, zeros), (zeros, target), (zeros, zeros)):
+        assert np.all(np.asarray(losses.si_sdr(*pair)) <= -50)
+    assert np.all(np.asarray(losses.si_sdr(target, target)) >= 75)

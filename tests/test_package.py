@@ -23,8 +23,8 @@ ALLOWED = {
     "files": set(),
     "images": {"files"},
     "evaluation": set(),
-    "tasks": {"images", "evaluation", "data"},
-    "training": {"models", "core", "data", "evaluation", "images", "tasks", "files"},
+    "tasks": {"core.provenance", "core", "images", "evaluation", "data", "files"},
+    "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
     "testing": {"core"},
     "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
 }

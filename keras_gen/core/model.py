@@ -13,7 +13,9 @@ from keras_gen.core import distribution, execution
 from keras_gen.core.batching import batched
 from keras_gen.core.checks import check_data_shape
 
-ABILITIES = ("encode", "decode", "reconstruct", "sample", "score", "translate", "log_weights")
+ABILITIES = (
+    "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights",
+)  # fmt: skip
 
 
 class GenerativeModel(keras.Model):
@@ -316,6 +318,14 @@ class GenerativeModel(keras.Model):
     def score(self, x):
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
         self._cannot("score")
+
+    def denoise(self, x):
+        """The clean images of corrupted ones. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("denoise", ": it was not trained on corrupted images")
+
+    def separate(self, x):
+        """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
+        self._cannot("separate", ": it was not trained on mixtures")
 
     def pictures(self, originals, seed=0):
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.evaluation.likelihood import log_likelihood
+from keras_gen.evaluation.quality import psnr_of_error
 
 LIKELIHOOD_IMAGES = 1_000
 BATCH = 100
@@ -41,8 +42,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     if "reconstruct" in model.offers:
         figures["squared_error"] = float(squared_error / figures["images"])
         if len(model.data_shape) == 3:
-            mean = figures["squared_error"] / np.prod(model.data_shape)
-            figures["psnr"] = float(-10 * np.log10(max(mean, 1e-12)))
+            figures["psnr"] = psnr_of_error(figures["squared_error"] / np.prod(model.data_shape))
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
     first = np.concatenate(first)[:LIKELIHOOD_IMAGES]

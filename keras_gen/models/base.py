@@ -1,5 +1,7 @@
 """What the autoencoders share. The models themselves are in files of their own."""
 
+from types import MappingProxyType
+
 import keras
 
 from keras_gen import losses, networks
@@ -23,7 +25,7 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reconstruction = {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
+    reconstruction = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
         self,
@@ -51,9 +53,7 @@ class BaseAutoencoder(GenerativeModel):
         activation = "sigmoid" if self.bounded else "linear"
         if isinstance(decoder, str) and decoder == "tied":
             decoder = networks.tied_decoder(self.encoder, self.code, self.data_shape, activation)
-        self.decoder = networks.make_decoder(
-            decoder, latent_dim, self.data_shape, networks.switch_shapes(self.encoder)
-        )
+        self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, networks.switch_shapes(self.encoder))
         networks.tie_weights(self.decoder, self.encoder, self.code)
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         # Where the decoder unpools, the same layers, giving their switches too.

@@ -4,7 +4,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers
@@ -81,8 +80,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def check_target(self, y):
         if self.corrupter is None and (y is None or tuple(y.shape[1:]) != self.data_shape):
             raise ValueError(
-                "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean of "
-                f"the shape {(None, *self.data_shape)}. Received: clean={None if y is None else tuple(y.shape)}"
+                "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean "
+                f"of the shape {(None, *self.data_shape)}. Received: clean={None if y is None else tuple(y.shape)}"
             )
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -106,9 +105,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
             x: an array of clean data.
             seed: the same seed gives the same noise.
         """
-        self.check_data(x)
         if self.corrupter is None:
             raise ValueError("A model of corruption='given' does not know how its data were corrupted.")
+        self.check_data(x)
         x = np.asarray(x, "float32")
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape)))
 

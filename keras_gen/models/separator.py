@@ -144,7 +144,7 @@ class SourceSeparator(GenerativeModel):
         return losses.si_sdr(ops.reshape(sources, flat), ops.reshape(estimates, flat))
 
     def match(self, sources, estimates):
-        """The sources in the order of the estimates that they are closest to. (B, S, ...), (B, S, ...) -> (B, S, ...)."""
+        """The sources in the order of the estimates that they are closest to. Three times (B, S, *data_shape)."""
         flat = (-1, self.num_sources, math.prod(self.data_shape))
         sources_, estimates_ = ops.reshape(sources, flat), ops.reshape(estimates, flat)
         errors = ops.sum(ops.square(sources_[:, :, None] - estimates_[:, None]), axis=-1)  # (B, S, S)

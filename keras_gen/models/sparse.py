@@ -1,5 +1,6 @@
 """The sparse autoencoder."""
 
+from types import MappingProxyType
 from typing import Literal
 
 import keras
@@ -23,9 +24,9 @@ class SparseAutoencoder(BaseAutoencoder):
     - "kl": `beta * sum_j KL(rho || rho_hat_j)` with `KL = rho log(rho / rho_hat_j) + (1 - rho) log((1 - rho) /
       (1 - rho_hat_j))`, where rho_hat_j is the mean activation of code unit j over the batch of all devices. What
       reaches each activation of unit j is `beta / B * (-rho / rho_hat_j + (1 - rho) / (1 - rho_hat_j))`.
-    - "l1": `mean_b beta * sum_j |h_j|`. With the Laplace prior `p(h_j) = (beta / 2) exp(-beta |h_j|)` that is `-log p(h)`
-      without its constant `-latent_dim * log(beta / 2)`, which no weight moves; `rho` plays no part. So the loss is
-      that of the most probable code, and only its constant depends on how beta is chosen.
+    - "l1": `mean_b beta * sum_j |h_j|`. It is minus the log of the Laplace prior `p(h_j) = (beta / 2)
+      exp(-beta |h_j|)`, `-log p(h) = beta * sum_j |h_j| - latent_dim * log(beta / 2)`, without the constant, which
+      no weight moves. `rho` plays no part.
 
     Reported: `reconstruction_loss`, `sparsity_loss` (without beta), `mean_activation`, and `dead_units`, the share of
     units that vary by less than 0.01 (standard deviation) over the data. In validation rho_hat is the mean over each
@@ -61,10 +62,9 @@ class SparseAutoencoder(BaseAutoencoder):
     """
 
     terms = ("reconstruction_loss", "sparsity_loss")
-    reconstruction = {  # noqa: RUF012  (read only)
-        "gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred),
-        "bernoulli": losses.bernoulli,
-    }
+    reconstruction = MappingProxyType(
+        {"gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred), "bernoulli": losses.bernoulli}
+    )
 
     def __init__(
         self,
@@ -136,7 +136,9 @@ class SparseAutoencoder(BaseAutoencoder):
 
 def _check_probabilities(activation):
     """Raises a sentence unless an activation stays in [0, 1]."""
-    values = ops.convert_to_numpy(keras.activations.get(activation)(ops.convert_to_tensor([[-20.0, -1.0, 0.0, 1.0, 20.0]])))
+    values = ops.convert_to_numpy(
+        keras.activations.get(activation)(ops.convert_to_tensor([[-20.0, -1.0, 0.0, 1.0, 20.0]]))
+    )
     if np.min(values) < 0 or np.max(values) > 1:
         raise ValueError(
             "The KL penalty compares mean activations with rho as probabilities, so the code must lie in [0, 1]: use "

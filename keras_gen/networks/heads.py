@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_gen.layers import TiedDense, bounded_log_variance
@@ -71,10 +72,12 @@ def _untied(decoder):
     def dense(layer):
         if not isinstance(layer, TiedDense):
             return type(layer).from_config(layer.get_config())
-        return layers.Dense(layer.units, keras.activations.serialize(layer.activation), dtype=layer.dtype_policy, name=layer.name)
+        return layers.Dense(
+            layer.units, keras.activations.serialize(layer.activation), dtype=layer.dtype_policy, name=layer.name
+        )
 
     twin = keras.models.clone_model(decoder, clone_function=dense)
     for layer in decoder.layers:
         tied = isinstance(layer, TiedDense)
-        twin.get_layer(layer.name).set_weights([layer.kernel.T, layer.bias] if tied else layer.get_weights())
+        twin.get_layer(layer.name).set_weights([np.transpose(layer.kernel), layer.bias] if tied else layer.get_weights())
     return twin

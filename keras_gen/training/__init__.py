@@ -4,3 +4,5 @@ from keras_gen.training.checkpoints import load as load
 from keras_gen.training.checkpoints import save as save
 from keras_gen.training.runs import resume as resume
 from keras_gen.training.runs import train as train
+from keras_gen.training.stacking import stack as stack
+from keras_gen.training.stacking import unroll as unroll

@@ -1,0 +1,28 @@
+"""How close images are to others."""
+
+import math
+
+import numpy as np
+
+LARGEST = 120.0  # dB, of images that are equal to the precision of float32
+
+
+def psnr(images, others):
+    """Peak signal-to-noise ratio of all images together, `-10 log10(mean of the squared error)`, peak 1.
+
+    Args:
+        images: (N, ...) in [0, 1].
+        others: (N, ...) in [0, 1].
+
+    Returns:
+        dB; at most 120.
+    """
+    images, others = np.asarray(images, "float64"), np.asarray(others, "float64")
+    if images.shape != others.shape:
+        raise ValueError(f"Images are compared with as many of their shape. Received: {images.shape}, {others.shape}")
+    return psnr_of_error(np.mean((images - others) ** 2))
+
+
+def psnr_of_error(mean_squared_error):
+    """The PSNR, dB, of a mean squared error per value."""
+    return min(LARGEST, -10 * math.log10(max(float(mean_squared_error), 1e-300)))

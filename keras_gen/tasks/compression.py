@@ -1,0 +1,198 @@
+"""Compression: images as quantised codes on disk, and what that is worth beside PNG, JPEG and WebP.
+
+    path = kg.tasks.compression.compress(model, images, "images.codes", bits=6)
+    images = kg.tasks.compression.decompress(model, path)
+    rows = kg.tasks.compression.compare(model, images, bits=6)
+
+The decoder is not counted: it is shared by all files, as the tables of JPEG are by all JPEG files.
+"""
+
+import bz2
+import io
+import json
+import lzma
+import math
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_gen.core import provenance
+from keras_gen.evaluation.quality import psnr
+from keras_gen.files import write_atomically
+
+MAGIC = b"keras_gen codes 1\n"
+COMPRESSORS = {
+    "lzma": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
+    "bz2": (bz2.compress, bz2.decompress),
+    "zlib": (lambda data: zlib.compress(data, 9), zlib.decompress),
+}
+QUALITIES = {"JPEG": range(1, 96), "WebP": range(0, 101)}  # Pillow advises against JPEG above 95
+
+
+def compress(model, images, path, bits=6):
+    """Writes the codes of images: each unit's range in 2^bits equal steps, then the best of three entropy coders.
+
+    The symbols lie unit by unit, so that a coder sees the distribution of each.
+
+    Args:
+        model: a model that offers `encode` and `decode`.
+        images: (N, *data_shape).
+        path: file, replaced whole or not at all.
+        bits: of a quantised value, 1 to 16, before entropy coding.
+
+    Returns:
+        The path.
+    """
+    if not isinstance(bits, int) or not 1 <= bits <= 16:
+        raise ValueError(f"`bits` must be a whole number from 1 to 16. Received: bits={bits}")
+    codes = model.encode(images)
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    symbols = np.rint((codes - low) / _step(low, high, bits)).astype("<u1" if bits <= 8 else "<u2")
+    packed = {name: pack(symbols.T.tobytes()) for name, (pack, _) in COMPRESSORS.items()}
+    name = min(packed, key=lambda name: len(packed[name]))
+    header = {"count": len(codes), "units": codes.shape[1], "bits": bits, "compressor": name,
+              "model": type(model).__name__, "weights": provenance.weights_hash(model)}  # fmt: skip
+    ranges = np.stack([low, high]).astype("<f4").tobytes()
+    content = MAGIC + json.dumps(header).encode() + b"\n" + ranges + packed[name]
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return Path(path)
+
+
+def decompress(model, path):
+    """The images of a file of `compress`, (N, *data_shape) in [0, 1].
+
+    Raises:
+        ValueError: if the file is not whole, or was written with another model or other weights.
+    """
+    content = Path(path).read_bytes()
+    damaged = f"This is not a whole file of codes. Received: {path}"
+    if not content.startswith(MAGIC):
+        raise ValueError(damaged)
+    try:
+        header, _, body = content[len(MAGIC) :].partition(b"\n")
+        header = json.loads(header)
+        units, bits = header["units"], header["bits"]
+        low, high = np.frombuffer(body[: 8 * units], "<f4").reshape(2, units)
+        symbols = COMPRESSORS[header["compressor"]][1](body[8 * units :])
+        symbols = np.frombuffer(symbols, "<u1" if bits <= 8 else "<u2").reshape(units, header["count"]).T
+        codes = low + symbols * _step(low, high, bits)
+    except (ValueError, KeyError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise ValueError(damaged) from error
+    if header["weights"] != provenance.weights_hash(model):
+        raise ValueError(
+            f"These codes were written by another {header['model']}; only its own weights decode them. Received: {path}"
+        )
+    return model.decode(codes.astype("float32"))
+
+
+def _step(low, high, bits):
+    return np.maximum(high - low, 1e-12) / (2**bits - 1)
+
+
+def compare(model, images, bits=6):
+    """Bits per pixel of the model, and of PNG, JPEG and WebP at no less than its quality.
+
+    The other formats get all images side by side in one file, so that their headers, larger than a small image,
+    hardly count. JPEG and WebP are set to the lowest quality that reaches the PSNR of the model, or to their
+    highest; PNG loses nothing.
+
+    Args:
+        model: a model that offers `encode` and `decode`.
+        images: (N, H, W, C) in [0, 1].
+        bits: as of `compress`.
+
+    Returns:
+        A list of dicts: `codec`, `setting`, `bits_per_pixel`, `psnr` (dB).
+    """
+    ours = _measure_model(model, images, bits)
+    rows = [ours]
+    for codec, qualities in QUALITIES.items():
+        low, high = 0, len(qualities) - 1
+        while low < high:  # the lowest quality that is enough: PSNR rises with it
+            middle = (low + high) // 2
+            enough = _measure_codec(codec, images, qualities[middle])["psnr"] >= ours["psnr"]
+            low, high = (low, middle) if enough else (middle + 1, high)
+        rows.append(_measure_codec(codec, images, qualities[low]))
+    return [*rows, _measure_codec("PNG", images)]
+
+
+def rate_distortion(model, images, path=None, bits=(1, 2, 3, 4, 5, 6, 8)):
+    """Bits per pixel against PSNR of the model at several quantisations, and of JPEG and WebP at several qualities.
+
+    Args:
+        model: a model that offers `encode` and `decode`.
+        images: (N, H, W, C) in [0, 1].
+        path: PNG file for the curves; None for none.
+        bits: quantisations.
+
+    Returns:
+        A list of dicts as of `compare`.
+    """
+    rows = [_measure_model(model, images, b) for b in bits]
+    for codec, qualities in QUALITIES.items():
+        rows += [_measure_codec(codec, images, quality) for quality in qualities[:: len(qualities) // 10]]
+    if path is not None:
+        _draw(rows, path)
+    return rows
+
+
+def _measure_model(model, images, bits):
+    with tempfile.TemporaryDirectory() as folder:
+        path = compress(model, images, Path(folder) / "codes", bits)
+        return _row(type(model).__name__, f"{bits} bits", path.stat().st_size, images, decompress(model, path))
+
+
+def _measure_codec(codec, images, quality=None):
+    sheet, columns = _sheet(images)
+    file = io.BytesIO()
+    options = {} if quality is None else {"quality": quality}
+    Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(file, codec, **options)
+    size = file.tell()
+    with Image.open(file) as opened:
+        back = np.asarray(opened.convert("L" if sheet.shape[-1] == 1 else "RGB")).reshape(sheet.shape)
+    restored = _cut(back, images.shape, columns) / 255.0
+    return _row(codec, "lossless" if quality is None else f"quality {quality}", size, images, restored)
+
+
+def _row(codec, setting, size, images, restored):
+    pixels = math.prod(images.shape[:3])
+    return {"codec": codec, "setting": setting, "bits_per_pixel": 8 * size / pixels, "psnr": psnr(images, restored)}
+
+
+def _sheet(images):
+    """All images side by side, uint8 (H', W', C), black where the last row is not full; and how many in a row."""
+    if np.ndim(images) != 4 or np.shape(images)[-1] not in (1, 3):
+        raise ValueError(f"Image formats take (N, H, W, 1) or (N, H, W, 3). Received: shape={np.shape(images)}")
+    count, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * columns, height, width, channels), "uint8")
+    sheet[:count] = np.rint(np.asarray(images) * 255)
+    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, channels), columns
+
+
+def _cut(sheet, shape, columns):
+    """The images of a sheet."""
+    count, height, width, channels = shape
+    tiles = sheet.reshape(-1, height, columns, width, channels).swapaxes(1, 2)
+    return tiles.reshape(-1, height, width, channels)[:count]
+
+
+def _draw(rows, path):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    for codec in dict.fromkeys(row["codec"] for row in rows):
+        chosen = [row for row in rows if row["codec"] == codec]
+        axes.plot(
+            [row["bits_per_pixel"] for row in chosen], [row["psnr"] for row in chosen], marker="o", ms=4, label=codec
+        )
+    axes.set(xlabel="bits per pixel", ylabel="PSNR (dB)", xscale="log", title="Rate and distortion")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,91 @@
+"""Greedy layer-wise pretraining: shallow autoencoders, one on the codes of the other, become a deep one."""
+
+import keras
+
+from keras_gen import networks
+from keras_gen.models import Autoencoder
+from keras_gen.models.base import BaseAutoencoder
+
+
+def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
+    """Trains autoencoders one after the other, each on the codes of the one below, and puts them together.
+
+    Source: Hinton and Salakhutdinov 2006; Bengio et al. 2007, "Greedy layer-wise training of deep networks".
+
+    Args:
+        models: autoencoders of any kind, from the data upwards; the `data_shape` of each is `(latent_dim,)` of the one
+            below. One that is compiled is trained with its own optimizer.
+        x: (N, *data_shape), or a dataset of batches.
+        epochs: passes over the data for each model.
+        batch_size: examples per step.
+        optimizer: name of the optimizer of the models that are not compiled.
+        verbose: as of `fit`.
+
+    Returns:
+        `unroll(models)`: a deep `Autoencoder` to fine-tune, or to turn `as_classifier`.
+
+    Raises:
+        ValueError: if the models do not fit on each other.
+    """
+    _check(models)
+    for model in models:
+        if not model.compiled:
+            model.compile(optimizer=optimizer)
+        dataset = not hasattr(x, "shape")
+        model.fit(x, batch_size=None if dataset else batch_size, epochs=epochs, verbose=verbose)
+        x = model.encode(x)
+    return unroll(models)
+
+
+def unroll(models):
+    """The deep autoencoder that goes up through all encoders and down through all decoders, with copies of the weights.
+
+    Tied weights are tied no longer. The likelihood is that of the first model; the penalties of all are left behind.
+
+    Args:
+        models: autoencoders as for `stack`.
+
+    Returns:
+        An `Autoencoder`, not compiled.
+    """
+    _check(models)
+    first, last = models[0], models[-1]
+    data = x = keras.Input(first.data_shape, name="data")
+    for i, model in enumerate(models):
+        x = networks.copy(model.encoder, f"encoder_{i}")(x)
+        if model is not last:
+            x = networks.copy(model.code, f"code_{i}")(x)
+    code = y = keras.Input((last.latent_dim,), name="code")
+    for i, model in reversed(list(enumerate(models))):
+        y = networks.copy(model.decoder, f"decoder_{i}")(y)
+        if model is not first:
+            y = networks.copy(model.image, f"image_{i}")(y)
+    deep = Autoencoder(
+        data_shape=first.data_shape,
+        latent_dim=last.latent_dim,
+        likelihood=first.likelihood,
+        encoder=keras.Model(data, x, name="stacked_encoder"),
+        decoder=keras.Model(code, y, name="stacked_decoder"),
+        code_activation=last.code_activation,
+        seed=first.seed,
+    )
+    deep.code.set_weights(last.code.get_weights())
+    deep.image.set_weights(first.image.get_weights())
+    return deep
+
+
+def _check(models):
+    if not models:
+        raise ValueError("`models` must hold at least one autoencoder. Received: none")
+    shape = models[0].data_shape
+    for i, model in enumerate(models):
+        if not isinstance(model, BaseAutoencoder):
+            raise ValueError(f"Autoencoders can be stacked. Received: models[{i}]={type(model).__name__}")
+        if model.data_shape != shape:
+            raise ValueError(
+                f"models[{i}] must take the codes of the model below it. Expected: data_shape={shape}. "
+                f"Received: data_shape={model.data_shape}"
+            )
+        if len(model.decoder.inputs) > 1:
+            raise ValueError(f"Models that unpool by switches cannot be stacked. Received: models[{i}]")
+        shape = (model.latent_dim,)
