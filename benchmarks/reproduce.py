@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import autoencoders
 import keras
 import numpy as np
 
@@ -21,9 +22,24 @@ ROWS = {}
 
 
 def row(function):
-    """Registers a row: a function that returns a dict with `what`, `published`, `figures` and `settings`."""
+    """Registers a row: a function that returns a dict with `what`, `published`, `figures` and `settings`.
+
+    Where one training makes several rows, the function returns them by name.
+    """
     ROWS[function.__name__] = function
     return function
+
+
+for function in (
+    autoencoders.linear_autoencoder_is_pca,
+    autoencoders.deep_autoencoder_30,
+    autoencoders.features_1000,
+    autoencoders.stacked_sparse,
+    autoencoders.denoising,
+    autoencoders.separation,
+    autoencoders.compression,
+):
+    row(function)
 
 
 @row
@@ -104,9 +120,10 @@ def main():
         sys.exit(f"usage: python benchmarks/reproduce.py ROW, one of {', '.join(ROWS)}; or table")
     start = time.time()
     result = ROWS[name]()
-    result |= {"minutes": (time.time() - start) / 60, "machine": machine()}
+    about = {"minutes": (time.time() - start) / 60, "machine": machine()}
     (FOLDER / "results").mkdir(exist_ok=True)
-    (FOLDER / "results" / f"{name}.json").write_text(json.dumps(result, indent=2, default=float) + "\n")
+    for key, part in ({name: result} if "what" in result else result).items():
+        (FOLDER / "results" / f"{key}.json").write_text(json.dumps(part | about, indent=2, default=float) + "\n")
     table()
 
 

@@ -34,10 +34,7 @@ app.command(train_app)
 
 def _options(function, skip):
     """The parameters of a function as keyword-only options, with the help of its docstring."""
-    documentation = {}
-    for described in function.__mro__ if isinstance(function, type) else [function]:
-        for p in docstring_parser.parse(described.__doc__ or "").params:
-            documentation.setdefault(p.arg_name, p.description)
+    documentation = {p.arg_name: p.description for p in docstring_parser.parse(function.__doc__ or "").params}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in skip or parameter.kind is parameter.VAR_KEYWORD:
             continue

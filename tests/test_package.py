@@ -23,7 +23,7 @@ ALLOWED = {
     "files": set(),
     "images": {"files"},
     "evaluation": set(),
-    "tasks": {"core.provenance", "core", "images", "evaluation", "data", "files"},
+    "tasks": {"core.provenance", "images", "evaluation", "data", "files"},
     "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
     "testing": {"core"},
     "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
@@ -35,7 +35,9 @@ def rooms_imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "keras_gen":
             parts = node.module.split(".")[1:]
-            yield from [".".join(parts)] if parts else [alias.name for alias in node.names]
+            for name in (alias.name for alias in node.names):
+                is_module = not parts or PACKAGE.joinpath(*parts, f"{name}.py").exists()
+                yield ".".join([*parts, name] if is_module else parts)
         elif isinstance(node, ast.Import):
             yield from (".".join(a.name.split(".")[1:]) for a in node.names if a.name.startswith("keras_gen."))
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import distribution, execution
+from keras_gen.core import distribution, documentation, execution
 from keras_gen.core.batching import batched
 from keras_gen.core.checks import check_data_shape
 
@@ -43,6 +43,7 @@ class GenerativeModel(keras.Model):
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(GenerativeModel, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
         cls.__signature__ = inspect.Signature(cls.arguments().values())  # for help() and notebooks
+        cls.__doc__ = documentation.complete(cls, cls.arguments())
 
     def __init__(self, data_shape, seed=0, **kwargs):
         super().__init__(**kwargs)

@@ -18,8 +18,7 @@ class Autoencoder(BaseAutoencoder):
     `score` use both; `decode` knows the code only and spreads each value evenly, so its images are blurred.
 
     Args:
-        **kwargs: the arguments of every autoencoder:
-            data_shape, latent_dim, likelihood, encoder, decoder, code_activation, seed.
+        **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
         (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).

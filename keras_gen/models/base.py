@@ -1,6 +1,7 @@
 """What the autoencoders share. The models themselves are in files of their own."""
 
 from types import MappingProxyType
+from typing import Literal
 
 import keras
 
@@ -31,7 +32,7 @@ class BaseAutoencoder(GenerativeModel):
         self,
         data_shape: tuple[int, ...],
         latent_dim: int = 16,
-        likelihood: str = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         code_activation: str = "linear",

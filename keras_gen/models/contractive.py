@@ -24,21 +24,17 @@ class ContractiveAutoencoder(BaseAutoencoder):
     Minimises `mean_b l(x_b, x_hat_b) + weight * |J(x_b)|_F^2`, where J is the Jacobian of the code by the data and l
     is as of the autoencoder.
 
-    For a code without hidden layers ("shallow"), in closed form: `sum_j f'(a_j)^2 sum_i W_ij^2`, with `f' = h (1 - h)`
-    of the sigmoid. For deeper encoders, by random projections: `E_u |u^T J|^2 = |J|_F^2` for any u of independent
-    coordinates of mean 0 and variance 1; u are signs, whose estimate has the least variance. In validation the same
-    eight projections for each image.
+    For a code without hidden layers (the encoder "shallow", as in the paper), in closed form: `sum_j f'(a_j)^2
+    sum_i W_ij^2`, with `f' = h (1 - h)` of the sigmoid. For deeper encoders, by random projections: `E_u |u^T J|^2 =
+    |J|_F^2` for any u of independent coordinates of mean 0 and variance 1; here u are signs, whose estimate has the
+    least variance. In validation the same eight projections for each image.
 
     Reported: `reconstruction_loss` and `contractive_loss`, the mean of |J|_F^2, without the weight.
 
     Args:
-        latent_dim: size of the code.
         weight: of the penalty.
         num_projections: random projections per image and step, for deeper encoders.
-        encoder: as of every autoencoder; "shallow", no hidden layer, is that of the paper.
-        decoder: as of every autoencoder; "tied" is that of the paper.
-        code_activation: activation of the code, by name.
-        **kwargs: the other arguments of every autoencoder: data_shape, likelihood, seed.
+        **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
         (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).

@@ -27,9 +27,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             share of the values to 0; "salt_pepper" to 0 or 1. "given" adds nothing and trains on pairs:
             `fit(noisy, clean)`.
         level: standard deviation of "gaussian"; share of the values, 0 to 1, of the others.
-        latent_dim: size of the code.
-        **kwargs: the other arguments of every autoencoder:
-            data_shape, likelihood, encoder, decoder, code_activation, seed.
+        **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
         (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).

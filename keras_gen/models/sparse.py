@@ -33,17 +33,14 @@ class SparseAutoencoder(BaseAutoencoder):
     batch.
 
     Args:
-        latent_dim: size of the code.
         rho: the mean activation that is asked for, between 0 and 1.
         beta: weight of the penalty.
         penalty: "kl" or "l1".
         momentum: of a moving average of rho_hat over the batches, for batches too small to tell the mean activation of
             a unit; 0 for the batch alone. The gradient keeps its size: only rho_hat is taken from the average.
-        likelihood: "gaussian" for `1/2 |x - x_hat|^2`, "bernoulli" for the cross entropy.
-        encoder: as of every autoencoder; "shallow", no hidden layer, is that of the course.
-        decoder: as of every autoencoder.
+        likelihood: "gaussian", for data of any value, for `1/2 |x - x_hat|^2`, "bernoulli" for the cross entropy.
         code_activation: "sigmoid", or another with values in [0, 1] under the penalty "kl".
-        **kwargs: the other arguments of every autoencoder: data_shape, seed.
+        **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
         (B, *data_shape) -> code (B, latent_dim) -> (B, *data_shape).

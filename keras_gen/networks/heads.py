@@ -79,5 +79,7 @@ def _untied(decoder):
     twin = keras.models.clone_model(decoder, clone_function=dense)
     for layer in decoder.layers:
         tied = isinstance(layer, TiedDense)
-        twin.get_layer(layer.name).set_weights([np.transpose(layer.kernel), layer.bias] if tied else layer.get_weights())
+        twin.get_layer(layer.name).set_weights(
+            [np.transpose(layer.kernel), layer.bias] if tied else layer.get_weights()
+        )
     return twin
