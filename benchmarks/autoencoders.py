@@ -117,7 +117,8 @@ def features_1000(seed=0, units=1000, epochs=30, rate=1e-3, tuning_epochs=20, tu
         print(name, figures[name], f"{(time.time() - start) / 60:.1f} minutes", flush=True)
     pretraining = (
         f"784-{units}-784, sigmoid, tied weights, cross entropy; Adam {rate:g}, cosine to 0, {epochs} epochs, "
-        "batch 128, 60,000 images; sparse rho 0.03, beta 3; DAE-b masking 0.5; DAE-g standard deviation 0.5, clipped; CAE weight 1"
+        "batch 128, 60,000 images; sparse rho 0.03, beta 3; DAE-b masking 0.5; DAE-g standard deviation 0.5, clipped; "
+        "CAE weight 1"
     )
     by_norm = sorted(makers, key=lambda name: figures[name]["jacobian_norm"])
     return {
@@ -237,7 +238,8 @@ def denoising(seed=0, levels=(0.2, 0.4, 0.6), epochs=25, rate=1e-3, images=1_000
         ),
         "figures": figures,
         "settings": f"784-1024-512-128, ReLU, one model per level; Adam {rate:g}, cosine to 0, {epochs} epochs; "
-        "scikit-image is told the level, and the weight of its total variation is the best of 0.1, 0.2, 0.4, 0.8 on these images",
+        "scikit-image is told the level, and the weight of its total variation is the best of 0.1, 0.2, 0.4, 0.8 on "
+        "these images",
         "seed": seed,
     }
 
@@ -289,7 +291,7 @@ def compression(seed=0, latent_dim=32, epochs=60, rate=1e-3, images=2_500, bits=
             f"{row['codec']} ({row['setting']}) {row['bits_per_pixel']:.3f}, {row['psnr']:.1f}" for row in rows
         ),
         "figures": rows,
-        "settings": f"784-512-256-{latent_dim}; Adam {rate:g}, cosine to 0, {epochs} epochs; the decoder is not counted; "
-        "the other formats get all images side by side in one file",
+        "settings": f"784-512-256-{latent_dim}; Adam {rate:g}, cosine to 0, {epochs} epochs; the decoder is not "
+        "counted; the other formats get all images side by side in one file",
         "seed": seed,
     }

@@ -85,8 +85,8 @@ def main():
 |---|---|
 {figures}
 
-Units: nats per image for the loss, its terms and `score` (of a VAE the ELBO); squared error summed over the pixels of an image;
-PSNR in dB of the mean squared error.
+Units: nats per image for the loss, its terms and `score` (of a VAE the ELBO); squared error summed over the
+pixels of an image; PSNR in dB of the mean squared error.
 """
     )
 
