@@ -1,6 +1,7 @@
 """The command keras-gen, called as a user calls it, in one process; and once as a command."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,55 @@ def test_inspect_of_an_unmarked_image(tmp_path, capsys):
     assert "proves nothing" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def denoiser(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "denoiser"
+    options = "--latent-dim 4 --level 0.2 --epochs 1 --limit 100 --verbose 0 --out"
+    assert cli.main(["train", "denoising_autoencoder", *options.split(), str(folder)]) == 0
+    return folder
+
+
+def test_denoise(denoiser, tmp_path, capsys):
+    out = tmp_path / "denoised.png"
+    assert (denoiser / "denoised.png").exists()
+    assert cli.main(["denoise", str(denoiser), "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"noisy: PSNR \d+\.\d\d dB", text)
+    assert re.search(r"restored: PSNR \d+\.\d\d dB", text)
+    assert kg.images.provenance(out)["model"] == "DenoisingAutoencoder"
+    assert cli.main(["denoise", str(denoiser), "--as-given", "--count", "3", "--out", str(out)]) == 0
+    assert "PSNR" not in capsys.readouterr().out
+
+
+def test_separate(tmp_path, capsys):
+    folder, out = tmp_path / "run", tmp_path / "separated.png"
+    options = "--latent-dim 4 --epochs 1 --limit 100 --verbose 0 --out"
+    assert cli.main(["train", "source_separator", *options.split(), str(folder)]) == 0
+    assert (folder / "separated.png").exists()
+    assert "si_sdr" in json.loads((folder / "metrics.json").read_text())["figures"]
+    for given in ([], ["--as-given"]):
+        assert cli.main(["separate", str(folder), *given, "--out", str(out)]) == 0
+        assert kg.images.provenance(out)["model"] == "SourceSeparator"
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("sparse_autoencoder", "--rho 0.1 --beta 2 --penalty kl --momentum 0.5"),
+        ("contractive_autoencoder", "--weight 0.2 --latent-dim 9"),
+        ("linear_autoencoder", "--latent-dim 3 --no-tied"),
+        ("autoencoder", "--encoder pool --decoder pool --code-activation tanh"),
+    ],
+)
+def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path):
+    out = tmp_path / "run"
+    command = f"train {model} {options} --epochs 1 --limit 100 --verbose 0 --out {out}"
+    assert cli.main(command.split()) == 0
+    for name in ("model.keras", "reconstructions.png", "codes.png", "metrics.json", "history.csv"):
+        assert (out / name).exists(), name
+    kg.load(out)
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -99,6 +149,15 @@ def test_inspect_of_an_unmarked_image(tmp_path, capsys):
         ("train vae --out {run}", ["exist", "resume"]),
         ("resume {empty}", ["config.json"]),
         ("resume {run}", ["--epochs"]),
+        ("train sparse_autoencoder --rho 1.5 --out {out}", ["rho=1.5", "between 0 and 1"]),
+        ("train sparse_autoencoder --code-activation relu --out {out}", ["[0, 1]", "relu"]),
+        ("train denoising_autoencoder --corruption masking --level 2 --out {out}", ["level=2.0", "between 0 and 1"]),
+        ("train denoising_autoencoder --corruption given --out {out}", ["fit(noisy, clean)"]),
+        ("train autoencoder --encoder conv --decoder tied --out {out}", ["dense layers only"]),
+        ("train vae --encoder pool --decoder pool --out {out}", ["switches"]),
+        ("train source_separator --latent-dim 5 --out {out}", ["latent_dim=5"]),
+        ("denoise {run}", ["VAE does not denoise"]),
+        ("separate {run}", ["VAE does not separate"]),
         ("sample {run} --count 0", ["--count"]),
         ("sample nowhere.keras", ["nowhere.keras"]),
         ("sample no_such_model", ["no_such_model"]),
