@@ -85,7 +85,7 @@ def deep_autoencoder_30(seed=0, epochs=120, batch_size=128, rate=1e-3):
     }
 
 
-def features_1000(seed=0, units=1000, epochs=30, rate=1e-3, tuning_epochs=20, tuning_rate=1e-3):
+def features_1000(seed=0, units=1000, epochs=30, rate=3e-3, tuning_epochs=30, tuning_rate=2e-3):
     """Two rows of one training: logistic regression on the features, and fine-tuning."""
     (x, y), (test, labels) = mnist()
     shared = {
@@ -100,7 +100,7 @@ def features_1000(seed=0, units=1000, epochs=30, rate=1e-3, tuning_epochs=20, tu
         "AE": lambda: kg.Autoencoder(**shared),
         "sparse": lambda: kg.SparseAutoencoder(**shared, rho=0.03, beta=3.0),
         "DAE-b": lambda: kg.DenoisingAutoencoder(**shared, corruption="masking", level=0.5),
-        "DAE-g": lambda: kg.DenoisingAutoencoder(**shared, corruption="gaussian", level=0.5),
+        "DAE-g": lambda: kg.DenoisingAutoencoder(**shared, corruption="gaussian", level=0.8),
         "CAE": lambda: kg.ContractiveAutoencoder(**shared, weight=1.0),
     }
     figures = {"raw pixels": {"features": probe_error(flat(x), y, flat(test), labels)}}
@@ -117,7 +117,7 @@ def features_1000(seed=0, units=1000, epochs=30, rate=1e-3, tuning_epochs=20, tu
         print(name, figures[name], f"{(time.time() - start) / 60:.1f} minutes", flush=True)
     pretraining = (
         f"784-{units}-784, sigmoid, tied weights, cross entropy; Adam {rate:g}, cosine to 0, {epochs} epochs, "
-        "batch 128, 60,000 images; sparse rho 0.03, beta 3; DAE-b masking 0.5; DAE-g standard deviation 0.5, clipped; "
+        "batch 128, 60,000 images; sparse rho 0.03, beta 3; DAE-b masking 0.5; DAE-g standard deviation 0.8, clipped; "
         "CAE weight 1"
     )
     by_norm = sorted(makers, key=lambda name: figures[name]["jacobian_norm"])
@@ -145,7 +145,7 @@ def features_1000(seed=0, units=1000, epochs=30, rate=1e-3, tuning_epochs=20, tu
     }
 
 
-def probe_error(features, labels, test_features, test_labels, strengths=(0.001, 0.003, 0.01, 0.03)):
+def probe_error(features, labels, test_features, test_labels, strengths=(0.01, 0.05)):
     """Test error of logistic regression on standardised features, its L2 chosen on the last training images."""
 
     def regression(strength):
@@ -244,7 +244,7 @@ def denoising(seed=0, levels=(0.2, 0.4, 0.6), epochs=25, rate=1e-3, images=1_000
     }
 
 
-def separation(seed=0, epochs=60, rate=1e-3, latent_dim=64):
+def separation(seed=0, epochs=30, rate=1e-3, latent_dim=64):
     (x, _), (test, _) = mnist()
     keras.utils.set_random_seed(seed)
     model = kg.SourceSeparator(
@@ -278,7 +278,7 @@ def separation(seed=0, epochs=60, rate=1e-3, latent_dim=64):
     }
 
 
-def compression(seed=0, latent_dim=32, epochs=60, rate=1e-3, images=2_500, bits=5):
+def compression(seed=0, latent_dim=32, epochs=30, rate=1e-3, images=2_500, bits=5):
     (x, _), (test, _) = mnist()
     keras.utils.set_random_seed(seed)
     model = kg.Autoencoder(SHAPE, latent_dim, likelihood="gaussian")

@@ -3,23 +3,23 @@
 import inspect
 import re
 
-ARGUMENT = re.compile(r"^    (\w+): .*(?:\n {8,}.*)*", re.MULTILINE)  # name, and its lines
+ARGUMENT = re.compile(r"^    (\w+): .*(?:\n {8,}.*)*", re.MULTILINE)  # name, and all its lines
 
 
 def complete(cls, names):
-    """The docstring of a class, indented from the margin, with an entry for every argument.
-
-    Entries that the class lacks are taken from the classes above it and put before `**kwargs`.
+    """The docstring of a class, from the margin, with an entry for every argument, in the order of the signature.
 
     Args:
-        cls: a class.
+        cls: a class; its section Args ends with `**kwargs`.
         names: of its constructor's arguments.
     """
     text = inspect.cleandoc(cls.__doc__ or "")
-    own = {match[1] for match in ARGUMENT.finditer(text)}
-    above = {}
-    for owner in cls.__mro__[1:]:
-        for match in ARGUMENT.finditer(inspect.cleandoc(vars(owner).get("__doc__") or "")):
-            above.setdefault(match[1], match[0])
-    missing = [above[name] for name in names if name not in own and name in above]
-    return text.replace("    **kwargs:", "\n".join([*missing, "    **kwargs:"]), 1)
+    before, section, rest = text.partition("\nArgs:\n")
+    _, kwargs, after = rest.partition("    **kwargs:")
+    entries = {}
+    for owner in cls.__mro__:
+        own = inspect.cleandoc(vars(owner).get("__doc__") or "").partition("\nArgs:\n")[2].partition("    **kwargs:")[0]
+        entries = {match[1]: match[0] for match in ARGUMENT.finditer(own)} | entries
+    if not kwargs:
+        return text
+    return before + section + "".join(entries[name] + "\n" for name in names if name in entries) + kwargs + after

@@ -99,6 +99,11 @@ class SourceSeparator(GenerativeModel):
     def fit(self, x=None, y=None, batch_size=None, epochs=1, shuffle=True, validation_data=None, **kwargs):
         """Keras' `fit`, on images, which it mixes, or on mixtures and sources."""
         self.check_data(x, y)
+        share = kwargs.pop("validation_split", 0.0)
+        if share and hasattr(x, "shape"):  # as in Keras, the last examples
+            at = math.floor(len(x) * (1 - share))
+            validation_data = (x[at:], None if y is None else y[at:])
+            x, y = x[:at], None if y is None else y[:at]
         if validation_data is not None:
             held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
             size = kwargs.pop("validation_batch_size", None) or batch_size
