@@ -154,9 +154,8 @@ def denoise(
     _at_least("count", count, 1)
     model, dataset = _model_and_images(run, data, count)
     images = kg.data.stack(dataset)
-    if as_given or "denoise" not in model.offers:
-        groups = [images, model.denoise(images)]
-    else:
+    groups = [images, model.denoise(images)]
+    if not as_given:
         noisy = model.corrupt(images, seed)
         groups = [images, noisy, model.denoise(noisy)]
         for name, group in zip(("noisy", "restored"), groups[1:], strict=True):
@@ -178,9 +177,10 @@ def separate(run: str, *, data: str | None = None, as_given: bool = False, count
     _at_least("count", count, 1)
     model, dataset = _model_and_images(run, data, count)
     mixtures = kg.data.stack(dataset)
-    if not as_given and "separate" in model.offers:
-        mixtures, _ = model.mix(mixtures)
     separated = model.separate(mixtures)
+    if not as_given:
+        mixtures, _ = model.mix(mixtures)
+        separated = model.separate(mixtures)
     rows = kg.images.rows(mixtures, *separated.swapaxes(0, 1))
     print(kg.images.save_grid(_pictures(model, rows), out, columns=len(mixtures)))
 

@@ -1,6 +1,7 @@
 """Layers that networks and models share."""
 
 import math
+import numbers
 
 import keras
 import numpy as np
@@ -116,8 +117,8 @@ class Corruption(keras.layers.Layer):
     "gaussian" adds N(0, level^2) to each value; "masking" sets each value to 0 with probability `level`; "salt_pepper"
     sets each to 0 or to 1, each with probability `level / 2` (Vincent et al. 2010, section 3.3).
 
-    Its noise is a function of (seed, calls so far, replica): replicas differ, and a model that was saved goes on with
-    the noise that it would have drawn. `keras.layers.GaussianNoise` and `Dropout` draw the same on every replica.
+    Its noise is a function of (seed, name, calls so far, replica): replicas differ, and a model that was saved goes on
+    with the noise that it would have drawn. `keras.layers.GaussianNoise` and `Dropout` draw the same on every replica.
 
     Args:
         kind: "gaussian", "masking" or "salt_pepper".
@@ -132,9 +133,9 @@ class Corruption(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         if kind not in CORRUPTIONS:
             raise ValueError(f"The corruption must be one of {', '.join(CORRUPTIONS)}. Received: {kind!r}")
-        if not 0 <= level <= (math.inf if kind == "gaussian" else 1):
+        if not isinstance(level, numbers.Real) or not 0 <= level <= (math.inf if kind == "gaussian" else 1):
             expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
-            raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level}")
+            raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level!r}")
         self.kind, self.level, self.clip, self.seed = kind, level, clip, seed
 
     def build(self, input_shape):
@@ -150,7 +151,7 @@ class Corruption(keras.layers.Layer):
     def call(self, x, training=False):
         if not training:
             return x
-        key = distribution.noise_key(self.seed, self.calls, "corruption")
+        key = distribution.noise_key(self.seed, self.calls, self.name)
         self.calls.assign_add(1)
         draw = distribution.normal if self.noise == "normal" else distribution.uniform
         return self.corrupt(x, draw(tf.shape(x), key))

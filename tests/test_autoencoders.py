@@ -61,8 +61,16 @@ def test_the_linear_autoencoder_at_the_principal_components_cannot_be_bettered()
         np.testing.assert_allclose(gradient, 0, atol=1e-4)
 
 
+def test_linear_codes_are_centred():
+    model = kg.LinearAutoencoder((6,), latent_dim=2)
+    model.compile("adam", jit_compile=False, steps_per_execution=1)
+    model.fit(VECTORS, batch_size=5, epochs=2, verbose=0)
+    np.testing.assert_allclose(model.offset, VECTORS.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(model.encode(VECTORS).mean(0), 0, atol=1e-4)
+
+
 def test_a_linear_code_is_not_larger_than_the_data():
-    with pytest.raises(ValueError, match="at most 6.*Received: 7"):
+    with pytest.raises(ValueError, match="at most 6.*Received: latent_dim=7"):
         kg.LinearAutoencoder((6,), 7)
 
 
@@ -72,7 +80,7 @@ def test_a_linear_code_is_not_larger_than_the_data():
 def penalty_and_gradient(model, code):
     with tf.GradientTape() as tape:
         tape.watch(code)
-        model.penalize(tf.zeros((len(code), *model.data_shape)), code, training=True)
+        model.penalize(code, training=True)
         loss = model.losses[-1]
     return loss.numpy(), tape.gradient(loss, code).numpy()
 
@@ -104,6 +112,29 @@ def test_the_loss_is_that_of_the_course():
     assert figures["sparsity_loss"] == pytest.approx(kl, rel=1e-4)
     assert figures["loss"] == pytest.approx(reconstruction + 0.7 * kl, rel=1e-4)
     assert figures["mean_activation"] == pytest.approx(a.mean(), rel=1e-4)
+
+
+def test_the_penalty_of_an_evaluation_does_not_depend_on_the_batches():
+    """KL is convex: its mean over batches of one, of a unit that is on or off, is far larger than that of them all."""
+    model = built(kg.SparseAutoencoder, latent_dim=4, rho=0.2, beta=0.7)
+    kernel, bias = model.code.get_weights()
+    model.code.set_weights([kernel * 40, bias])
+    figures = [model.evaluate(IMAGES, batch_size=size, verbose=0, return_dict=True) for size in (16, 5, 1)]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-4)
+    assert figures[0] == pytest.approx(figures[2], rel=1e-4)
+    history = model.fit(IMAGES, batch_size=16, verbose=0, validation_data=(IMAGES,), validation_batch_size=3).history
+    after = model.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+    for name, value in after.items():
+        assert history[f"val_{name}"][0] == pytest.approx(value, rel=1e-4)
+
+
+def test_inference_leaves_the_figures_alone():
+    for model in (built(kg.SparseAutoencoder, latent_dim=4), built(kg.VAE, latent_dim=2, **dense(2))):
+        model.fit(IMAGES, verbose=0)
+        before = [float(metric.result()) for metric in model.metrics if metric.name != "unit_means"]
+        model.predict(IMAGES, verbose=0)
+        model(IMAGES)
+        assert before == [float(metric.result()) for metric in model.metrics if metric.name != "unit_means"]
 
 
 def test_the_l1_penalty_is_that_of_the_laplace_prior():
@@ -205,9 +236,19 @@ def test_given_pairs():
     assert history["val_loss"][-1] < history["val_loss"][0]
     pairs = tf.data.Dataset.from_tensor_slices((noisy, IMAGES)).batch(4)
     assert np.isfinite(model.fit(pairs, verbose=0).history["loss"]).all()
-    for wrong in (None, LABELS):
+    step = int(model.step)
+    for wrong in (None, LABELS, list(IMAGES)):
         with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*Received: clean="):
             model.fit(noisy, wrong)
+        with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*Received: clean="):
+            model.fit(noisy, IMAGES, validation_data=(noisy, wrong))
+    with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
+        model.fit(noisy, IMAGES * 255)
+    with pytest.raises(ValueError, match="float32. Received: uint8"):
+        model.fit(noisy, (IMAGES * 255).astype("uint8"))
+    assert model.step == step
+    report = kg.evaluation.report(model, pairs)
+    assert report["psnr"] == pytest.approx(kg.evaluation.psnr(IMAGES, model.denoise(noisy)), abs=0.01)
     with pytest.raises(ValueError, match="does not know"):
         model.corrupt(IMAGES)
 
@@ -236,32 +277,53 @@ def exact_norms(model, x, step=1e-3):
     return total
 
 
+def penalty(model, training=False):
+    """|J|_F^2 of BATCH as the model adds it to its loss."""
+    added = {}
+    with (
+        mock.patch.object(type(model), "add_term", lambda self, name, value, weight: added.update({name: value})),
+        distribution.step_over(BATCH),
+    ):
+        model(BATCH, training=training)
+    return added["contractive_loss"].numpy()
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "linear"])
 def test_the_closed_form_is_the_norm_of_the_jacobian(activation):
     model = built(kg.ContractiveAutoencoder, latent_dim=5, code_activation=activation)
-    closed = model.squared_jacobian_norm(BATCH, model.code(model.encoder(BATCH)))
-    np.testing.assert_allclose(closed, exact_norms(model, BATCH), rtol=2e-3)
-    np.testing.assert_allclose(closed, kg.evaluation.jacobian_norm(model, IMAGES[:6]) ** 2, rtol=1e-4)
+    np.testing.assert_allclose(penalty(model), exact_norms(model, BATCH), rtol=2e-3)
+    np.testing.assert_allclose(penalty(model), kg.evaluation.jacobian_norm(model, IMAGES[:6]) ** 2, rtol=1e-4)
 
 
 def test_the_estimate_of_a_deep_encoder_is_unbiased():
     model = built(kg.ContractiveAutoencoder, latent_dim=3, num_projections=400, **dense(3), code_activation="tanh")
     exact = kg.evaluation.jacobian_norm(model, IMAGES[:6], batch_size=4) ** 2
     np.testing.assert_allclose(exact, exact_norms(model, BATCH), rtol=5e-3)
-    code = model.code(model.encoder(BATCH))
-    estimate = model.squared_jacobian_norm(BATCH, code, training=True).numpy()
+    estimate = penalty(model, training=True)
     assert np.all(np.abs(estimate / exact - 1) < 0.2)
     assert abs(estimate.sum() / exact.sum() - 1) < 0.05
-    fixed = model.squared_jacobian_norm(BATCH, code)
-    np.testing.assert_array_equal(fixed, model.squared_jacobian_norm(BATCH, code))
-
-
-def test_the_projections_are_drawn_anew_in_each_step():
-    model = built(kg.ContractiveAutoencoder, latent_dim=3, **dense(3))
-    code = model.code(model.encoder(BATCH))
-    first = model.squared_jacobian_norm(BATCH, code, training=True).numpy()
+    np.testing.assert_array_equal(penalty(model), penalty(model))
+    first = penalty(model, training=True)
     model.step.assign_add(1)
-    assert np.any(first != model.squared_jacobian_norm(BATCH, code, training=True).numpy())
+    assert np.any(first != penalty(model, training=True))
+
+
+def test_a_users_regularizer_counts_once_beside_the_projections():
+    def body():
+        data = keras.Input(SHAPE)
+        x = keras.layers.Dense(4, activity_regularizer=keras.regularizers.L2(1.0))(keras.layers.Flatten()(data))
+        keras.utils.set_random_seed(0)
+        return keras.Model(data, x)
+
+    losses = []
+    for cls, options in ((kg.Autoencoder, {}), (kg.ContractiveAutoencoder, {"weight": 0.0, "num_projections": 3})):
+        encoder = body()
+        encoder.set_weights([np.full_like(w, 0.1) for w in encoder.get_weights()])
+        model = built(cls, latent_dim=3, encoder=encoder, decoder="shallow", **options)
+        figures = model.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+        losses.append(figures["loss"] - figures["reconstruction_loss"])
+    assert losses[0] > 0.1
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("networks", [{}, {**dense(3), "code_activation": "tanh"}])
@@ -303,10 +365,12 @@ def test_unpooling_needs_switches():
     for make in (
         lambda: kg.Autoencoder(SHAPE, 3, encoder="dense", decoder="pool"),
         lambda: kg.Autoencoder(SHAPE, 3, encoder=pool(3)["encoder"], decoder="pool"),
-        lambda: kg.VAE(SHAPE, 3, encoder="pool", decoder="pool"),
+        lambda: kg.VAE(SHAPE, 3, **pool(3)),
     ):
         with pytest.raises(ValueError, match="unpools by the switches"):
             make()
+    with pytest.raises(ValueError, match="'conv', or a built.*decoder='pool'"):
+        kg.VAE(SHAPE, 3, encoder="pool", decoder="pool")
     assert kg.VAE(SHAPE, 3, encoder="pool", decoder="conv").encode(IMAGES).shape == (16, 3)
 
 
@@ -355,6 +419,30 @@ def test_a_stack_is_the_composition_of_its_models(decoder):
     np.testing.assert_array_equal(above.encode(below.encode(IMAGES)), codes)  # and the originals stay
 
 
+def test_a_square_layer_has_a_decoder():
+    """A code as large as the data is not mistaken for an image."""
+    model = built(kg.SparseAutoencoder, (9,), latent_dim=9, likelihood="gaussian")
+    assert [w.shape for w in model.trainable_weights] == [(9, 9), (9,), (9, 9), (9,)]
+    vae = kg.VAE((8,), 2, likelihood="gaussian", **dense(2, (8,)))  # its last hidden layer is as large as the data
+    assert vae.decode(np.random.default_rng(0).normal(size=(50, 2)).astype("float32")).min() < 0
+
+
+def test_whole_decoders_are_passed_through_and_kept_in_range():
+    def whole(activation, name=None, shape=(6,)):
+        code = keras.Input((2,))
+        x = keras.layers.Dense(6, activation, name=name)(code)
+        return keras.Model(code, keras.layers.Reshape(shape)(x) if len(shape) == 3 else x)
+
+    named = kg.Autoencoder((6,), 2, likelihood="gaussian", encoder="dense", decoder=whole(None, "image"))
+    assert not named.image.weights
+    unnamed = kg.Autoencoder((6,), 2, likelihood="gaussian", encoder="dense", decoder=whole(None))
+    assert unnamed.image.weights
+    images = kg.Autoencoder((2, 3, 1), 2, encoder="dense", decoder=whole("sigmoid", shape=(2, 3, 1)))
+    assert not images.image.weights
+    with pytest.raises(ValueError, match=r"must keep them in \[0, 1\].*Received"):
+        kg.Autoencoder((2, 3, 1), 2, encoder="dense", decoder=whole(None, shape=(2, 3, 1)))
+
+
 def test_pretrain_then_fine_tune_on_labels(tmp_path):
     x, y = kg.data.stack(kg.data.load("digits", labels=True))
     test, labels = kg.data.stack(kg.data.load("digits", "test", labels=True))
@@ -367,7 +455,8 @@ def test_pretrain_then_fine_tune_on_labels(tmp_path):
     classifier = deep.as_classifier(10)
     classifier.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     classifier.fit(x, y, epochs=60, batch_size=64, verbose=0)
-    assert classifier.evaluate(test, labels, verbose=0)[1] > 0.93
+    accuracy = classifier.evaluate(test, labels, verbose=0)[1]
+    assert accuracy > 0.93
     for before, after in zip(weights, deep.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     classifier.save(tmp_path / "classifier.keras")
@@ -381,6 +470,7 @@ def test_what_cannot_be_stacked():
         ([], "at least one"),
         ([below, below], r"data_shape=\(3,\).*Received: data_shape=\(8, 8, 1\)"),
         ([kg.VAE(SHAPE, 2)], r"models\[0\]=VAE"),
+        ([below, kg.Autoencoder((3,), 2)], r"models\[1\] describes data in \[0, 1\].*code_activation='linear'"),
         ([kg.Autoencoder(SHAPE, 3, **pool(3))], "unpool"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -400,13 +490,44 @@ def test_the_loss_is_that_of_the_best_permutation(sources):
     estimates = model.separate(mixtures)
     orders = list(itertools.permutations(range(sources)))
     errors = [np.sum((truth[:, order] - estimates) ** 2, axis=(1, 2, 3, 4)) / sources for order in orders]
-    figures = model.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+    figures = model.evaluate(mixtures, truth, batch_size=16, verbose=0, return_dict=True)
     assert figures["reconstruction_loss"] == pytest.approx(np.min(errors, axis=0).mean(), rel=1e-4)
     for order in orders:
         given = model.evaluate(mixtures, truth[:, order], batch_size=16, verbose=0, return_dict=True)
         assert given == pytest.approx(figures, rel=1e-4)
         matched = model.match(truth[:, order], tf.constant(np.asarray(truth)))
         np.testing.assert_allclose(matched, truth)
+
+
+def test_evaluation_does_not_depend_on_the_batches():
+    model = built(kg.SourceSeparator, latent_dim=4, **dense(4, part=2))
+    arrays = [model.evaluate(IMAGES, batch_size=size, verbose=0, return_dict=True) for size in (16, 5)]
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(3)
+    for other in (arrays[1], model.evaluate(dataset, verbose=0, return_dict=True)):
+        assert other == pytest.approx(arrays[0], rel=1e-4)
+    assert arrays[0]["si_sdr_of_mixture"] < 30  # no image is mixed with itself
+
+
+def test_wrong_sources_are_refused():
+    model = built(kg.SourceSeparator, latent_dim=4, **dense(4, part=2))
+    mixtures, sources = model.mix(IMAGES)
+    for wrong, words in (
+        (sources[:, :1], "mixtures and their sources"),
+        (sources[..., 0], "mixtures and their sources"),
+        ([sources[:, 0], sources[:, 1]], "Received: sources=list"),
+        (sources * 255, r"values in \[0, 1\]"),
+        ((sources * 255).astype("uint8"), "float32. Received: uint8"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.fit(mixtures, wrong, verbose=0)
+        with pytest.raises(ValueError, match=words):
+            model.fit(IMAGES, validation_data=(mixtures, wrong), verbose=0)
+    with pytest.raises(ValueError, match="takes 2 images. Received: 1"):
+        model.mix(IMAGES[:1])
+    history = model.fit(mixtures, sources, validation_split=0.25, verbose=0).history
+    assert np.isfinite(history["val_loss"]).all()
+    pairs = tf.data.Dataset.from_tensor_slices((mixtures, sources)).batch(4)
+    assert np.isfinite(model.fit(pairs, validation_data=pairs, verbose=0).history["val_loss"]).all()
 
 
 def test_separation_is_measured_and_learned():
@@ -416,14 +537,20 @@ def test_separation_is_measured_and_learned():
     estimates = model.separate(mixtures)
     matched = np.asarray(model.match(truth, np.asarray(estimates)))
     by_hand = kg.losses.si_sdr(matched.reshape(-1, *SHAPE), np.asarray(estimates).reshape(-1, *SHAPE)).numpy().mean()
-    figures = model.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+    figures = model.evaluate(mixtures, truth, batch_size=16, verbose=0, return_dict=True)
     assert figures["si_sdr"] == pytest.approx(by_hand, abs=1e-2)
     assert figures["si_sdr"] > figures["si_sdr_of_mixture"] + 3
     assert history["val_si_sdr"][-1] > history["val_si_sdr"][0]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [({"num_sources": 1}, "num_sources=1"), ({"latent_dim": 5}, "multiple.*latent_dim=5")]
+    ("arguments", "words"),
+    [
+        ({"num_sources": 1}, "num_sources=1"),
+        ({"num_sources": 6, "latent_dim": 6}, "num_sources=6"),
+        ({"latent_dim": 5}, "multiple.*latent_dim=5"),
+        ({"latent_dim": 4.0}, "whole number.*latent_dim=4.0"),
+    ],
 )
 def test_wrong_arguments_of_the_separator(arguments, words):
     with pytest.raises(ValueError, match=words):

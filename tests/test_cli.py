@@ -154,7 +154,7 @@ def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path
         ("train denoising_autoencoder --corruption masking --level 2 --out {out}", ["level=2.0", "between 0 and 1"]),
         ("train denoising_autoencoder --corruption given --out {out}", ["fit(noisy, clean)"]),
         ("train autoencoder --encoder conv --decoder tied --out {out}", ["dense layers only"]),
-        ("train vae --encoder pool --decoder pool --out {out}", ["switches"]),
+        ("train vae --encoder pool --decoder pool --out {out}", ["decoder='pool'"]),
         ("train source_separator --latent-dim 5 --out {out}", ["latent_dim=5"]),
         ("denoise {run}", ["VAE does not denoise"]),
         ("separate {run}", ["VAE does not separate"]),

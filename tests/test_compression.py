@@ -73,10 +73,18 @@ def test_wrong_files_and_arguments(model, tmp_path):
     with pytest.raises(ValueError, match="another Autoencoder"):
         compression.decompress(other, path)
     whole = path.read_bytes()
-    for damaged in (whole[:-20], whole[:40], b"something else", whole[:100] + b"\0\0" + whole[102:]):
+    for damaged in (
+        whole[:-20],
+        whole[:40],
+        b"something else",
+        compression.MAGIC + b"[]\n",
+        whole[:100] + b"\0\0" + whole[102:],
+    ):
         (tmp_path / "damaged").write_bytes(damaged)
         with pytest.raises(ValueError, match="not a whole file of codes.*damaged"):
             compression.decompress(model, tmp_path / "damaged")
+    with pytest.raises(ValueError, match="take an array.*Received: .*Dataset"):
+        compression.compare(model, kg.data.load("digits"))
     with pytest.raises(ValueError, match="bits=0"):
         compression.compress(model, IMAGES, tmp_path / "codes", bits=0)
     assert path.read_bytes() == whole

@@ -17,6 +17,8 @@ def test_corruption_is_for_training_and_drawn_anew(kind):
     np.testing.assert_array_equal(layer(X), X)
     first, second = layer(X, training=True).numpy(), layer(X, training=True).numpy()
     assert np.any(first != second)
+    other = Corruption(kind, 0.3)  # of another name
+    assert np.any(other(X, training=True).numpy() != first)
     twin = Corruption.from_config(layer.get_config())
     np.testing.assert_array_equal(twin(X, training=True), first)
 

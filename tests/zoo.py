@@ -72,9 +72,9 @@ ZOO = [
     Case("linear_untied", kg.LinearAutoencoder, lambda: {"data_shape": (6,), "latent_dim": 2, "tied": False}, VECTORS),
     Case("sparse", kg.SparseAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 9, "rho": 0.1}, IMAGES, LABELS),
     Case(
-        "sparse_moving_average",
+        "sparse_square_moving_average",
         kg.SparseAutoencoder,
-        lambda: {"data_shape": (6,), "latent_dim": 4, "beta": 0.1, "momentum": 0.9},
+        lambda: {"data_shape": (6,), "latent_dim": 6, "beta": 0.1, "momentum": 0.9},
         VECTORS,
     ),
     Case(
@@ -110,6 +110,19 @@ ZOO = [
         },
         VECTORS,
     ),
+    Case(
+        "denoising_pool_colour",
+        kg.DenoisingAutoencoder,
+        lambda: {
+            "data_shape": (7, 5, 3),
+            "latent_dim": 3,
+            "corruption": "salt_pepper",
+            "level": 0.2,
+            "encoder": kg.networks.pool_encoder((7, 5, 3), (4,), features=8),
+            "decoder": kg.networks.dense_decoder(3, (7, 5, 3), (8,)),
+        },
+        np.repeat(IMAGES[:, :7, :5], 3, axis=-1) * np.array([1, 0.7, 0.4], "float32"),
+    ),
     Case("contractive", kg.ContractiveAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 5}, IMAGES, LABELS),
     Case(
         "contractive_deep",
@@ -120,7 +133,7 @@ ZOO = [
     Case(
         "separator",
         kg.SourceSeparator,
-        lambda: {"data_shape": SHAPE, "num_sources": 2, "latent_dim": 4, **dense(4, part=2)},
+        lambda: {"data_shape": SHAPE, "num_sources": 3, "latent_dim": 6, **dense(6, part=2)},
         IMAGES,
         LABELS,
     ),

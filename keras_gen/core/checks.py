@@ -24,6 +24,13 @@ def check_at_least(minimum, **arguments):
             raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
 
 
+def check_whole(minimum, **arguments):
+    """Raises a sentence if any of the named arguments is not a whole number of at least the minimum."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
+            raise ValueError(f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}")
+
+
 def check_choice(name, value, choices):
     """Raises a sentence if an argument is not one of its choices."""
     if value not in choices:
@@ -40,6 +47,12 @@ def check_activation(name, value):
             f"Received: {name}={value!r}"
         ) from None
     return value
+
+
+def is_probability(activation):
+    """Whether an activation, by name, stays in [0, 1]."""
+    values = keras.ops.convert_to_numpy(keras.activations.get(activation)(np.array([[-20.0, -1, 0, 1, 20]], "float32")))
+    return bool(np.min(values) >= 0 and np.max(values) <= 1)
 
 
 def check_between(low, high, **arguments):

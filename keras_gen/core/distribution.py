@@ -146,6 +146,11 @@ def step_over(x):
         _global_batch_size.reset(token)
 
 
+def in_step():
+    """Whether a step of training or evaluation is going on, as opposed to inference."""
+    return _global_batch_size.get() is not None
+
+
 def global_batch_size(values):
     """Number of examples of this step on all replicas together. (B, ...) -> float32 scalar."""
     agreed = _global_batch_size.get()

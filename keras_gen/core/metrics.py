@@ -15,15 +15,15 @@ class ActiveUnits(keras.metrics.Metric):
     """
 
     def __init__(self, latent_dim, threshold=0.01, name="active_units"):
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float64")  # a variance as a difference of large sums
         self.threshold = threshold
         self.count = self.add_variable((), "zeros", name="count")
         self.total = self.add_variable((latent_dim,), "zeros", name="total")
         self.total_of_squares = self.add_variable((latent_dim,), "zeros", name="total_of_squares")
 
     def update_state(self, means, sample_weight=None):
-        means = ops.cast(means, "float32")
-        self.count.assign_add(ops.cast(ops.shape(means)[0], "float32"))
+        means = ops.cast(means, "float64")
+        self.count.assign_add(ops.cast(ops.shape(means)[0], "float64"))
         self.total.assign_add(ops.sum(means, axis=0))
         self.total_of_squares.assign_add(ops.sum(ops.square(means), axis=0))
 
@@ -49,3 +49,23 @@ class DeadUnits(ActiveUnits):
 
     def result(self):
         return 1.0 - ops.mean(self._active())
+
+
+class UnitMeans(keras.metrics.Metric):
+    """Mean activation of each code unit over a pass, (latent_dim,).
+
+    Args:
+        latent_dim: number of code units.
+    """
+
+    def __init__(self, latent_dim, name="unit_means"):
+        super().__init__(name=name)
+        self.count = self.add_variable((), "zeros", name="count")
+        self.total = self.add_variable((latent_dim,), "zeros", name="total")
+
+    def update_state(self, codes, sample_weight=None):
+        self.count.assign_add(ops.cast(ops.shape(codes)[0], "float32"))
+        self.total.assign_add(ops.sum(ops.cast(codes, "float32"), axis=0))
+
+    def result(self):
+        return self.total / ops.maximum(self.count, 1.0)

@@ -145,7 +145,9 @@ class GenerativeModel(keras.Model):
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             self._refuse_odd_batch(min(len(x), size))
-        validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))[0]
+        validation, held_out_y, _ = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
+        if validation is not None:
+            self.check_data(validation, held_out_y)
         if hasattr(validation, "shape"):
             size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
             kwargs["validation_batch_size"] = size
@@ -255,14 +257,18 @@ class GenerativeModel(keras.Model):
                 if self._even_batch(x, len(x)) != len(x):
                     self._refuse_odd_batch(len(x))
         if hasattr(x, "shape"):
-            self.check_shape(x)
-            if not np.issubdtype(np.asarray(x[:1]).dtype, np.floating):
-                raise ValueError(f"{self._takes()}, float32. Received: {np.asarray(x[:1]).dtype}")
-            self.check_range(x)
-        self.check_target(y)
+            self.check_array(x)
+            self.check_target(y)
 
     def check_target(self, y):
-        """Raises a sentence if y, a batch of labels or targets or None, is not what the model is trained with."""
+        """Raises a sentence if y, labels or targets or None, is not what the model is trained with."""
+
+    def check_array(self, x):
+        """Raises a sentence if x is not an array of data of the model's shape, type and range."""
+        self.check_shape(x)
+        if not np.issubdtype(np.asarray(x[:1]).dtype, np.floating):
+            raise ValueError(f"{self._takes()}, float32. Received: {np.asarray(x[:1]).dtype}")
+        self.check_range(x)
 
     def check_shape(self, x):
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
@@ -327,6 +333,10 @@ class GenerativeModel(keras.Model):
     def separate(self, x):
         """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
         self._cannot("separate", ": it was not trained on mixtures")
+
+    def compared(self, x, y=None):
+        """What a report's squared error compares: (images that the model makes of a batch, what they should be)."""
+        return self.reconstruct(x), x
 
     def pictures(self, originals, seed=0):
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""

@@ -22,7 +22,8 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
 
     Returns:
         dict of name to figure: `images` (how many), the model's own terms as `evaluate` gives them,
-        `squared_error` (per image, summed over pixels), `psnr` (dB, for images, of the mean squared error), `score`
+        `squared_error` (per image, summed over pixels; of the reconstruction, of a denoiser of what it restores from
+        corrupted images, of a separator of the sources), `psnr` (dB, for images, of the mean squared error), `score`
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
         likelihood only of zeros and ones, for it is no likelihood of gray values).
     """
@@ -31,10 +32,11 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         figures |= model.evaluate(images, batch_size=batch_size, verbose=verbose, return_dict=True)
     squared_error, score, first = 0.0, 0.0, []
-    for x in _batches(images):
+    for x, y in _batches(images):
         figures["images"] += len(x)
         if "reconstruct" in model.offers:
-            squared_error += np.sum((x - np.asarray(model.reconstruct(x))) ** 2, dtype="float64")
+            made, expected = model.compared(x, y)
+            squared_error += np.sum((np.asarray(made) - expected) ** 2, dtype="float64") * x.size / made.size
         if "score" in model.offers:
             score += np.sum(model.score(x), dtype="float64")
         if sum(map(len, first)) < LIKELIHOOD_IMAGES:
@@ -54,7 +56,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
 def _batches(images):
     if isinstance(images, tf.data.Dataset):
         for batch in images.as_numpy_iterator():
-            yield batch[0] if isinstance(batch, tuple) else batch
+            yield batch[:2] if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
     else:
         for start in range(0, len(images), BATCH):
-            yield np.asarray(images[start : start + BATCH], "float32")
+            yield np.asarray(images[start : start + BATCH], "float32"), None

@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_activation, check_at_least, check_choice
+from keras_gen.core import GenerativeModel, batched, check_activation, check_choice, check_whole, distribution
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -26,7 +26,7 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reconstruction = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
+    likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_at_least(1, latent_dim=latent_dim)
-        check_choice("likelihood", likelihood, self.reconstruction)
+        check_whole(1, latent_dim=latent_dim)
+        check_choice("likelihood", likelihood, self.likelihoods)
 
         # === Config ===
         self.latent_dim = latent_dim
@@ -52,10 +52,7 @@ class BaseAutoencoder(GenerativeModel):
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = networks.code_head(self.encoder, latent_dim, code_activation)
         activation = "sigmoid" if self.bounded else "linear"
-        if isinstance(decoder, str) and decoder == "tied":
-            decoder = networks.tied_decoder(self.encoder, self.code, self.data_shape, activation)
-        self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, networks.switch_shapes(self.encoder))
-        networks.tie_weights(self.decoder, self.encoder, self.code)
+        self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, self.encoder, self.code, activation)
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         # Where the decoder unpools, the same layers, giving their switches too.
         self.what_and_where = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
@@ -64,11 +61,12 @@ class BaseAutoencoder(GenerativeModel):
     def call(self, x, training=False):
         self.check_shape(x)
         code, switches = self._code_and_switches(x, training)
-        self.penalize(x, code, training)
+        if training or distribution.in_step():
+            self.penalize(code, training)
         return self._image(code, switches, training)
 
-    def penalize(self, x, code, training):
-        """Adds what the model minimises besides the reconstruction term, with `add_term`. (B, ...), (B, latent_dim)."""
+    def penalize(self, code, training):
+        """Adds what the model minimises besides the reconstruction term, with `add_term`. (B, latent_dim)."""
 
     def _code_and_switches(self, x, training=False):
         if self.what_and_where is None:
@@ -80,7 +78,7 @@ class BaseAutoencoder(GenerativeModel):
         return self.image(self.decoder([code, *switches] if switches else code, training=training))
 
     def reconstruction_term(self, target, y_pred):
-        return self.reconstruction[self.likelihood](target, y_pred)
+        return self.likelihoods[self.likelihood](target, y_pred)
 
     @batched
     def encode(self, x):
@@ -112,5 +110,5 @@ class BaseAutoencoder(GenerativeModel):
             A built `keras.Model`, data -> probabilities (B, num_classes). Compile it with a loss of labels, such as
             "sparse_categorical_crossentropy".
         """
-        check_at_least(2, num_classes=num_classes)
+        check_whole(2, num_classes=num_classes)
         return networks.classifier(self.encoder, self.code, num_classes)

@@ -1,11 +1,12 @@
 """The contractive autoencoder."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import check_at_least, distribution
+from keras_gen.core import check_at_least, check_whole, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 8
@@ -27,7 +28,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
     For a code without hidden layers (the encoder "shallow", as in the paper), in closed form: `sum_j f'(a_j)^2
     sum_i W_ij^2`, with `f' = h (1 - h)` of the sigmoid. For deeper encoders, by random projections: `E_u |u^T J|^2 =
     |J|_F^2` for any u of independent coordinates of mean 0 and variance 1; here u are signs, whose estimate has the
-    least variance. In validation the same eight projections for each image.
+    least variance. In validation the same eight projections for each image. J is that of each image alone; an
+    encoder that normalises over the batch has no such thing.
 
     Reported: `reconstruction_loss` and `contractive_loss`, the mean of |J|_F^2, without the weight.
 
@@ -69,30 +71,43 @@ class ContractiveAutoencoder(BaseAutoencoder):
             data_shape, latent_dim, encoder=encoder, decoder=decoder, code_activation=code_activation, **kwargs
         )
         check_at_least(0, weight=weight)
-        check_at_least(1, num_projections=num_projections)
+        check_whole(1, num_projections=num_projections)
 
         # === Config ===
         self.weight = weight
         self.num_projections = num_projections
 
-    def penalize(self, x, code, training):
-        self.add_term("contractive_loss", self.squared_jacobian_norm(x, code, training), self.weight)
-
-    def squared_jacobian_norm(self, x, code, training=False):
-        """|J(x)|_F^2, exact in closed form, or estimated. (B, ...), (B, latent_dim) -> (B,)."""
-        if networks.is_shallow(self.encoder) and self.code_activation in DERIVATIVES:
-            derivative = DERIVATIVES[self.code_activation](code)
-            return ops.matmul(ops.square(derivative), ops.sum(ops.square(self.code.kernel), axis=0))
-        draws = self.num_projections if training else EVALUATION_DRAWS
-        if training:
-            noise = distribution.normal((draws, *tf.unstack(tf.shape(code))), self.noise_key("projections"))
-        else:
-            noise = layers.fixed_noise(2 * draws, self.latent_dim, self.seed)
-        return sum(self._projected(x, ops.sign(noise[k]), training) for k in range(draws)) / draws
-
-    def _projected(self, x, u, training):
-        """|u^T J|^2. (B, ...), (B or 1, latent_dim) -> (B,)."""
-        with tf.GradientTape() as tape:
+    def call(self, x, training=False):
+        if self._in_closed_form or not (training or distribution.in_step()):
+            return super().call(x, training)
+        self.check_shape(x)
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
-            projected = ops.sum(u * self.code(self.encoder(x, training=training)))
-        return losses.sum_per_example(ops.square(ops.cast(tape.gradient(projected, x), "float32")))
+            code, switches = self._code_and_switches(x, training)
+            projected = [ops.sum(u * code) for u in self._signs(code, training)]
+        gradients = [ops.cast(tape.gradient(p, x), "float32") for p in projected]
+        norm = sum(losses.sum_per_example(ops.square(gradient)) for gradient in gradients) / len(gradients)
+        self.add_term("contractive_loss", norm, self.weight)
+        return self._image(code, switches, training)
+
+    def penalize(self, code, training):
+        self.add_term("contractive_loss", self._closed_form(code), self.weight)
+
+    @property
+    def _in_closed_form(self):
+        return networks.is_shallow(self.encoder) and self.code_activation in DERIVATIVES
+
+    def _closed_form(self, code):
+        """|J|_F^2 of one layer. (B, latent_dim) -> (B,)."""
+        derivative = DERIVATIVES[self.code_activation](code)
+        return ops.matmul(ops.square(derivative), ops.sum(ops.square(self.code.kernel), axis=0))
+
+    def _signs(self, code, training):
+        """The projections: a list of (B or 1, latent_dim), drawn anew in training, the same ones otherwise."""
+        if not training:
+            return list(
+                np.sign(layers.fixed_noise(2 * EVALUATION_DRAWS, self.latent_dim, self.seed)[:EVALUATION_DRAWS])
+            )
+        key = self.noise_key("projections")
+        noise = distribution.normal((self.num_projections, *tf.unstack(tf.shape(code))), key)
+        return [ops.sign(noise[k]) for k in range(self.num_projections)]

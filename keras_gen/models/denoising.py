@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import batched, check_choice
+from keras_gen.core import batched, check_choice, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -65,29 +65,30 @@ class DenoisingAutoencoder(BaseAutoencoder):
         # === Layers ===
         self.corrupter = None
         if corruption != "given":
-            self.corrupter = layers.Corruption(corruption, level, clip=self.bounded, seed=self.seed)
+            self.corrupter = layers.Corruption(corruption, level, clip=self.bounded, seed=self.seed, name="corrupter")
             self.corrupter.build((None, *self.data_shape))
 
     def call(self, x, training=False):
         self.check_shape(x)
-        return super().call(self.corrupter(x, training=training) if self.corrupter else x, training)
+        if self.corrupter and training:
+            x = self.corrupter(x, training=True)
+        elif self.corrupter and distribution.in_step():  # the figures of an evaluation are those of denoising
+            noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, 1, *self.data_shape))
+            x = ops.concatenate([self.corrupter.corrupt(x, draw) for draw in noise])
+        return super().call(x, training)
 
     def target(self, x, y):
         return x if self.corrupter else y
 
     def check_target(self, y):
-        if self.corrupter is None and (y is None or tuple(y.shape[1:]) != self.data_shape):
+        if self.corrupter:
+            return
+        if tuple(getattr(y, "shape", (0,)))[1:] != self.data_shape:
             raise ValueError(
                 "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean "
-                f"of the shape {(None, *self.data_shape)}. Received: clean={None if y is None else tuple(y.shape)}"
+                f"of the shape {(None, *self.data_shape)}. Received: clean={getattr(y, 'shape', y)}"
             )
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if not training and self.corrupter:  # call gave the image of the clean x
-            noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, *self.data_shape))
-            draws = [self.corrupter.corrupt(x, draw[None]) for draw in noise]
-            y_pred = ops.concatenate([self._image(*self._code_and_switches(draw)) for draw in draws])
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        self.check_array(y)
 
     def reconstruction_term(self, target, y_pred):
         return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
@@ -104,8 +105,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
             seed: the same seed gives the same noise.
         """
         if self.corrupter is None:
-            raise ValueError("A model of corruption='given' does not know how its data were corrupted.")
-        self.check_data(x)
+            raise ValueError(
+                "A model of corruption='given' does not know how its data were corrupted: give it noisy data as they "
+                "are (--as-given)."
+            )
+        self.check_array(x)
         x = np.asarray(x, "float32")
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape)))
 
@@ -113,6 +117,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def denoise(self, x):
         """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
         return self.reconstruct(x)
+
+    def compared(self, x, y=None):
+        return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
     def pictures(self, originals, seed=0):
         if self.corrupter is None:

@@ -5,15 +5,15 @@ import numpy as np
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import GenerativeModel, batched, check_at_least
+from keras_gen.core import GenerativeModel, batched, check_whole, distribution
 
 
 @keras.saving.register_keras_serializable("keras_gen")
 class LinearAutoencoder(GenerativeModel):
     """Linear autoencoder: at its optimum, principal component analysis.
 
-    Minimises `mean_b |x_b - x_hat_b|^2` with `x_hat = m + W^T W (x - m)` (tied) or `m + V W (x - m)`, where the
-    offset m is learned, and is the mean of the data at the optimum. There the code spans the space of the first
+    Minimises `mean_b |x_b - x_hat_b|^2` with `x_hat = m + W^T W (x - m)` (tied) or `m + V W (x - m)`, where m is the
+    mean of all data that the model was trained on so far. At the optimum the code spans the space of the first
     latent_dim principal components; its axes are rotated among themselves, and unless tied also sheared.
 
     Args:
@@ -44,10 +44,12 @@ class LinearAutoencoder(GenerativeModel):
 
     def __init__(self, data_shape: tuple[int, ...], latent_dim: int = 16, tied: bool = True, seed: int = 0, **kwargs):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_at_least(1, latent_dim=latent_dim)
+        check_whole(1, latent_dim=latent_dim)
         size = int(np.prod(self.data_shape))
         if latent_dim > size:
-            raise ValueError(f"`latent_dim` must be at most {size}, the size of an example. Received: {latent_dim}")
+            raise ValueError(
+                f"`latent_dim` must be at most {size}, the size of an example. Received: latent_dim={latent_dim}"
+            )
 
         # === Config ===
         self.latent_dim = latent_dim
@@ -55,7 +57,9 @@ class LinearAutoencoder(GenerativeModel):
 
         # === Weights ===
         shape = (size, latent_dim)
-        self.offset = self.add_weight(name="offset", shape=(size,), initializer="zeros")
+        state = {"initializer": "zeros", "trainable": False, "aggregation": "mean"}
+        self.offset = self.add_weight(name="offset", shape=(size,), **state)  # m
+        self.seen = self.add_weight(name="seen", shape=(), **state)  # examples that m is the mean of
         self.analysis = self.add_weight(name="analysis", shape=shape, initializer=keras.initializers.Orthogonal())
         self.synthesis = (
             self.analysis
@@ -71,7 +75,18 @@ class LinearAutoencoder(GenerativeModel):
 
     def call(self, x, training=False):
         self.check_shape(x)
+        if training:
+            self._centre(x)
         return self._synthesize(self._analyze(x))
+
+    def _centre(self, x):
+        """Takes a batch of all devices into the mean."""
+        distribution.barrier()
+        count = distribution.global_batch_size(x)
+        mean = distribution.global_mean(ops.cast(ops.reshape(x, (-1, self.offset.shape[0])), "float32"))
+        share = count / (self.seen + count)
+        self.offset.assign(self.offset + share * (mean - self.offset))
+        self.seen.assign(self.seen + count)
 
     def _analyze(self, x):
         return ops.matmul(ops.reshape(x, (-1, self.offset.shape[0])) - self.offset, self.analysis)

@@ -9,7 +9,11 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_at_least
+from keras_gen.core import GenerativeModel, batched, check_whole
+
+MOST_SOURCES = 5  # 120 assignments
+EVALUATION_BATCH = 100
+SHUFFLED_TOGETHER = 2_000
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -22,7 +26,8 @@ class SourceSeparator(GenerativeModel):
         mean_b min_p 1/S sum_s |x_bs - x_hat_bp(s)|^2
 
     over the permutations p, for nobody says which source comes first (Yu et al. 2017). `fit(images)` mixes the
-    images of each batch with their neighbours in it; `fit(mixtures, sources)` takes pairs, sources (B, S, *data_shape).
+    images of each batch with their neighbours in it; `evaluate(images)` mixes over all of the data, in a fixed order;
+    `fit(mixtures, sources)` takes pairs, sources (B, S, *data_shape).
 
     Reported: `reconstruction_loss`, and `si_sdr`, the scale-invariant ratio of signal to distortion, in dB, mean over
     the sources; and `si_sdr_of_mixture`, the same of the mixture taken as an estimate of each source.
@@ -32,7 +37,7 @@ class SourceSeparator(GenerativeModel):
         num_sources: S, images in a mixture.
         latent_dim: size of the whole code, a multiple of num_sources.
         encoder: "dense", "shallow", "conv", "pool", None to choose by the data's size, or a built `keras.Model`.
-        decoder: likewise, of codes of size latent_dim / num_sources.
+        decoder: "dense", "shallow", "conv", None, or a built `keras.Model`, of codes of size latent_dim / num_sources.
         seed: seed of the order in which images meet.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -41,7 +46,7 @@ class SourceSeparator(GenerativeModel):
         `reconstruct` give their mean, the mixture, (B, *data_shape).
 
     Score unit:
-        Minus the squared error of the mixture, per image.
+        None: it does not score.
 
     Reference:
         Yu et al. 2017, "Permutation invariant training of deep models for speaker-independent multi-talker speech
@@ -67,8 +72,14 @@ class SourceSeparator(GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_at_least(2, num_sources=num_sources)
-        if latent_dim < 1 or latent_dim % num_sources:
+        check_whole(2, num_sources=num_sources)
+        check_whole(1, latent_dim=latent_dim)
+        if num_sources > MOST_SOURCES:
+            raise ValueError(
+                f"`num_sources` must be at most {MOST_SOURCES}: every assignment of images to sources is tried. "
+                f"Received: num_sources={num_sources}"
+            )
+        if latent_dim % num_sources:
             raise ValueError(
                 "`latent_dim` must be a multiple of `num_sources`: the code has a part for each. "
                 f"Received: latent_dim={latent_dim}, num_sources={num_sources}"
@@ -91,46 +102,80 @@ class SourceSeparator(GenerativeModel):
     # === Mixtures ===
 
     def mix(self, images):
-        """Each image of a batch with those that follow it. (B, ...) -> mixtures (B, ...), sources (B, S, ...)."""
+        """Each image with those that follow it, the first after the last. (B, ...) -> (B, ...), (B, S, ...).
+
+        Returns:
+            Mixtures and their sources, arrays for arrays.
+        """
+        if not tf.is_tensor(images) and len(images) < self.num_sources:
+            raise ValueError(f"A mixture takes {self.num_sources} images. Received: {len(images)}")
         sources = ops.stack([ops.roll(images, -s, axis=0) for s in range(self.num_sources)], axis=1)
         mixtures = ops.mean(sources, axis=1)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, shuffle=True, validation_data=None, **kwargs):
-        """Keras' `fit`, on images, which it mixes, or on mixtures and sources."""
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, validation_data=None, **kwargs):
+        """Keras' `fit`, on images, which it mixes within each batch, or on mixtures and sources."""
         self.check_data(x, y)
-        share = kwargs.pop("validation_split", 0.0)
-        if share and hasattr(x, "shape"):  # as in Keras, the last examples
-            at = math.floor(len(x) * (1 - share))
+        if validation_data is None and "validation_split" in kwargs and hasattr(x, "shape"):  # the last, as in Keras
+            at = math.floor(len(x) * (1 - kwargs.pop("validation_split")))
             validation_data = (x[at:], None if y is None else y[at:])
             x, y = x[:at], None if y is None else y[:at]
         if validation_data is not None:
             held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
+            self.check_data(held_out, sources)
             size = kwargs.pop("validation_batch_size", None) or batch_size
-            kwargs["validation_data"] = self._pairs(held_out, sources, size, even=True)
-        pairs = self._pairs(x, y, batch_size, shuffle)
-        return super().fit(pairs, epochs=epochs, **kwargs)
-
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
-        """Keras' `evaluate`, on images, which it mixes, or on mixtures and sources."""
-        self.check_data(x, y)
-        return super().evaluate(self._pairs(x, y, batch_size, even=True), **kwargs)
-
-    def _pairs(self, x, y, batch_size, shuffle=False, even=False):
-        """A dataset of mixtures and sources, made of images unless it is given."""
+            kwargs["validation_data"] = self._fixed_pairs(held_out, sources, size)
         if not isinstance(x, tf.data.Dataset):
-            size = self._even_batch(x, batch_size or 32) if even else batch_size or 32
             x = tf.data.Dataset.from_tensor_slices((x, y) if self._is_sources(y) else (x,))
-            x = (x.shuffle(len(x), seed=self.seed) if shuffle else x).batch(size)
+            x = (x.shuffle(len(x), seed=self.seed) if shuffle else x).batch(batch_size or 32)
 
         def to_pair(*batch):
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            return (x, y) if self._is_sources(y) else self.mix(x)
+            images, sources, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            return (images, sources) if self._is_sources(sources) else self.mix(images)
 
-        return x.map(to_pair)
+        return super().fit(x.map(to_pair), epochs=epochs, **kwargs)
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Keras' `evaluate`, on images, which it mixes, whatever the batches, or on mixtures and sources."""
+        self.check_data(x, y)
+        return super().evaluate(self._fixed_pairs(x, y, batch_size), **kwargs)
+
+    def _fixed_pairs(self, x, y, batch_size):
+        """A dataset of mixtures and sources that does not depend on the batches: pairs as given, or each image, in an
+        order that is fixed by the seed, with those that follow it."""
+        if isinstance(x, tf.data.Dataset):
+            element = x.element_spec if isinstance(x.element_spec, tuple) else (x.element_spec,)
+            if len(element) > 1 and self._is_sources(element[1]):
+                return x
+            images = x.map(lambda *batch: batch[0]).unbatch()
+            batch_size = batch_size or EVALUATION_BATCH
+        else:
+            batch_size = self._even_batch(x, batch_size or 32)
+            if self._is_sources(y):
+                return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
+            images = tf.data.Dataset.from_tensor_slices(x)
+        key = tf.constant([self.seed, 0])
+        blocks = images.batch(SHUFFLED_TOGETHER)
+        images = blocks.map(lambda block: tf.random.experimental.stateless_shuffle(block, key)).unbatch()
+        followers = [images.skip(s).concatenate(images.take(s)) for s in range(self.num_sources)]
+        sources = tf.data.Dataset.zip(tuple(followers)).map(lambda *group: tf.stack(group))
+        return sources.map(lambda group: (tf.reduce_mean(group, axis=0), group)).batch(batch_size)
+
+    def check_target(self, y):
+        labels = y is None or len(getattr(y, "shape", (0,))) == 1 or tuple(y.shape[1:]) == (1,)
+        if labels and not isinstance(y, list | tuple):
+            return
+        if not self._is_sources(y):
+            raise ValueError(
+                "A separator is trained on images, which it mixes, or on mixtures and their sources, of the shape "
+                f"{(None, self.num_sources, *self.data_shape)}. "
+                f"Received: sources={getattr(y, 'shape', type(y).__name__)}"
+            )
+        self.check_array(y[:, 0])
+        self.check_range(y)
 
     def _is_sources(self, y):
-        return y is not None and tuple(y.shape)[1:] == (self.num_sources, *self.data_shape)
+        return tuple(getattr(y, "shape", None) or ())[1:] == (self.num_sources, *self.data_shape)
 
     # === Training ===
 
@@ -140,9 +185,11 @@ class SourceSeparator(GenerativeModel):
     def reconstruction_term(self, target, y_pred):
         matched = self.match(target, y_pred)
         self.separation.update_state(self._si_sdr(matched, y_pred))
-        mixture = ops.mean(matched, axis=1, keepdims=True)
-        self.no_separation.update_state(self._si_sdr(matched, mixture * ops.ones_like(matched)))
         return losses.squared_error(matched, y_pred) / self.num_sources
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self.no_separation.update_state(self._si_sdr(y, x[:, None] * ops.ones_like(y)))
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def _si_sdr(self, sources, estimates):
         flat = (-1, *self.data_shape)
@@ -184,9 +231,10 @@ class SourceSeparator(GenerativeModel):
         """The mixtures of codes: the means of their sources. (B, latent_dim) -> (B, *data_shape)."""
         return ops.mean(self._sources(z), axis=1)
 
-    @batched
-    def score(self, x):
-        return -losses.squared_error(x, self.reconstruct(x))
+    def compared(self, x, y=None):
+        mixtures, sources = (x, y) if self._is_sources(y) else self.mix(x)
+        separated = self.separate(mixtures)
+        return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 
     def pictures(self, originals, seed=0):
         mixtures, _ = self.mix(originals)

@@ -113,11 +113,12 @@ class VAE(GenerativeModel):
         return self.posterior_head(self.encoder(x, training=training))
 
     def call(self, x, training=False):
-        if self.free_bits:
+        if self.free_bits and (training or distribution.in_step()):
             distribution.barrier()
         mean, log_variance = self.posterior(x, training)
-        self.add_kl(losses.normal_kl(mean, log_variance), training)
-        self.active_units.update_state(mean)
+        if training or distribution.in_step():
+            self.add_kl(losses.normal_kl(mean, log_variance), training)
+            self.active_units.update_state(mean)
         if not training:
             return self.image(self.decoder(mean))
         noise = distribution.normal((self.num_samples, *tf.unstack(tf.shape(mean))), self.noise_key("posterior"))

@@ -30,6 +30,7 @@ from keras_gen.networks.pool import with_switches as with_switches
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
+CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder)
 LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
 
 
@@ -53,32 +54,40 @@ def make_encoder(encoder, data_shape):
     return body
 
 
-def make_decoder(decoder, latent_dim, data_shape, switches=()):
+def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activation="sigmoid"):
     """The decoder body that a constructor's argument asks for; see `make_encoder`.
 
-    A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape.
+    A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape; see `image_head`.
 
     Args:
         decoder: None, a name of DECODERS, or a built `keras.Model`.
         latent_dim: size of the code.
         data_shape: (H, W, C) or (D,).
-        switches: shapes of the switches that the encoder gives besides, which a decoder may take and may leave.
+        encoder: with `code`, where the decoder may unpool by switches ("pool") or be "tied"; None where it may not.
+        code: the dense layer that makes the code.
+        activation: of the data, for "tied".
     """
+    names = {name: body for name, body in DECODERS.items() if encoder is not None or name != "pool"}
+    if encoder is not None:
+        names["tied"] = lambda latent_dim, data_shape: tied_decoder(encoder, code, data_shape, activation)
     body = (
         decoder
         if isinstance(decoder, keras.Model)
-        else _named(DECODERS, "decoder", decoder, data_shape)(latent_dim, data_shape)
+        else _named(names, "decoder", decoder, data_shape)(latent_dim, data_shape)
     )
+    given = switch_shapes(encoder) if encoder is not None else []
     taken = [tuple(tensor.shape[1:]) for tensor in (getattr(body, "inputs", None) or [])[1:]]
-    if taken and taken != list(switches):
+    if taken and taken != given:
         raise ValueError(
-            f"`decoder` unpools by the switches of the encoder: it goes with encoder='pool' of the same sizes, in a "
-            f"model that gives them. Expected: switches of shapes {taken}. Received: {list(switches)}"
+            "`decoder` unpools by the switches of the encoder: it goes with encoder='pool' of the same sizes, in a "
+            f"model that gives them. Expected: switches of shapes {taken}. Received: {given}"
         )
     expected = "(features,), (height, width, features) or the data's shape"
     _check_shapes(
         "decoder", body, (latent_dim,), expected, lambda out: len(out) == 1 or out[:-1] == tuple(data_shape)[:-1]
     )
+    if encoder is not None:
+        tie_weights(body, encoder, code)
     return body
 
 
@@ -87,7 +96,7 @@ def _named(bodies, argument, name, data_shape):
     if not isinstance(name, str) or name not in bodies:
         names = ", ".join(map(repr, bodies))
         raise ValueError(f"`{argument}` must be one of {names}, or a built keras.Model. Received: {argument}={name!r}")
-    if name in ("conv", "pool") and len(data_shape) == 1:
+    if bodies[name] in CONVOLUTIONAL and len(data_shape) == 1:
         raise ValueError(
             f"A convolutional {argument} needs images (height, width, channels). Received: data_shape={data_shape}"
         )

@@ -27,7 +27,8 @@ def gaussian_head(body, latent_dim):
 def image_head(body, data_shape, activation):
     """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
 
-    Features that have the data's shape already are passed through: the body was a whole decoder.
+    A body that gives the data itself is passed through: one whose last layer is named "image", or one whose output
+    has the shape of images. A body for vectors needs the name: its features may happen to be as many.
 
     Args:
         body: the decoder body, a built `keras.Model`.
@@ -36,7 +37,9 @@ def image_head(body, data_shape, activation):
     """
     feature_shape = tuple(body.output_shape[1:])
     features = x = keras.Input(feature_shape, name="features")
-    if tuple(feature_shape) == tuple(data_shape):
+    if feature_shape == tuple(data_shape) and (len(data_shape) == 3 or body.layers[-1].name == "image"):
+        if activation == "sigmoid":
+            _check_unit_interval(body)
         x = layers.Identity(dtype="float32", name="image")(x)
         return keras.Model(features, x, name="image_head")
     if len(feature_shape) == 3:
@@ -47,6 +50,18 @@ def image_head(body, data_shape, activation):
     # The sigmoid comes last, so that the Bernoulli loss finds its logits.
     x = layers.Activation(activation, dtype="float32", name="image")(x)
     return keras.Model(features, x, name="image_head")
+
+
+def _check_unit_interval(decoder):
+    codes = [
+        np.random.default_rng(0).normal(0, 3, (8, *tensor.shape[1:])).astype("float32") for tensor in decoder.inputs
+    ]
+    images = np.asarray(decoder(codes if len(codes) > 1 else codes[0]))
+    if images.min() < 0 or images.max() > 1:
+        raise ValueError(
+            "A decoder that gives the data itself must keep them in [0, 1], by a sigmoid at its end. Received: "
+            f"{decoder.name} with values in [{images.min()}, {images.max()}]"
+        )
 
 
 def classifier(encoder, code, num_classes):

@@ -12,6 +12,7 @@ import io
 import json
 import lzma
 import math
+import numbers
 import tempfile
 import zlib
 from pathlib import Path
@@ -30,6 +31,8 @@ COMPRESSORS = {
     "zlib": (lambda data: zlib.compress(data, 9), zlib.decompress),
 }
 QUALITIES = {"JPEG": range(1, 96), "WebP": range(0, 101)}  # Pillow advises against JPEG above 95
+BEST = {"JPEG": {"optimize": True, "subsampling": 0}, "WebP": {"method": 6}, "PNG": {"optimize": True}}
+LONGEST_SIDE = 16_383  # of a WebP
 
 
 def compress(model, images, path, bits=6):
@@ -46,14 +49,14 @@ def compress(model, images, path, bits=6):
     Returns:
         The path.
     """
-    if not isinstance(bits, int) or not 1 <= bits <= 16:
+    if not isinstance(bits, numbers.Integral) or not 1 <= bits <= 16:
         raise ValueError(f"`bits` must be a whole number from 1 to 16. Received: bits={bits}")
     codes = model.encode(images)
     low, high = codes.min(axis=0), codes.max(axis=0)
     symbols = np.rint((codes - low) / _step(low, high, bits)).astype("<u1" if bits <= 8 else "<u2")
     packed = {name: pack(symbols.T.tobytes()) for name, (pack, _) in COMPRESSORS.items()}
     name = min(packed, key=lambda name: len(packed[name]))
-    header = {"count": len(codes), "units": codes.shape[1], "bits": bits, "compressor": name,
+    header = {"count": len(codes), "units": codes.shape[1], "bits": int(bits), "compressor": name,
               "model": type(model).__name__, "weights": provenance.weights_hash(model)}  # fmt: skip
     ranges = np.stack([low, high]).astype("<f4").tobytes()
     content = MAGIC + json.dumps(header).encode() + b"\n" + ranges + packed[name]
@@ -79,7 +82,7 @@ def decompress(model, path):
         symbols = COMPRESSORS[header["compressor"]][1](body[8 * units :])
         symbols = np.frombuffer(symbols, "<u1" if bits <= 8 else "<u2").reshape(units, header["count"]).T
         codes = low + symbols * _step(low, high, bits)
-    except (ValueError, KeyError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise ValueError(damaged) from error
     if header["weights"] != provenance.weights_hash(model):
         raise ValueError(
@@ -107,6 +110,7 @@ def compare(model, images, bits=6):
     Returns:
         A list of dicts: `codec`, `setting`, `bits_per_pixel`, `psnr` (dB).
     """
+    _check_images(images)
     ours = _measure_model(model, images, bits)
     rows = [ours]
     for codec, qualities in QUALITIES.items():
@@ -131,12 +135,20 @@ def rate_distortion(model, images, path=None, bits=(1, 2, 3, 4, 5, 6, 8)):
     Returns:
         A list of dicts as of `compare`.
     """
+    _check_images(images)
     rows = [_measure_model(model, images, b) for b in bits]
     for codec, qualities in QUALITIES.items():
         rows += [_measure_codec(codec, images, quality) for quality in qualities[:: len(qualities) // 10]]
     if path is not None:
         _draw(rows, path)
     return rows
+
+
+def _check_images(images):
+    shape = getattr(images, "shape", None)
+    if shape is None or len(shape) != 4 or shape[-1] not in (1, 3):
+        received = type(images).__name__ if shape is None else f"shape={shape}"
+        raise ValueError(f"Image formats take an array, (N, H, W, 1) or (N, H, W, 3). Received: {received}")
 
 
 def _measure_model(model, images, bits):
@@ -148,7 +160,7 @@ def _measure_model(model, images, bits):
 def _measure_codec(codec, images, quality=None):
     sheet, columns = _sheet(images)
     file = io.BytesIO()
-    options = {} if quality is None else {"quality": quality}
+    options = BEST[codec] if quality is None else {"quality": quality, **BEST[codec]}
     Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(file, codec, **options)
     size = file.tell()
     with Image.open(file) as opened:
@@ -164,11 +176,11 @@ def _row(codec, setting, size, images, restored):
 
 def _sheet(images):
     """All images side by side, uint8 (H', W', C), black where the last row is not full; and how many in a row."""
-    if np.ndim(images) != 4 or np.shape(images)[-1] not in (1, 3):
-        raise ValueError(f"Image formats take (N, H, W, 1) or (N, H, W, 3). Received: shape={np.shape(images)}")
     count, height, width, channels = images.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = math.ceil(math.sqrt(count * height / width))
     rows = math.ceil(count / columns)
+    if max(rows * height, columns * width) > LONGEST_SIDE:
+        raise ValueError(f"The images are too many for one sheet; take some thousand. Received: {count} images")
     sheet = np.zeros((rows * columns, height, width, channels), "uint8")
     sheet[:count] = np.rint(np.asarray(images) * 255)
     sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)

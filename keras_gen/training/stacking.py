@@ -3,6 +3,7 @@
 import keras
 
 from keras_gen import networks
+from keras_gen.core import is_probability
 from keras_gen.models import Autoencoder
 from keras_gen.models.base import BaseAutoencoder
 
@@ -18,7 +19,8 @@ def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
         x: (N, *data_shape), or a dataset of batches.
         epochs: passes over the data for each model.
         batch_size: examples per step.
-        optimizer: name of the optimizer of the models that are not compiled.
+        optimizer: of the models that are not compiled, by name or as a `keras.optimizers.Optimizer`, of which each
+            model gets a copy.
         verbose: as of `fit`.
 
     Returns:
@@ -30,7 +32,8 @@ def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
     _check(models)
     for model in models:
         if not model.compiled:
-            model.compile(optimizer=optimizer)
+            given = keras.optimizers.get(optimizer)
+            model.compile(optimizer=type(given).from_config(given.get_config()))
         dataset = not hasattr(x, "shape")
         model.fit(x, batch_size=None if dataset else batch_size, epochs=epochs, verbose=verbose)
         x = model.encode(x)
@@ -80,7 +83,10 @@ def _check(models):
     shape = models[0].data_shape
     for i, model in enumerate(models):
         if not isinstance(model, BaseAutoencoder):
-            raise ValueError(f"Autoencoders can be stacked. Received: models[{i}]={type(model).__name__}")
+            raise ValueError(
+                "Autoencoders with an encoder network and a decoder network can be stacked. "
+                f"Received: models[{i}]={type(model).__name__}"
+            )
         if model.data_shape != shape:
             raise ValueError(
                 f"models[{i}] must take the codes of the model below it. Expected: data_shape={shape}. "
@@ -88,4 +94,10 @@ def _check(models):
             )
         if len(model.decoder.inputs) > 1:
             raise ValueError(f"Models that unpool by switches cannot be stacked. Received: models[{i}]")
+        if i and model.bounded and not is_probability(models[i - 1].code_activation):
+            raise ValueError(
+                f"models[{i}] describes data in [0, 1], and the codes below it have any value: give it "
+                "likelihood='gaussian', or models below it code_activation='sigmoid'. "
+                f"Received: code_activation={models[i - 1].code_activation!r}"
+            )
         shape = (model.latent_dim,)
