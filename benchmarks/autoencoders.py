@@ -59,7 +59,7 @@ def linear_autoencoder_is_pca(seed=0, latent_dim=32, epochs=20, batch_size=100, 
     }
 
 
-def deep_autoencoder_30(seed=0, epochs=120, batch_size=128, rate=1e-3):
+def deep_autoencoder_30(seed=0, epochs=80, batch_size=128, rate=1e-3):
     (train, _), (test, _) = mnist()
     pca = PCA(30).fit(flat(train))
     error = np.sum((pca.inverse_transform(pca.transform(flat(test))) - flat(test)) ** 2) / len(test)
@@ -85,7 +85,7 @@ def deep_autoencoder_30(seed=0, epochs=120, batch_size=128, rate=1e-3):
     }
 
 
-def features_1000(seed=0, units=1000, epochs=30, rate=3e-3, tuning_epochs=30, tuning_rate=2e-3):
+def features_1000(seed=0, units=1000, epochs=25, rate=3e-3, tuning_epochs=30, tuning_rate=2e-3):
     """Two rows of one training: logistic regression on the features, and fine-tuning."""
     (x, y), (test, labels) = mnist()
     shared = {

@@ -16,7 +16,7 @@ def jacobian_norm(model, images, batch_size=10):
         (N,) float32, units of code per unit of data. Rifai et al. 2011 report its mean over images.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def norms(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
