@@ -39,8 +39,8 @@ def denoiser_mnist():
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "It restores centred 28 x 28 digits, light on dark, and makes digits of everything else. It was trained on one "
-        "kind and one level of noise, Gaussian of standard deviation 0.4, clipped; it also helps with less and with "
-        "masked pixels, and has never seen more. Where noise hides a stroke it invents a likely one."
+        "kind and one level of noise, Gaussian of standard deviation 0.4, clipped; it also restores other levels and "
+        "salt and pepper, and hardly masked pixels. Where noise hides a stroke it invents a likely one."
     )
 
     def picture(model):

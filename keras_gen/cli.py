@@ -186,6 +186,20 @@ def separate(run: str, *, data: str | None = None, as_given: bool = False, count
 
 
 @app.command
+def filters(run: str, *, count: int = 100, out: str = "filters.png"):
+    """Draw what the units of a dense first layer look for: their weights as images, gray for 0.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        count: how many units.
+        out: PNG file.
+    """
+    _at_least("count", count, 1)
+    model = kg.load(run)
+    print(kg.images.save_grid(kg.tasks.filters(model, count), out))
+
+
+@app.command
 def interpolate(
     run: str,
     *,

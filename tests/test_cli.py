@@ -43,7 +43,7 @@ def test_list(capsys):
         assert word in text
 
 
-@pytest.mark.parametrize("verb", ["sample", "reconstruct", "interpolate"])
+@pytest.mark.parametrize("verb", ["sample", "reconstruct", "interpolate", "filters"])
 def test_pictures(run, tmp_path, capsys, verb):
     out = tmp_path / "picture.png"
     assert cli.main([verb, str(run), "--out", str(out)]) == 0

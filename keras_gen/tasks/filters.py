@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from keras_gen.core import provenance
+
 
 def filters(model, count=None):
     """The weights of each unit of a model's first dense layer, as an image: gray is 0, white the unit's largest.
@@ -27,4 +29,4 @@ def filters(model, count=None):
         )
     weights = np.asarray(kernel).T[:count]
     weights = weights / np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12)
-    return (0.5 + 0.5 * weights).reshape(-1, *model.data_shape).astype("float32")
+    return provenance.mark((0.5 + 0.5 * weights).reshape(-1, *model.data_shape).astype("float32"), model)
