@@ -147,7 +147,7 @@ class GenerativeModel(keras.Model):
             self._refuse_odd_batch(min(len(x), size))
         validation, held_out_y, _ = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
         if validation is not None:
-            self.check_data(validation, held_out_y)
+            self.check_data(validation, held_out_y, shared=False)
         if hasattr(validation, "shape"):
             size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
             kwargs["validation_batch_size"] = size
@@ -246,15 +246,15 @@ class GenerativeModel(keras.Model):
         """Whether the data lie in [0, 1]: images do, and what a Bernoulli likelihood describes."""
         return len(self.data_shape) == 3 or self.likelihood == "bernoulli"
 
-    def check_data(self, x, y=None):
+    def check_data(self, x, y=None, shared=True):
         """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range.
 
-        Of a dataset, the first batch is looked at.
+        Of a dataset, the first batch is looked at; `shared` says whether the devices must get equal parts of it.
         """
         if isinstance(x, tf.data.Dataset):
             for element in x.take(1):
                 x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
-                if self._even_batch(x, len(x)) != len(x):
+                if shared and self._even_batch(x, len(x)) != len(x):
                     self._refuse_odd_batch(len(x))
         if hasattr(x, "shape"):
             self.check_array(x)

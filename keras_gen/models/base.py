@@ -20,7 +20,8 @@ class BaseAutoencoder(GenerativeModel):
             or a built `keras.Model` of data to features.
         decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
             "pool"), "tied" (the mirror of a dense encoder, with its weights), None to choose by the data's size, or a
-            built `keras.Model` of codes to features, or straight to images.
+            built `keras.Model` of codes to features, or straight to images (to vectors, if its last layer is named
+            "image").
         code_activation: activation of the code, by name.
         seed: seed of all noise of training.
         **kwargs: `name` and the other arguments of `keras.Model`.

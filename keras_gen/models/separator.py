@@ -9,11 +9,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_whole
+from keras_gen.core import GenerativeModel, batched, check_whole, mixing
 
 MOST_SOURCES = 5  # 120 assignments
 EVALUATION_BATCH = 100
-SHUFFLED_TOGETHER = 2_000
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -109,20 +108,19 @@ class SourceSeparator(GenerativeModel):
         """
         if not tf.is_tensor(images) and len(images) < self.num_sources:
             raise ValueError(f"A mixture takes {self.num_sources} images. Received: {len(images)}")
-        sources = ops.stack([ops.roll(images, -s, axis=0) for s in range(self.num_sources)], axis=1)
-        mixtures = ops.mean(sources, axis=1)
+        mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, validation_data=None, **kwargs):
         """Keras' `fit`, on images, which it mixes within each batch, or on mixtures and sources."""
         self.check_data(x, y)
-        if validation_data is None and "validation_split" in kwargs and hasattr(x, "shape"):  # the last, as in Keras
+        if validation_data is None and kwargs.get("validation_split") and hasattr(x, "shape"):  # the last, as in Keras
             at = math.floor(len(x) * (1 - kwargs.pop("validation_split")))
             validation_data = (x[at:], None if y is None else y[at:])
             x, y = x[:at], None if y is None else y[:at]
         if validation_data is not None:
             held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
-            self.check_data(held_out, sources)
+            self.check_data(held_out, sources, shared=False)
             size = kwargs.pop("validation_batch_size", None) or batch_size
             kwargs["validation_data"] = self._fixed_pairs(held_out, sources, size)
         if not isinstance(x, tf.data.Dataset):
@@ -141,8 +139,7 @@ class SourceSeparator(GenerativeModel):
         return super().evaluate(self._fixed_pairs(x, y, batch_size), **kwargs)
 
     def _fixed_pairs(self, x, y, batch_size):
-        """A dataset of mixtures and sources that does not depend on the batches: pairs as given, or each image, in an
-        order that is fixed by the seed, with those that follow it."""
+        """A dataset of mixtures and sources, the same whatever the batches: pairs as given, or images mixed."""
         if isinstance(x, tf.data.Dataset):
             element = x.element_spec if isinstance(x.element_spec, tuple) else (x.element_spec,)
             if len(element) > 1 and self._is_sources(element[1]):
@@ -154,12 +151,7 @@ class SourceSeparator(GenerativeModel):
             if self._is_sources(y):
                 return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
             images = tf.data.Dataset.from_tensor_slices(x)
-        key = tf.constant([self.seed, 0])
-        blocks = images.batch(SHUFFLED_TOGETHER)
-        images = blocks.map(lambda block: tf.random.experimental.stateless_shuffle(block, key)).unbatch()
-        followers = [images.skip(s).concatenate(images.take(s)) for s in range(self.num_sources)]
-        sources = tf.data.Dataset.zip(tuple(followers)).map(lambda *group: tf.stack(group))
-        return sources.map(lambda group: (tf.reduce_mean(group, axis=0), group)).batch(batch_size)
+        return mixing.mix_dataset(images, self.num_sources, self.seed).batch(batch_size)
 
     def check_target(self, y):
         labels = y is None or len(getattr(y, "shape", (0,))) == 1 or tuple(y.shape[1:]) == (1,)

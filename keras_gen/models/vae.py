@@ -40,7 +40,8 @@ class VAE(GenerativeModel):
         free_bits: nats of KL divergence per code unit, averaged over the batch, that cost nothing (Kingma et al.
             2016, equation 15).
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
-        decoder: likewise, a built `keras.Model` of codes to features, or straight to images.
+        decoder: likewise, a built `keras.Model` of codes to features, or straight to images (to vectors, if its last
+            layer is named "image").
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
