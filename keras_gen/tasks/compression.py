@@ -204,7 +204,9 @@ def _draw(rows, path):
         axes.plot(
             [row["bits_per_pixel"] for row in chosen], [row["psnr"] for row in chosen], marker="o", ms=4, label=codec
         )
-    axes.set(xlabel="bits per pixel", ylabel="PSNR (dB)", xscale="log", title="Rate and distortion")
+    axes.set(xlabel="bits per pixel", ylabel="PSNR (dB)", title="Rate and distortion")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
