@@ -105,10 +105,17 @@ def table():
     ]
     for path in sorted((FOLDER / "results").glob("*.json")):
         r = json.loads(path.read_text())
-        lines.append(
-            f"| {path.stem} | {r['what']} | {r['published']} | **{r['ours']}** | {r['settings']} | {r['seed']} | "
-            f"{r['minutes']:.1f} | {r['machine']['cores']} |"
-        )
+        cells = [
+            path.stem,
+            r["what"],
+            r["published"],
+            f"**{r['ours']}**",
+            r["settings"],
+            r["seed"],
+            f"{r['minutes']:.1f}",
+        ]
+        cells.append(r["machine"]["cores"])
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     (FOLDER / "RESULTS.md").write_text("\n".join(lines) + "\n")
 
 
