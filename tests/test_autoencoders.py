@@ -1,6 +1,7 @@
 """What is each autoencoder's own, against closed forms, finite differences and independent libraries."""
 
 import itertools
+import warnings
 from unittest import mock
 
 import keras
@@ -506,6 +507,10 @@ def test_evaluation_does_not_depend_on_the_batches():
     for other in (arrays[1], model.evaluate(dataset, verbose=0, return_dict=True)):
         assert other == pytest.approx(arrays[0], rel=1e-4)
     assert arrays[0]["si_sdr_of_mixture"] < 30  # no image is mixed with itself
+    model.compile("adam", jit_compile=False, steps_per_execution=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras warns of datasets of unknown size
+        model.fit(dataset, epochs=2, validation_data=dataset, verbose=0)
 
 
 def test_wrong_sources_are_refused():

@@ -20,14 +20,21 @@ def mix(images, num_sources):
     return ops.mean(sources, axis=1), sources
 
 
-def mix_dataset(examples, num_sources, seed):
+def mix_dataset(examples, count, num_sources, seed):
     """The same over a whole dataset of examples, not batched, in an order that is fixed by the seed.
 
     The order is shuffled in blocks, so that of a source sorted by class not only equals meet.
+
+    Args:
+        examples: dataset of (...).
+        count: how many; Keras warns of datasets that do not know it.
+        num_sources: S.
+        seed: int.
     """
     key = tf.constant([seed, 0])
     blocks = examples.batch(SHUFFLED_TOGETHER)
     examples = blocks.map(lambda block: tf.random.experimental.stateless_shuffle(block, key)).unbatch()
     followers = [examples.skip(s).concatenate(examples.take(s)) for s in range(num_sources)]
     sources = tf.data.Dataset.zip(tuple(followers)).map(lambda *group: tf.stack(group))
-    return sources.map(lambda group: (tf.reduce_mean(group, axis=0), group))
+    pairs = sources.map(lambda group: (tf.reduce_mean(group, axis=0), group))
+    return pairs.apply(tf.data.experimental.assert_cardinality(count))

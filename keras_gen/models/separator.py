@@ -144,14 +144,16 @@ class SourceSeparator(GenerativeModel):
             element = x.element_spec if isinstance(x.element_spec, tuple) else (x.element_spec,)
             if len(element) > 1 and self._is_sources(element[1]):
                 return x
-            images = x.map(lambda *batch: batch[0]).unbatch()
+            images = x.map(lambda *batch: batch[0])
+            count = int(images.reduce(np.int64(0), lambda total, batch: total + tf.shape(batch, tf.int64)[0]))
+            images = images.unbatch()
             batch_size = batch_size or EVALUATION_BATCH
         else:
             batch_size = self._even_batch(x, batch_size or 32)
             if self._is_sources(y):
                 return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
-            images = tf.data.Dataset.from_tensor_slices(x)
-        return mixing.mix_dataset(images, self.num_sources, self.seed).batch(batch_size)
+            images, count = tf.data.Dataset.from_tensor_slices(x), len(x)
+        return mixing.mix_dataset(images, count, self.num_sources, self.seed).batch(batch_size)
 
     def check_target(self, y):
         labels = y is None or len(getattr(y, "shape", (0,))) == 1 or tuple(y.shape[1:]) == (1,)
