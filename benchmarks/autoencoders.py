@@ -59,7 +59,7 @@ def linear_autoencoder_is_pca(seed=0, latent_dim=32, epochs=20, batch_size=100, 
     }
 
 
-def deep_autoencoder_30(seed=0, epochs=60, batch_size=128, rate=1e-3):
+def deep_autoencoder_30(seed=0, epochs=40, batch_size=128, rate=1e-3):
     (train, _), (test, _) = mnist()
     pca = PCA(30).fit(flat(train))
     error = np.sum((pca.inverse_transform(pca.transform(flat(test))) - flat(test)) ** 2) / len(test)
