@@ -14,6 +14,7 @@ from pathlib import Path
 import autoencoders
 import keras
 import numpy as np
+import variational
 
 import keras_gen as kg
 
@@ -38,6 +39,11 @@ for function in (
     autoencoders.denoising,
     autoencoders.separation,
     autoencoders.compression,
+    variational.dynamic_vae_k1,
+    variational.dynamic_vae_k5,
+    variational.dynamic_iwae_k5,
+    variational.overnight_vae_k1,
+    variational.overnight_iwae_k50,
 ):
     row(function)
 

@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from keras_gen import layers, losses
+from keras_gen import layers, likelihoods, losses
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.05, 0.95, (4, 3, 3, 1)).astype("float32")
@@ -80,7 +80,7 @@ def test_log_variances_are_bounded_and_keep_a_gradient():
 
 def test_gaussian_likelihood_learns_the_variance():
     """The maximum-likelihood variance is the mean squared error."""
-    layer = layers.GaussianLikelihood()
+    layer = likelihoods.GaussianLikelihood()
     rng = np.random.default_rng(1)
     x = rng.normal(0, 0.2, (500, 6)).astype("float32")
     layer.build(x.shape, x.shape)

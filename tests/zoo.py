@@ -154,7 +154,34 @@ ZOO = [
     Case(
         "vae_vectors",
         kg.VAE,
-        lambda: {"data_shape": (6,), "latent_dim": 2, "likelihood": "gaussian", **dense(2, (6,))},
+        lambda: {
+            "data_shape": (6,),
+            "latent_dim": 2,
+            "likelihood": "gaussian",
+            "variance": "per_value",
+            **dense(2, (6,)),
+        },
         VECTORS,
+    ),
+    Case(
+        "vae_iwae_logistic",
+        kg.VAE,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 3,
+            "likelihood": "discretized_logistic",
+            "bound": "iwae",
+            "num_samples": 3,
+            "warmup_steps": 4,
+            **dense(3),
+        },
+        np.rint(IMAGES * 255) / np.float32(255),
+        LABELS,
+    ),
+    Case(
+        "vae_vamp",
+        kg.VAE,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, "prior": "vamp", "num_pseudo_inputs": 4, **dense(3)},
+        IMAGES,
     ),
 ]

@@ -60,3 +60,28 @@ def check_between(low, high, **arguments):
     for name, value in arguments.items():
         if not isinstance(value, numbers.Real) or not low < value < high:
             raise ValueError(f"`{name}` must be between {low} and {high}. Received: {name}={value}")
+
+
+def labels_sentence(num_classes, name, unknown=False):
+    """What labels a model takes."""
+    also = ", -1 where it is unknown" if unknown else ""
+    return f"{name} takes the label of each example, a whole number from 0 to {num_classes - 1}{also}."
+
+
+def check_labels(labels, num_classes, name, unknown=False):
+    """Raises a sentence if labels, an array or None, are not whole numbers of one of the classes.
+
+    Args:
+        labels: (N,) or None.
+        num_classes: how many.
+        name: of the model that takes them.
+        unknown: whether -1 is a label.
+    """
+    sentence = labels_sentence(num_classes, name, unknown)
+    if labels is None:
+        raise ValueError(f"{sentence} Received: no labels")
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{sentence} Received: labels of shape {labels.shape}, {labels.dtype}")
+    if len(labels) and not (labels.min() >= (-1 if unknown else 0) and labels.max() < num_classes):
+        raise ValueError(f"{sentence} Received: labels from {labels.min()} to {labels.max()}")

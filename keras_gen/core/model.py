@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_gen.core import distribution, documentation, execution
 from keras_gen.core.batching import batched
-from keras_gen.core.checks import check_data_shape
+from keras_gen.core.checks import check_data_shape, check_labels, labels_sentence
 
 ABILITIES = (
     "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights",
@@ -36,6 +36,7 @@ class GenerativeModel(keras.Model):
 
     terms = ("reconstruction_loss",)  # the figures that the model reports besides `loss`
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
+    labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
 
     def __init_subclass__(cls, **kwargs):
@@ -156,6 +157,8 @@ class GenerativeModel(keras.Model):
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
+            if self.labelling is not None:
+                x = x.map(self._with_known_labels)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
@@ -183,14 +186,27 @@ class GenerativeModel(keras.Model):
     def train_step(self, data):
         """Keras' own step, counted. The count is saved with the weights and drives noise and schedules."""
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
-            logs = super().train_step(data)
+            logs = super().train_step(self.pack(data))
         self.step.assign_add(1)
         return logs
 
     def test_step(self, data):
         """Keras' own step."""
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
-            return super().test_step(data)
+            return super().test_step(self.pack(data))
+
+    def predict_step(self, data):
+        """Keras' own step."""
+        return super().predict_step(self.pack(data))
+
+    def pack(self, data):
+        """A batch as Keras takes it apart: where the model learns from labels, x is a pair of data and labels."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return data if self.labelling is None or y is None else ((x, y), y)
+
+    def unpack(self, x):
+        """What `call` was given: data alone, or data and their labels. -> x, labels or None."""
+        return x if isinstance(x, tuple | list) else (x, None)
 
     def noise_key(self, purpose):
         """The key of this step's noise on this replica; see `distribution.noise_key`."""
@@ -211,7 +227,7 @@ class GenerativeModel(keras.Model):
 
     def target(self, x, y):
         """What the output for x is compared with: x itself. Models of pairs return y."""
-        return x
+        return self.unpack(x)[0]
 
     def reconstruction_loss(self, target, y_pred):
         """Reports the reconstruction term per example and returns this replica's share of its mean."""
@@ -262,6 +278,8 @@ class GenerativeModel(keras.Model):
 
     def check_target(self, y):
         """Raises a sentence if y, labels or targets or None, is not what the model is trained with."""
+        if self.labelling == "required" or (self.labelling == "partial" and y is not None):
+            check_labels(y, self.num_classes, type(self).__name__, self.labelling == "partial")
 
     def check_array(self, x):
         """Raises a sentence if x is not an array of data of the model's shape, type and range."""
@@ -285,6 +303,15 @@ class GenerativeModel(keras.Model):
         if low < 0.0 or high > 1.0:
             hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
             raise ValueError(f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
+
+    def _with_known_labels(self, *batch):
+        """A batch as it came, after a look at its labels: of a dataset, `check_data` sees the first batch only."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        sentence = labels_sentence(self.num_classes, type(self).__name__, self.labelling == "partial")
+        lowest = -1 if self.labelling == "partial" else 0
+        within = tf.reduce_all((y >= lowest) & (y < self.num_classes))
+        with tf.control_dependencies([tf.debugging.Assert(within, [sentence, "Received:", y])]):
+            return tf.identity(x), tf.identity(y)
 
     def _refuse_odd_batch(self, size):
         raise ValueError(

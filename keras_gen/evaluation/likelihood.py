@@ -4,22 +4,26 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_gen.core import check_labels, execution
 
 VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_samples and the image size
 
 
-def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1):
+def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1, labels=None):
     """Importance-sampled log-likelihood, an estimate from below of log p(x) that tightens with num_samples.
 
     `log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k | x)]`, z_k ~ q(z | x) (Burda et al. 2015, equation 8).
 
     Args:
         model: a model that offers `log_weights`.
-        images: (N, H, W, C) in [0, 1]; of a Bernoulli likelihood, zeros and ones.
+        images: (N, H, W, C) in [0, 1]; of a Bernoulli likelihood, zeros and ones; of a discretized one, 8-bit levels.
         num_samples: K, draws per image.
         batch_size: images at a time.
         seed: seed of the draws.
         verbose: 1 for a progress bar, 0 for silence.
+        labels: (N,) ints of a model that needs them: then the estimate is of log p(x | label).
 
     Returns:
         (N,) float64, nats per image.
@@ -33,6 +37,9 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
             "`num_samples` and `batch_size` must be at least 1. "
             f"Received: num_samples={num_samples}, batch_size={batch_size}"
         )
+    if model.labelling == "required":
+        check_labels(labels, model.num_classes, type(model).__name__)
+    weigh = tf.function(model.log_weights, jit_compile=execution.resolve(model)[0] is True)
     seeds = np.random.default_rng(seed)
     at_once = max(1, VALUES_AT_ONCE // math.prod(model.data_shape))  # images
     batch_size = min(batch_size, at_once)
@@ -40,11 +47,13 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
     result = np.empty(len(images))
     progress = keras.utils.Progbar(len(images), verbose=verbose, unit_name="image")
     for start in range(0, len(images), batch_size):
-        x = images[start : start + batch_size]
+        x = tf.convert_to_tensor(images[start : start + batch_size], tf.float32)
+        given = {} if labels is None else {"labels": tf.constant(labels[start : start + batch_size])}
         total = np.full(len(x), -np.inf)  # log sum_k w_k so far
         for done in range(0, num_samples, chunk):
             draws = min(chunk, num_samples - done)
-            weights = np.asarray(model.log_weights(x, draws, seed=int(seeds.integers(2**31))), "float64")
+            key = tf.constant(seeds.integers(2**31), tf.int64)
+            weights = np.asarray(weigh(x, draws, seed=key, **given), "float64")
             total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=0))
         result[start : start + len(x)] = total - np.log(num_samples)
         progress.update(start + len(x))

@@ -16,12 +16,18 @@ def code_head(body, latent_dim, activation="linear"):
     return head
 
 
-def gaussian_head(body, latent_dim):
-    """Mean and bounded log variance of a normal posterior. A built model, (F,) -> two of (latent_dim,)."""
-    features = keras.Input(body.output_shape[1:], name="features")
-    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(features)
-    log_variance = layers.Dense(latent_dim, bounded_log_variance, dtype="float32", name="log_variance")(features)
-    return keras.Model(features, [mean, log_variance], name="posterior_head")
+def gaussian_head(body, latent_dim, num_given=0):
+    """Mean and bounded log variance of a normal posterior. A built model, (F,) -> two of (latent_dim,).
+
+    With `num_given` numbers besides, such as a label, [(F,), (num_given,)] are joined by one more layer of F units.
+    """
+    inputs = x = keras.Input(body.output_shape[1:], name="features")
+    if num_given:
+        inputs = [inputs, keras.Input((num_given,), name="given")]
+        x = layers.Dense(x.shape[-1], "relu", name="joint")(layers.Concatenate(name="join")(inputs))
+    mean = layers.Dense(latent_dim, dtype="float32", name="mean")(x)
+    log_variance = layers.Dense(latent_dim, bounded_log_variance, dtype="float32", name="log_variance")(x)
+    return keras.Model(inputs, [mean, log_variance], name="posterior_head")
 
 
 def image_head(body, data_shape, activation):

@@ -1,0 +1,264 @@
+"""What the variational autoencoders share. The models themselves are in files of their own."""
+
+import math
+import numbers
+import warnings
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers, losses, networks
+from keras_gen.core import GenerativeModel, batched, check_at_least, check_choice, check_whole, distribution, provenance
+from keras_gen.core.metrics import ActiveUnits
+from keras_gen.likelihoods import LIKELIHOODS, likelihood
+from keras_gen.priors import NormalPrior
+
+EVALUATION_DRAWS = 8
+EARLY = 200  # training steps before which nobody speaks of a collapse
+FEW_ACTIVE = 0.25  # share of the code's units; fewer that say anything are a collapse
+
+
+class BaseVAE(GenerativeModel):
+    """An encoder with a normal posterior, a prior, a decoder, and a bound of the likelihood. Abstract.
+
+    A model makes its networks by `build_networks`, and may set another `code_prior`.
+
+    Args:
+        data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
+        latent_dim: size of the code.
+        beta: weight of the KL divergence (Higgins et al. 2017); 1 for the bound.
+        likelihood: "bernoulli" for data in [0, 1]; "gaussian" for any values; "discretized_logistic" for the 256
+            levels of 8-bit images, with one learned scale for each channel.
+        variance: of "gaussian": "learned", one for all values; "per_value", one learned for each; or a number.
+        num_samples: draws of z per image and step.
+        bound: "elbo", or "iwae", the importance-weighted bound of `num_samples` draws.
+        warmup_steps: training steps over which beta grows from 0 to its value (Sonderby et al. 2016).
+        free_bits: nats of KL divergence per code unit, averaged over the batch, that cost nothing (Kingma et al.
+            2016, equation 15).
+        encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
+        decoder: likewise, a built `keras.Model` of codes to features, or straight to images (to vectors, if its last
+            layer is named "image").
+        seed: seed of all noise of training and evaluation.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+    """
+
+    terms = ("reconstruction_loss", "kl_loss")
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 2,
+        beta: float = 1.0,
+        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
+        variance: Literal["learned", "per_value"] | float = "learned",
+        num_samples: int = 1,
+        bound: Literal["elbo", "iwae"] = "elbo",
+        warmup_steps: int = 0,
+        free_bits: float = 0.0,
+        encoder: str | keras.Model | None = None,
+        decoder: str | keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_whole(0 if self.codeless else 1, latent_dim=latent_dim)
+        check_whole(1, num_samples=num_samples)
+        check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
+        check_choice("likelihood", likelihood, LIKELIHOODS)
+        check_choice("bound", bound, ("elbo", "iwae"))
+        if variance not in ("learned", "per_value") and not (isinstance(variance, numbers.Real) and variance > 0):
+            raise ValueError(
+                f"`variance` must be 'learned', 'per_value' or a number above 0. Received: variance={variance!r}"
+            )
+        if likelihood == "discretized_logistic" and len(self.data_shape) == 1:
+            raise ValueError(f"A discretized likelihood is one of images. Received: data_shape={self.data_shape}")
+        if bound == "iwae" and free_bits:
+            raise ValueError(f"Free bits belong to the bound 'elbo'. Received: bound='iwae', free_bits={free_bits}")
+
+        # === Config ===
+        self.latent_dim = latent_dim
+        self.beta = beta
+        self.likelihood = likelihood
+        self.variance = variance
+        self.num_samples = num_samples
+        self.bound = bound
+        self.warmup_steps = warmup_steps
+        self.free_bits = free_bits
+
+    codeless = False  # whether the model works with latent_dim=0
+
+    def build_networks(self, encoder, decoder, num_given=0):
+        """Makes encoder, posterior, decoder, image and likelihood; `num_given` numbers besides features and codes."""
+        if self.latent_dim:
+            self.encoder = networks.make_encoder(encoder, self.data_shape)
+            self.posterior_head = networks.gaussian_head(self.encoder, self.latent_dim, num_given)
+        else:
+            self.encoder = None
+        self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, self.data_shape)
+        self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
+        self.pixel_loss = likelihood(self.likelihood, self.data_shape, self.variance)
+        self.code_prior = NormalPrior(self.latent_dim)
+        self.active_units = ActiveUnits(self.latent_dim)
+        self.built = True
+
+    # === Training ===
+
+    def before_training(self, total_steps):
+        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
+        if self.warmup_steps > last_step:
+            warnings.warn(
+                f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
+                f"Received: warmup_steps={self.warmup_steps}, last step of the run={last_step}",
+                stacklevel=3,
+            )
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
+
+        Warns at the end of a posterior that has collapsed: one in which few units of the code depend on the data.
+        """
+        history = super().fit(x, y, batch_size, epochs, **kwargs)
+        active = history.history.get("active_units", [self.latent_dim])[-1]
+        few = min(self.latent_dim, max(1, FEW_ACTIVE * self.latent_dim))
+        if active < few and int(ops.convert_to_numpy(self.step)) >= EARLY:
+            warnings.warn(
+                f"The posterior has collapsed: {active:.0f} of {self.latent_dim} code units depend on the data, the "
+                "others repeat the prior. Train for longer; or let beta grow (warmup_steps), make it smaller, or give "
+                'each unit free_bits; for likelihood="gaussian", learn the variance; or take a smaller latent_dim. '
+                "`kg.evaluation.latent_units` shows the units.",
+                stacklevel=2,
+            )
+        return history
+
+    def call(self, x, training=False):
+        counted = training or distribution.in_step()
+        if self.free_bits and counted:
+            distribution.barrier()
+        x, labels = self.unpack(x)
+        mean, log_variance = self.posterior(x, labels, training)
+        if not counted:
+            return self.images(mean, labels)
+        z = self._draws(mean, log_variance, training)
+        images = self.decode_draws(z, labels, training)
+        kl = self.code_prior.kl(mean, log_variance, z)
+        weight = self.kl_weight(training)
+        self.add_kl(kl, weight)
+        if self.bound == "iwae":  # what makes the sum of the terms the importance-weighted bound
+            log_weights = self._log_weights(x, images, z, mean, log_variance, weight)
+            gap = -_log_mean_exp(log_weights) - self.reconstruction_term(x, images) - weight * ops.sum(kl, axis=-1)
+            self.add_loss(distribution.share_of_mean(gap) * distribution.num_replicas())
+        self.active_units.update_state(mean)
+        return images
+
+    def kl_weight(self, training):
+        """The weight of the KL divergence in this step: beta, in training after the warm-up."""
+        if not training or not self.warmup_steps:
+            return self.beta
+        return self.beta * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
+
+    def add_kl(self, kl, weight):
+        """Reports the KL divergence, (B, units), and adds its weighted mean to the loss."""
+        per_example = ops.sum(kl, axis=-1)
+        if self.free_bits:
+            self.trackers["kl_loss"].update_state(per_example)
+            per_unit = distribution.global_mean(kl)
+            self.add_loss(weight * ops.sum(ops.maximum(per_unit, self.free_bits)))
+        else:
+            self.add_term("kl_loss", per_example, weight)
+
+    # === Distributions ===
+
+    def posterior(self, x, labels=None, training=False):
+        """Mean and log variance of q(z | x). (B, *data_shape) -> two of (B, latent_dim)."""
+        self.check_shape(x)
+        if not self.latent_dim:
+            return ops.zeros((ops.shape(x)[0], 0)), ops.zeros((ops.shape(x)[0], 0))
+        features = self.encoder(x, training=training)
+        given = self.given(labels)
+        return self.posterior_head(features if given is None else [features, given])
+
+    def given(self, labels):
+        """What encoder and decoder are given besides features and codes, (B, num_given), or None."""
+        return None
+
+    def images(self, z, labels=None, training=False):
+        """The means of p(x | z). (B, latent_dim) -> (B, *data_shape)."""
+        given = self.given(labels)
+        return self.image(self.decoder(z if given is None else ops.concatenate([z, given], -1), training=training))
+
+    def _draws(self, mean, log_variance, training=False):
+        """Draws of the posterior, of an evaluation the same for each image. -> (k, B, latent_dim)."""
+        if training:
+            noise = distribution.normal((self.num_samples, *tf.unstack(tf.shape(mean))), self.noise_key("posterior"))
+        else:
+            noise = layers.fixed_noise(EVALUATION_DRAWS, self.latent_dim, self.seed, scaled=self.bound == "elbo")
+        return layers.draw_codes(mean, log_variance, noise)
+
+    def decode_draws(self, z, labels=None, training=False):
+        """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
+        labels = None if labels is None else layers.repeat_batch(labels, z.shape[0])
+        return self.images(ops.reshape(z, (-1, self.latent_dim)), labels, training)
+
+    def negative_log_likelihood(self, x, images, draws=None):
+        """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
+        return layers.per_draw(self.pixel_loss, x, images, draws)
+
+    def reconstruction_term(self, target, y_pred):
+        return ops.mean(self.negative_log_likelihood(target, y_pred), axis=0)
+
+    def _log_weights(self, x, images, z, mean, log_variance, weight=1.0):
+        log_ratio = self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
+        return weight * log_ratio - self.negative_log_likelihood(x, images, z.shape[0])
+
+    # === Abilities ===
+
+    @batched
+    def encode(self, x, labels=None):
+        return self.posterior(x, labels)[0]
+
+    @batched(images=True)
+    def decode(self, z, labels=None):
+        return self.images(z, labels)
+
+    @batched(images=True)
+    def reconstruct(self, x, labels=None):
+        return self.images(self.posterior(x, labels)[0], labels)
+
+    @batched
+    def score(self, x, labels=None):
+        mean, log_variance = self.posterior(x, labels)
+        z = self._draws(mean, log_variance)
+        images = self.decode_draws(z, labels)
+        if self.bound == "iwae":
+            return _log_mean_exp(self._log_weights(x, images, z, mean, log_variance))
+        return -self.reconstruction_term(x, images) - ops.sum(self.code_prior.kl(mean, log_variance, z), axis=-1)
+
+    @batched
+    def unit_kl(self, x, labels=None):
+        """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
+        return losses.normal_kl(*self.posterior(x, labels))
+
+    def sample(self, n, labels=None, seed=None):
+        seed = provenance.fresh_seed() if seed is None else seed
+        return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
+
+    def draw(self, n, labels, rng, details):
+        """n images, with details for their provenance."""
+        images = self.decode(self.code_prior.draw(n, rng))
+        images.provenance.update(details)
+        return images
+
+    def log_weights(self, x, num_samples, seed=0, labels=None):
+        x = tf.convert_to_tensor(x, tf.float32)
+        mean, log_variance = self.posterior(x, labels)
+        noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
+        z = layers.draw_codes(mean, log_variance, noise)
+        return self._log_weights(x, self.decode_draws(z, labels), z, mean, log_variance)
+
+
+def _log_mean_exp(values):
+    """`log 1/K sum_k exp(v_k)`. (K, B) -> (B,)."""
+    return ops.logsumexp(values, axis=0) - math.log(values.shape[0])

@@ -1,0 +1,133 @@
+"""Priors p(z) of codes: their density, how far a posterior is from them, and draws."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen import losses
+from keras_gen.layers import bounded_log_variance
+
+
+class NormalPrior:
+    """N(0, I).
+
+    Args:
+        size: of the code.
+    """
+
+    def __init__(self, size):
+        self.size = size
+
+    def log_density(self, z):
+        """Log density. (..., D) -> (...), nats."""
+        return losses.normal_log_density(z)
+
+    def kl(self, mean, log_variance, z):
+        """KL divergence of normal posteriors, exact, for each unit. (B, D), (B, D), draws -> (B, D), nats."""
+        return losses.normal_kl(mean, log_variance)
+
+    def draw(self, n, rng, components=None):
+        """n codes, (n, D) float32, by a `numpy.random.Generator`."""
+        return rng.standard_normal((n, self.size)).astype("float32")
+
+
+class MixtureOfNormals(keras.layers.Layer):
+    """`p(z) = sum_k pi_k N(z; m_k, diag v_k)`. A subclass says in `components` where pi, m and v come from."""
+
+    def components(self):
+        """log pi (K,), means (K, D), log variances (K, D)."""
+        raise NotImplementedError
+
+    def log_joint(self, z):
+        """`log pi_k + log N(z; m_k, v_k)`. (..., D) -> (..., K), nats."""
+        log_weights, means, log_variances = self.components()
+        return log_weights + losses.normal_log_density(ops.expand_dims(z, -2), means, log_variances)
+
+    def log_density(self, z):
+        """Log density. (..., D) -> (...), nats."""
+        return ops.logsumexp(self.log_joint(z), axis=-1)
+
+    def responsibilities(self, z):
+        """`p(k | z)`. (..., D) -> (..., K)."""
+        return ops.softmax(self.log_joint(z), axis=-1)
+
+    def kl(self, mean, log_variance, z):
+        """KL divergence of normal posteriors, by the mean over draws from them. -> (B, 1), nats.
+
+        Args:
+            mean: (B, D).
+            log_variance: (B, D).
+            z: (k, B, D), draws of the posteriors.
+        """
+        log_ratio = losses.normal_log_density(z, mean, log_variance) - self.log_density(z)
+        return ops.mean(log_ratio, axis=0)[:, None]
+
+    def draw(self, n, rng, components=None):
+        """n codes, (n, D) float32, from given components (n,) or from any."""
+        log_weights, means, log_variances = (np.asarray(ops.convert_to_numpy(part)) for part in self.components())
+        if components is None:
+            weights = np.exp(log_weights.astype("float64"))
+            components = rng.choice(len(weights), size=n, p=weights / weights.sum())
+        noise = rng.standard_normal((n, means.shape[1]))
+        return (means[components] + np.exp(0.5 * log_variances[components]) * noise).astype("float32")
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class MixturePrior(MixtureOfNormals):
+    """A mixture whose weights, means and variances are learned (Jiang et al. 2017, "VaDE", equation 1).
+
+    Args:
+        num_components: K.
+        size: D, of the code.
+    """
+
+    def __init__(self, num_components, size, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.num_components, self.size = num_components, size
+
+    def build(self, input_shape=None):
+        shape = (self.num_components, self.size)
+        self.logits = self.add_weight(name="logits", shape=shape[:1], initializer="zeros")
+        self.means = self.add_weight(name="means", shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
+        self.raw_log_variances = self.add_weight(name="raw_log_variances", shape=shape, initializer="zeros")
+
+    def components(self):
+        log_variances = bounded_log_variance(ops.convert_to_tensor(self.raw_log_variances))
+        return ops.log_softmax(self.logits), ops.convert_to_tensor(self.means), log_variances
+
+    def get_config(self):
+        return {**super().get_config(), "num_components": self.num_components, "size": self.size}
+
+
+class VampPrior(MixtureOfNormals):
+    """The mean of the posteriors of K learned pseudo-inputs, `p(z) = 1/K sum_k q(z | u_k)`.
+
+    Source: Tomczak and Welling 2018, "VAE with a VampPrior", equation 9.
+
+    Args:
+        num_components: K.
+        data_shape: (H, W, C) or (D,).
+        bounded: whether data, and so the pseudo-inputs, lie in [0, 1].
+        posterior: function of data to mean and log variance.
+    """
+
+    START = -3.0  # of the pseudo-inputs before their sigmoid: dark, as most pixels of most images
+
+    def __init__(self, num_components, data_shape, bounded, posterior, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        start = keras.initializers.RandomNormal(self.START if bounded else 0.0, 1.0)
+        self.bounded, self.posterior = bounded, posterior
+        self.raw_inputs = self.add_weight(name="raw_inputs", shape=(num_components, *data_shape), initializer=start)
+        self.built = True
+
+    @property
+    def pseudo_inputs(self):
+        """(K, *data_shape)."""
+        raw = ops.convert_to_tensor(self.raw_inputs)
+        return ops.sigmoid(raw) if self.bounded else raw
+
+    def components(self):
+        means, log_variances = self.posterior(self.pseudo_inputs)
+        return ops.full((means.shape[0],), -math.log(means.shape[0])), means, log_variances
