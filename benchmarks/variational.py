@@ -56,8 +56,8 @@ def dynamic_binarization(num_samples, bound, epochs=300, rate=2e-3, batch_size=1
     known |= {(5, "iwae"): "85.54 (22)", (50, "iwae"): "84.78 (25)"}
     name = {"elbo": "VAE", "iwae": "IWAE"}[bound]
     return {
-        "what": f"{name}, k = {num_samples}, dynamic binarization, NLL of the 10,000 test images, nats, 5,000 importance "
-        "samples (active units)",
+        "what": f"{name}, k = {num_samples}, dynamic binarization, NLL of the 10,000 test images, nats, 5,000 "
+        "importance samples (active units)",
         "published": known[num_samples, bound],
         "ours": f"{-likelihood.mean():.2f} ({active})",
         "figures": {

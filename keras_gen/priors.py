@@ -34,24 +34,27 @@ class NormalPrior:
 
 
 class MixtureOfNormals(keras.layers.Layer):
-    """`p(z) = sum_k pi_k N(z; m_k, diag v_k)`. A subclass says in `components` where pi, m and v come from."""
+    """`p(z) = sum_k pi_k N(z; m_k, diag v_k)`. A subclass says in `components` where pi, m and v come from.
+
+    Call: z (..., D) -> log p(k, z) (..., K), nats.
+    """
 
     def components(self):
         """log pi (K,), means (K, D), log variances (K, D)."""
         raise NotImplementedError
 
-    def log_joint(self, z):
+    def call(self, z):
         """`log pi_k + log N(z; m_k, v_k)`. (..., D) -> (..., K), nats."""
         log_weights, means, log_variances = self.components()
         return log_weights + losses.normal_log_density(ops.expand_dims(z, -2), means, log_variances)
 
     def log_density(self, z):
         """Log density. (..., D) -> (...), nats."""
-        return ops.logsumexp(self.log_joint(z), axis=-1)
+        return ops.logsumexp(self(z), axis=-1)
 
     def responsibilities(self, z):
         """`p(k | z)`. (..., D) -> (..., K)."""
-        return ops.softmax(self.log_joint(z), axis=-1)
+        return ops.softmax(self(z), axis=-1)
 
     def kl(self, mean, log_variance, z):
         """KL divergence of normal posteriors, by the mean over draws from them. -> (B, 1), nats.

@@ -9,6 +9,7 @@ up before TensorFlow starts: `keras_gen.core.distribution.strategy(2)` does it, 
 
 import concurrent.futures
 import dataclasses
+import functools
 import importlib
 import json
 import math
@@ -38,7 +39,7 @@ class Case:
         cls: the model's class.
         arguments: of its constructor; a function of no argument returns them, so that networks are made anew.
         x: (N, H, W, C) or (N, D), at least 12 examples, few pixels.
-        labels: (N,) ints or None.
+        labels: (N,) ints or None; of a model that learns from labels, what it is given.
         exceptions: name of a check to the reason why it does not hold for this model.
     """
 
@@ -57,6 +58,19 @@ class Case:
         model.compile(optimizer=optimizer or keras.optimizers.Adam(1e-3), **options)
         return model
 
+    def pair(self, count=None):
+        """The first `count` examples and what `fit` takes with them: labels, where the model learns from them."""
+        return self.x[:count], self.labels[:count] if self.cls.labelling else None
+
+    def inputs(self, count=None):
+        """What the model is called with: x, or x and labels where it needs them."""
+        x, y = self.pair(count)
+        return (x, y) if self.cls.labelling == "required" else x
+
+    def labels_of(self, chosen):
+        """Keyword arguments of an ability for the chosen examples."""
+        return {"labels": self.labels[chosen]} if self.cls.labelling == "required" else {}
+
 
 def checks(case):
     """(name, function of the case) of every check that the case does not except with a reason."""
@@ -71,8 +85,14 @@ def _check(function):
     return function
 
 
-def _fit(model, x, **options):
-    return model.fit(x, **{"batch_size": 4, "epochs": 1, "shuffle": False, "verbose": 0, **options}).history
+def _fit(model, data, **options):
+    """History of `fit` on an array, a dataset, or a pair of array and labels."""
+    x, y = data if isinstance(data, tuple) else (data, None)
+    return model.fit(x, y, **{"batch_size": 4, "epochs": 1, "shuffle": False, "verbose": 0, **options}).history
+
+
+def _evaluate(model, data, **options):
+    return model.evaluate(*data, **{"verbose": 0, "return_dict": True, **options})
 
 
 def _equal(a, b, what, tolerance=0.0):
@@ -111,14 +131,15 @@ def check_fit(case):
     """fit takes arrays, datasets and labels; each term and its val_ twin is in the history, finite."""
     terms = {"loss", *case.cls.terms}
     model = case.model()
-    history = _fit(model, case.x, validation_data=(case.x,))
+    history = _fit(model, case.pair(), validation_data=case.pair())
     expected = terms | {f"val_{name}" for name in terms}
     assert expected <= set(history), f"the history lacks {expected - set(history)}"
     _finite(history, "fit on an array")
-    dataset = tf.data.Dataset.from_tensor_slices(case.x).batch(4)
-    _finite(_fit(model, dataset, batch_size=None), "fit on a dataset")
+    if case.cls.labelling is None:
+        dataset = tf.data.Dataset.from_tensor_slices(case.x).batch(4)
+        _finite(_fit(model, dataset, batch_size=None), "fit on a dataset")
     if case.labels is not None:
-        _finite(_fit(model, case.x, y=case.labels), "fit on an array and labels")
+        _finite(_fit(model, (case.x, case.labels)), "fit on an array and labels")
         pairs = tf.data.Dataset.from_tensor_slices((case.x, case.labels)).batch(4)
         _finite(_fit(model, pairs, batch_size=None), "fit on a dataset with labels")
 
@@ -128,7 +149,7 @@ def check_weights_move(case):
     """Training moves every trainable weight."""
     model = case.model()
     before = [weight.numpy() for weight in model.trainable_weights]
-    _fit(model, case.x, epochs=3)
+    _fit(model, case.pair(), epochs=3)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.any(weight.numpy() != old), f"{weight.path} did not move"
 
@@ -137,9 +158,9 @@ def check_weights_move(case):
 def check_learning(case):
     """A few steps lower the loss."""
     model = case.model(optimizer=keras.optimizers.Adam(3e-3))
-    before = model.evaluate(case.x, verbose=0, return_dict=True)["loss"]
-    _fit(model, case.x, epochs=30)
-    after = model.evaluate(case.x, verbose=0, return_dict=True)["loss"]
+    before = _evaluate(model, case.pair())["loss"]
+    _fit(model, case.pair(), epochs=30)
+    after = _evaluate(model, case.pair())["loss"]
     assert after < before, f"the loss went from {before} to {after}"
 
 
@@ -147,17 +168,17 @@ def check_learning(case):
 def check_outputs(case):
     """Abilities take and give numpy arrays of the shapes, types and ranges of the contract."""
     model, n = case.model(), 5
-    x = case.x[:n]
+    x, given = case.x[:n], case.labels_of(slice(n))
     images = {}
     if "encode" in model.offers:
-        z = model.encode(x)
+        z = model.encode(x, **given)
         assert z.shape == (n, model.latent_dim), f"encode gave {z.shape}, expected {(n, model.latent_dim)}"
         assert isinstance(z, np.ndarray), f"encode gave {type(z)}"
         if "decode" in model.offers:
-            images["decode"] = model.decode(z)
+            images["decode"] = model.decode(z, **given)
     for ability in ("reconstruct", "translate"):
         if ability in model.offers:
-            images[ability] = getattr(model, ability)(x)
+            images[ability] = getattr(model, ability)(x, **given)
     if "sample" in model.offers:
         images["sample"] = model.sample(n, seed=1)
     for name, image in images.items():
@@ -170,12 +191,12 @@ def check_outputs(case):
             assert image.min() >= 0, f"{name} gave {image.min()}"
             assert image.max() <= 1, f"{name} gave {image.max()}"
     if "score" in model.offers:
-        score = model.score(x)
+        score = model.score(x, **given)
         assert isinstance(score, np.ndarray), f"score gave {type(score)}"
         assert score.shape == (n,), f"score gave {score.shape}"
         assert np.isfinite(score).all(), f"score gave {score}"
-    predicted = model.predict(x, verbose=0)
-    _equal([np.asarray(model(x))], [predicted], "call and predict", 1e-5)
+    predicted = model.predict(case.inputs(n), verbose=0)
+    _equal([np.asarray(model(case.inputs(n)))], [predicted], "call and predict", 1e-5)
 
 
 @_check
@@ -196,13 +217,15 @@ def check_inference_is_pure(case):
     """Inference changes no weight, and is independent of the batch."""
     model = case.model()
     before = model.get_weights()
-    model(case.x[:3])
-    model.predict(case.x, verbose=0)
-    model.evaluate(case.x, verbose=0)
+    model(case.inputs(3))
+    model.predict(case.inputs(), verbose=0)
+    _evaluate(model, case.pair())
     for ability in ("encode", "reconstruct", "score", "translate"):
         if ability in model.offers:
-            whole = getattr(model, ability)(case.x)
-            single = np.concatenate([getattr(model, ability)(case.x[i : i + 1]) for i in range(3)])
+            function = getattr(model, ability)
+            whole = function(case.x, **case.labels_of(slice(None)))
+            parts = [slice(i, i + 1) for i in range(3)]
+            single = np.concatenate([function(case.x[part], **case.labels_of(part)) for part in parts])
             _equal([whole[:3]], [single], f"{ability} of three images and of each alone", 1e-4)
     if "sample" in model.offers:
         model.sample(2, seed=1)
@@ -213,9 +236,9 @@ def check_inference_is_pure(case):
 def check_odd_batches(case):
     """Training takes a batch of one, and a last batch that is not full."""
     model = case.model()
-    _finite(_fit(model, case.x[:5], batch_size=4), "a last batch of one")
-    _finite(_fit(model, case.x[:1]), "a single example")
-    _finite(model.evaluate(case.x[:5], batch_size=4, verbose=0, return_dict=True), "evaluate")
+    _finite(_fit(model, case.pair(5), batch_size=4), "a last batch of one")
+    _finite(_fit(model, case.pair(1)), "a single example")
+    _finite(_evaluate(model, case.pair(5), batch_size=4), "evaluate")
 
 
 @_check
@@ -237,15 +260,20 @@ def check_wrong_data(case):
     """A wrong shape, type or range is answered by a sentence with the class, the expected and the received."""
     model = case.model()
     wrong = case.x[..., :-1] if case.x.ndim == 2 else case.x[:, :-1]
-    calls = [model.fit, model, *(getattr(model, name) for name in ("encode", "score") if name in model.offers)]
+    given = case.labels_of(slice(None))
+    pair = (wrong, case.labels) if given else wrong
+    calls = [lambda: _fit(model, (wrong, case.pair()[1])), lambda: model(pair)]
+    calls += [functools.partial(getattr(model, name), wrong, **given) for name in ("encode", "score")
+              if name in model.offers]  # fmt: skip
     for call in calls:
-        message = _error(ValueError, call, wrong)
+        message = _error(ValueError, call)
         for part in (case.cls.__name__, str(case.x.shape[1]), str(wrong.shape), "Received"):
             assert part in message, f"{part!r} is not in: {message}"
     if model.bounded:
-        message = _error(ValueError, model.fit, case.x * 255.0)
+        message = _error(ValueError, model.fit, case.x * 255.0, case.pair()[1])
         assert "[0, 1]" in message, message
-        whole = tf.data.Dataset.from_tensor_slices((case.x * 255).astype("uint8")).batch(4)
+        labels = (case.labels,) if case.cls.labelling else ()
+        whole = tf.data.Dataset.from_tensor_slices(((case.x * 255).astype("uint8"), *labels)).batch(4)
         assert "uint8" in _error(ValueError, model.fit, whole)
 
 
@@ -262,13 +290,13 @@ def _error(kind, call, *args, **kwargs):
 def check_saving(case):
     """Loaded in another process, the model is compiled, gives the same figures, and trains on exactly as here."""
     model = case.model()
-    _fit(model, case.x, epochs=2)
+    _fit(model, case.pair(), epochs=2)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.keras")
         model.save(path)
-        figures = model.evaluate(case.x, batch_size=4, verbose=0, return_dict=True)
-        _fit(model, case.x, epochs=2)
-        there = _other_process().submit(_load_and_train, case.cls.__module__, path, case.x).result()
+        figures = _evaluate(model, case.pair(), batch_size=4)
+        _fit(model, case.pair(), epochs=2)
+        there = _other_process().submit(_load_and_train, case.cls.__module__, path, case.pair()).result()
     _equal([list(figures.values())], [list(there["figures"].values())], "figures here and there", 1e-5)
     _equal(model.get_weights(), there["weights"], "weights after training on, here and in another process")
     _equal([model.step.numpy()], [there["step"]], "training steps")
@@ -278,7 +306,7 @@ def check_saving(case):
 def check_saving_weights(case):
     """save_weights and load_weights carry a model over."""
     model = case.model()
-    _fit(model, case.x)
+    _fit(model, case.pair())
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.weights.h5")
         model.save_weights(path)
@@ -298,21 +326,21 @@ def _other_process():
     return _processes[0]
 
 
-def _load_and_train(module, path, x):
+def _load_and_train(module, path, pair):
     importlib.import_module(module)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer
         model = keras.saving.load_model(path)
     assert model.compiled, "the loaded model is not compiled"
-    figures = model.evaluate(x, batch_size=4, verbose=0, return_dict=True)
-    _fit(model, x, epochs=2)
+    figures = _evaluate(model, pair, batch_size=4)
+    _fit(model, pair, epochs=2)
     return {"figures": figures, "weights": model.get_weights(), "step": int(model.step)}
 
 
 @_check
 def check_two_devices(case):
     """Two steps of SGD on two devices give the weights of two steps on one, with noise switched off."""
-    x = case.x[:11]  # a batch of 8, and one of 3 that leaves a replica with fewer examples than the other, or none
+    pair = case.pair(11)  # a batch of 8, and one of 3 that leaves a replica with fewer examples than the other, or none
     weights, figures = [], []
     with (
         mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)),
@@ -321,7 +349,7 @@ def check_two_devices(case):
         for strategy in (tf.distribute.get_strategy(), two_devices()):
             with strategy.scope():
                 model = case.model(optimizer=keras.optimizers.SGD(1e-3))
-            history = _fit(model, x, batch_size=8, validation_data=(case.x[:9],))  # and one that is empty
+            history = _fit(model, pair, batch_size=8, validation_data=case.pair(9))  # and one that is empty
             weights.append(model.get_weights())
             figures.append([history[name][0] for name in sorted(history)])
     _equal(weights[0], weights[1], "weights of one and of two devices", 1e-6)
@@ -334,7 +362,7 @@ def check_replica_noise(case):
     strategy = two_devices()
     with strategy.scope():
         model = case.model()
-    x = tf.constant(case.x[:2])
+    x = tf.nest.map_structure(tf.constant, case.inputs(2))
     noisy = not np.array_equal(model(x, training=True), model(x, training=False))
 
     @tf.function
@@ -358,7 +386,7 @@ def check_xla(case):
     """The step compiles under XLA, and several steps run in one call."""
     model = case.model(jit_compile=True, steps_per_execution=2)
     assert model.jit_compile, "XLA was switched off"
-    _finite(_fit(model, case.x), "training with XLA")
+    _finite(_fit(model, case.pair()), "training with XLA")
 
 
 @_check
@@ -369,7 +397,7 @@ def check_mixed_precision(case):
     try:
         model = case.model()
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer), "the loss is not scaled"
-        _finite(_fit(model, case.x, epochs=2), "training in mixed_float16")
+        _finite(_fit(model, case.pair(), epochs=2), "training in mixed_float16")
         check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_float16"))
     finally:
         keras.mixed_precision.set_global_policy(before)
@@ -381,7 +409,7 @@ def check_repeatable(case):
     weights = []
     for _ in range(2):
         model = case.model()
-        _fit(model, case.x, epochs=2)
+        _fit(model, case.pair(), epochs=2)
         weights.append(model.get_weights())
     _equal(*weights, "weights of two equal trainings")
 

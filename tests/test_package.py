@@ -21,7 +21,7 @@ ALLOWED = {
     "networks": {"layers"},
     "core": {"losses"},
     "models": {"losses", "layers", "likelihoods", "priors", "networks", "core"},
-    "data": set(),
+    "data": {"core.labels"},
     "files": set(),
     "images": {"files"},
     "evaluation": {"core"},

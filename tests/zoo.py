@@ -15,6 +15,7 @@ IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1
 )
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
+SOME_LABELS = np.where(np.arange(16) % 3 == 1, -1, LABELS)
 
 
 def dense(latent_dim, shape=SHAPE, width=8, part=None):
@@ -38,6 +39,20 @@ def pool(latent_dim):
     return {
         "encoder": kg.networks.pool_encoder(SHAPE, (4,), features=8),
         "decoder": kg.networks.pool_decoder(latent_dim, SHAPE, (4,)),
+    }
+
+
+def mixture():
+    """A mixture of three components, fitted after the first epoch."""
+    return {"data_shape": SHAPE, "latent_dim": 2, "num_components": 3, "pretraining_epochs": 1, **dense(2)}
+
+
+def semi_supervised(shape):
+    """Tiny networks of M2, made anew, for codes of 2 and two classes."""
+    return {
+        "encoder": kg.networks.dense_encoder(shape, (8,)),
+        "classifier": kg.networks.dense_encoder(shape, (8,)),
+        "decoder": kg.networks.dense_decoder(4, shape, (8,)),
     }
 
 
@@ -183,5 +198,55 @@ ZOO = [
         kg.VAE,
         lambda: {"data_shape": SHAPE, "latent_dim": 3, "prior": "vamp", "num_pseudo_inputs": 4, **dense(3)},
         IMAGES,
+    ),
+    Case(
+        "conditional_vae",
+        kg.ConditionalVAE,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "num_classes": 2,
+            "free_bits": 0.05,
+            "encoder": dense(2)["encoder"],
+            "decoder": kg.networks.dense_decoder(4, SHAPE, (8,)),
+        },
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "conditional_vae_without_code",
+        kg.ConditionalVAE,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 0,
+            "num_classes": 2,
+            "decoder": kg.networks.dense_decoder(2, SHAPE, (8,)),
+        },
+        IMAGES,
+        LABELS,
+        {"sample_seeds": "without a code the images of a class are all the same"},
+    ),
+    Case("mixture_vae", kg.MixtureVAE, lambda: mixture(), IMAGES, LABELS),
+    Case(
+        "semi_supervised_vae",
+        kg.SemiSupervisedVAE,
+        lambda: {"data_shape": SHAPE, "latent_dim": 2, "num_classes": 2, **semi_supervised(SHAPE)},
+        IMAGES,
+        SOME_LABELS,
+    ),
+    Case(
+        "semi_supervised_vae_on_features",
+        kg.SemiSupervisedVAE,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "num_classes": 2,
+            "likelihood": "gaussian",
+            "variance": "per_value",
+            "features": kg.VAE(SHAPE, 3, **dense(3)),
+            **semi_supervised((3,)),
+        },
+        IMAGES,
+        SOME_LABELS,
     ),
 ]

@@ -47,7 +47,8 @@ class GenerativeModel(keras.Model):
         cls.__doc__ = documentation.complete(cls, cls.arguments())
 
     def __init__(self, data_shape, seed=0, **kwargs):
-        super().__init__(**kwargs)
+        # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
+        super().__init__(**{"autocast": False, **kwargs})
         self.data_shape = check_data_shape(data_shape)
         self.seed = seed
         # Keras' own mean of the loss weighs unequal replicas wrongly; the last metric of a name is the one reported.

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
@@ -35,6 +36,7 @@ def load(
     *,
     batch_size=128,
     labels=False,
+    num_labels=None,
     image_size=None,
     channels=None,
     binarize=None,
@@ -56,6 +58,8 @@ def load(
             dataset too large for memory, from the stored order, which TensorFlow Datasets has shuffled).
         batch_size: examples per batch.
         labels: whether to give (images, labels) instead of images; of a folder, its first level is the class.
+        num_labels: how many labels are known, as many of each class; the others are -1. In shuffled batches examples
+            of known label are repeated, so that each batch has some; a pass is one over those of unknown label.
         image_size: side, or (height, width), to crop and resize to.
         channels: 1 (gray) or 3 (RGB); None for what the source has.
         binarize: None; "dynamic" draws each pixel anew from its intensity each time; "static" draws it once, from
@@ -89,6 +93,8 @@ def load(
     name, part = _parse_split(split, opened.info)
     if labels and opened.info.num_classes is None:
         raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")
+    if num_labels is not None and not labels:
+        raise ValueError(f"`num_labels` goes with labels=True. Received: num_labels={num_labels}, labels={labels}")
     shape = opened.info.data_shape
     if len(shape) == 1 and (size or channels or binarize):
         raise ValueError(
@@ -97,7 +103,13 @@ def load(
     shuffle = name == "train" if shuffle is None else shuffle
     examples = opened.open(name)
     prepare = _preparation(shape, size, channels)
-    read = _read_stream if isinstance(examples, sources.Stream) else _read_examples
+    options = {}
+    if isinstance(examples, sources.Stream):
+        read = _read_stream
+        if num_labels is not None:
+            raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
+    else:
+        read, options = _read_examples, {"num_labels": num_labels}
     return read(
         examples,
         part=part,
@@ -111,6 +123,7 @@ def load(
         pixel_seed=zlib.crc32(f"{name} {seed}".encode()),  # so that no two splits are drawn with the same noise
         prepare=prepare,
         labels=labels,
+        **options,
     )
 
 
@@ -129,28 +142,57 @@ def _epochs(first):
 
 
 def _read_examples(
-    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, pixel_seed, prepare, labels
+    examples,
+    *,
+    part,
+    limit,
+    batch_size,
+    drop_remainder,
+    epochs,
+    shuffle,
+    seed,
+    binarize,
+    pixel_seed,
+    prepare,
+    labels,
+    num_labels,
 ):
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
     chosen = order[_bounds(part, examples.count)][:limit]
     if len(chosen) == 0:
         raise ValueError(f"The split must hold at least one example. Received: the part {part} of {examples.count}")
-    chosen = tf.constant(np.sort(chosen))
+    chosen = np.sort(chosen)
+    y, known, repeated = examples.labels, np.empty(0, "int64"), 0
+    if num_labels is not None:
+        y = np.full(examples.count, -1, "int64")
+        y[chosen] = hide(examples.labels[chosen], num_labels, seed)
+        repeated = known_per_batch(num_labels, len(chosen), batch_size) if shuffle else 0
+    if repeated:
+        known, chosen, batch_size = chosen[y[chosen] >= 0], chosen[y[chosen] < 0], batch_size - repeated
+    chosen, known = tf.constant(chosen), tf.constant(known)
     count = int(chosen.shape[0])
     batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
     read = examples.fetch
     if binarize == "static" and examples.array is not None:  # drawn once and for all
         fixed = tf.constant(_binarize_in_memory(examples.array, prepare, np.random.default_rng(pixel_seed)))
         read, prepare, binarize = lambda indices: tf.gather(fixed, indices), lambda x: tf.cast(x, tf.float32), None
-    y = None if examples.labels is None else tf.constant(examples.labels)
+    y = None if y is None else tf.constant(y)
 
     def epoch_batches(epoch):
-        indices = chosen
-        if shuffle:
-            indices = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([np.int64(seed), epoch]))
-        return tf.data.Dataset.range(batches).map(
-            lambda batch: (epoch, batch, indices[batch * batch_size : (batch + 1) * batch_size])
-        )
+        def shuffled(indices):
+            key = tf.stack([np.int64(seed), epoch])
+            return tf.random.experimental.stateless_shuffle(indices, seed=key) if shuffle else indices
+
+        indices, again = shuffled(chosen), shuffled(known)
+
+        def batch_indices(batch):
+            part = indices[batch * batch_size : (batch + 1) * batch_size]
+            if repeated:
+                turn = (batch * repeated + tf.range(repeated, dtype=tf.int64)) % tf.size(again, tf.int64)
+                part = tf.concat([part, tf.gather(again, turn)], 0)
+            return epoch, batch, part
+
+        return tf.data.Dataset.range(batches).map(batch_indices)
 
     def to_batch(epoch, batch, indices):
         x = prepare(read(indices))

@@ -90,16 +90,25 @@ class BaseVAE(GenerativeModel):
 
     codeless = False  # whether the model works with latent_dim=0
 
-    def build_networks(self, encoder, decoder, num_given=0):
-        """Makes encoder, posterior, decoder, image and likelihood; `num_given` numbers besides features and codes."""
+    def build_networks(self, encoder, decoder, num_given=0, shape=None):
+        """Makes encoder, posterior, decoder, image and likelihood.
+
+        Args:
+            encoder: argument of the constructor.
+            decoder: argument of the constructor.
+            num_given: how many numbers they are given besides features and codes.
+            shape: of what is encoded, if that is not the data but unbounded vectors made of them.
+        """
+        activation = "sigmoid" if self.bounded and shape is None else "linear"
+        shape = shape or self.data_shape
         if self.latent_dim:
-            self.encoder = networks.make_encoder(encoder, self.data_shape)
+            self.encoder = networks.make_encoder(encoder, shape)
             self.posterior_head = networks.gaussian_head(self.encoder, self.latent_dim, num_given)
         else:
             self.encoder = None
-        self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, self.data_shape)
-        self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
-        self.pixel_loss = likelihood(self.likelihood, self.data_shape, self.variance)
+        self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, shape)
+        self.image = networks.image_head(self.decoder, shape, activation)
+        self.pixel_loss = likelihood(self.likelihood, shape, self.variance)
         self.code_prior = NormalPrior(self.latent_dim)
         self.active_units = ActiveUnits(self.latent_dim)
         self.built = True
@@ -200,7 +209,8 @@ class BaseVAE(GenerativeModel):
     def decode_draws(self, z, labels=None, training=False):
         """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
         labels = None if labels is None else layers.repeat_batch(labels, z.shape[0])
-        return self.images(ops.reshape(z, (-1, self.latent_dim)), labels, training)
+        flat = ops.reshape(z, (z.shape[0] * ops.shape(z)[1], self.latent_dim))  # not -1: a code may be of size 0
+        return self.images(flat, labels, training)
 
     def negative_log_likelihood(self, x, images, draws=None):
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
@@ -218,6 +228,16 @@ class BaseVAE(GenerativeModel):
     @batched
     def encode(self, x, labels=None):
         return self.posterior(x, labels)[0]
+
+    def draw_code(self, x, rng, labels=None):
+        """A draw of q(z | x) for each image, by a `numpy.random.Generator`. (B, *data_shape) -> (B, latent_dim)."""
+        mean, deviation = np.split(self._mean_and_deviation(x, labels), 2, axis=-1)
+        return (mean + deviation * rng.standard_normal(mean.shape)).astype("float32")
+
+    @batched
+    def _mean_and_deviation(self, x, labels=None):
+        mean, log_variance = self.posterior(x, labels)
+        return ops.concatenate([mean, ops.exp(0.5 * log_variance)], axis=-1)
 
     @batched(images=True)
     def decode(self, z, labels=None):
@@ -246,8 +266,11 @@ class BaseVAE(GenerativeModel):
         return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
 
     def draw(self, n, labels, rng, details):
-        """n images, with details for their provenance."""
-        images = self.decode(self.code_prior.draw(n, rng))
+        """n images, with details for their provenance; where no labels are given, of the classes in turn."""
+        given = {}
+        if self.labelling is not None:
+            given["labels"] = np.arange(n) % self.num_classes if labels is None else labels
+        images = self.decode(self.code_prior.draw(n, rng), **given)
         images.provenance.update(details)
         return images
 

@@ -1,0 +1,63 @@
+"""Few known labels among many examples: which are known, and how they are spread over the batches. -1 is unknown."""
+
+import numpy as np
+import tensorflow as tf
+
+KNOWN_SHARE = 10  # at least one in so many examples of a batch has a known label
+
+
+def known_per_batch(known, total, batch_size):
+    """How many examples of known label to repeat in each batch; 0 where a shuffled batch has enough of them."""
+    wanted = max(1, batch_size // KNOWN_SHARE)
+    return wanted if known > 0 and batch_size > 1 and known * batch_size < wanted * total else 0
+
+
+def hide(labels, num_labels, seed):
+    """Labels of which `num_labels` stay, as many of each class, and the others become -1. (N,) ints -> (N,).
+
+    Raises:
+        ValueError: if that many cannot be had.
+    """
+    classes = np.unique(labels[labels >= 0])
+    if not len(classes) <= num_labels <= np.sum(labels >= 0):
+        raise ValueError(
+            f"`num_labels` must be at least one for each of {len(classes)} classes, and at most "
+            f"{int(np.sum(labels >= 0)):,}, all there are. Received: num_labels={num_labels}"
+        )
+    order = np.random.default_rng(seed).permutation(len(labels))
+    # Of each class the first, then of each class the second, ...
+    rank = np.empty(len(labels), "int64")
+    for c in classes:
+        of_class = order[labels[order] == c]
+        rank[of_class] = np.arange(len(of_class))
+    candidates = order[labels[order] >= 0]
+    kept = candidates[np.argsort(rank[candidates], kind="stable")][:num_labels]
+    hidden = np.full(len(labels), -1, "int64")
+    hidden[kept] = labels[kept]
+    return hidden
+
+
+def spread(x, labels, batch_size, seed):
+    """Arrays as a dataset of shuffled batches of which each has its share of known labels.
+
+    One pass is one over the examples of unknown label; those of known label are repeated as needed.
+
+    Args:
+        x: (N, ...).
+        labels: (N,), -1 where unknown.
+        batch_size: examples per batch.
+        seed: of the shuffling.
+    """
+    labels = np.asarray(labels, "int64")
+    known = labels >= 0
+    repeated = known_per_batch(int(known.sum()), len(labels), batch_size)
+    if not repeated:
+        whole = tf.data.Dataset.from_tensor_slices((x, labels))
+        return whole.shuffle(len(labels), seed=seed).batch(batch_size)
+    count = int(np.sum(~known))
+    many = tf.data.Dataset.from_tensor_slices((x[~known], labels[~known])).shuffle(count, seed=seed)
+    few = tf.data.Dataset.from_tensor_slices((x[known], labels[known])).shuffle(int(known.sum()), seed=seed).repeat()
+    batches = tf.data.Dataset.zip(many.batch(batch_size - repeated), few.batch(repeated)).map(
+        lambda a, b: (tf.concat([a[0], b[0]], 0), tf.concat([a[1], b[1]], 0))
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // (batch_size - repeated))))

@@ -1,0 +1,167 @@
+"""The variational autoencoder with a mixture of normals as prior."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen.core import batched, check_labels, check_whole
+from keras_gen.layers import LOG_VARIANCE_LIMIT
+from keras_gen.models.variational import BaseVAE
+from keras_gen.priors import MixturePrior
+
+FITTED_IMAGES = 10_000  # whose codes the mixture starts from
+DRAWS_PER_COMPONENT = 10  # of codes, at least, where there are few images
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class MixtureVAE(BaseVAE):
+    """Variational autoencoder whose prior is a mixture of normals, one for each kind of image: it clusters.
+
+    Minimises `mean_b E_q(z|x)[-log p(x|z) + beta * (log q(z|x) - log p(z))]` with `p(z) = sum_c pi_c N(z; m_c, diag
+    v_c)`, weights, means and variances learned. That is minus the ELBO of the model c -> z -> x with the best q(c|x),
+    which is E_q(z|x) p(c|z) (Jiang et al. 2017, equation 16).
+
+    The first `pretraining_epochs` learn to reconstruct, without the KL divergence. Then a mixture is fitted to the
+    codes of 10,000 images by expectation maximisation (scikit-learn), and all are trained together: from a random
+    mixture the components do not come apart.
+
+    Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as by the VAE.
+
+    Args:
+        latent_dim: size of the code.
+        num_components: how many normals.
+        pretraining_epochs: epochs before the mixture is fitted, counted over all calls of `fit`.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> mean and log variance (B, latent_dim) -> (B, *data_shape).
+
+    Score unit:
+        The ELBO at beta = 1, nats per image.
+
+    Reference:
+        Jiang et al. 2017, "Variational deep embedding" (VaDE), equations 1 and 9.
+
+    Example:
+        >>> model = kg.MixtureVAE(data_shape=(8, 8, 1), latent_dim=4, num_components=10, pretraining_epochs=2)
+        >>> model.compile(optimizer="adam")
+        >>> train = kg.data.load("digits")
+        >>> history = model.fit(train, epochs=5, verbose=0)
+        >>> clusters = model.cluster(train)
+        >>> images = model.sample(16, labels=clusters[0], seed=1)
+    """
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 10,
+        num_components: int = 10,
+        pretraining_epochs: int = 10,
+        encoder: str | keras.Model | None = None,
+        decoder: str | keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(data_shape, latent_dim, **kwargs)
+        check_whole(1, num_components=num_components)
+        check_whole(0, pretraining_epochs=pretraining_epochs)
+        if self.free_bits:
+            raise ValueError(f"Free bits are counted from a normal prior. Received: free_bits={self.free_bits}")
+        self.num_components = num_components
+        self.pretraining_epochs = pretraining_epochs
+        self.build_networks(encoder, decoder)
+        self.code_prior = MixturePrior(num_components, latent_dim, name="prior")
+        self.code_prior.build()
+        self.epochs_done = self.add_weight(
+            name="epochs_done", shape=(), dtype="int64", initializer="zeros", trainable=False,
+            aggregation="only_first_replica",
+        )  # fmt: skip
+
+    # === Training ===
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
+        """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
+        self.check_data(x, y)
+        # First of all callbacks, so that a checkpoint of this epoch counts it.
+        history = super().fit(x, y, batch_size, epochs, callbacks=[_Epochs(x), *(callbacks or [])], **kwargs)
+        done = int(ops.convert_to_numpy(self.epochs_done))
+        if done <= self.pretraining_epochs:
+            warnings.warn(
+                "The mixture is not fitted yet: that happens when the pretraining is over. Received: "
+                f"pretraining_epochs={self.pretraining_epochs}, {done} epochs so far",
+                stacklevel=2,
+            )
+        return history
+
+    def kl_weight(self, training):
+        weight = super().kl_weight(training)
+        pretrained = ops.cast(self.epochs_done >= self.pretraining_epochs, "float32")
+        return weight * pretrained if training else weight
+
+    def fit_prior(self, images):
+        """Fits the mixture to the codes of images, by expectation maximisation. (N, *data_shape)."""
+        from sklearn.mixture import GaussianMixture
+
+        rng = np.random.default_rng(self.seed)
+        draws = math.ceil(DRAWS_PER_COMPONENT * self.num_components / len(images))
+        # Draws, not means: the prior is to be the mean of the posteriors, however wide they are.
+        codes = np.concatenate([self.draw_code(images, rng) for _ in range(draws)])
+        mixture = GaussianMixture(self.num_components, covariance_type="diag", n_init=5, random_state=self.seed)
+        mixture.fit(codes.astype("float64"))
+        log_variances = np.clip(np.log(mixture.covariances_) / LOG_VARIANCE_LIMIT, -0.99, 0.99)
+        self.code_prior.logits.assign(np.log(np.maximum(mixture.weights_, 1e-6)))
+        self.code_prior.means.assign(mixture.means_)
+        self.code_prior.raw_log_variances.assign(LOG_VARIANCE_LIMIT * np.arctanh(log_variances))
+
+    # === Clusters ===
+
+    @batched
+    def cluster_probabilities(self, x):
+        """q(c | x). (B, *data_shape) -> (B, num_components)."""
+        z = self._draws(*self.posterior(x))
+        return ops.mean(self.code_prior.responsibilities(z), axis=0)
+
+    def cluster(self, x):
+        """The most probable component of each image. (B, *data_shape) -> (B,) int64."""
+        return np.argmax(self.cluster_probabilities(x), axis=-1)
+
+    def draw(self, n, labels, rng, details):
+        """Images of given components, (n,) or one for all; of none, of any."""
+        if labels is not None:
+            labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
+            check_labels(labels, self.num_components, f"{type(self).__name__}.sample")
+            if len(labels) != n:
+                raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
+        images = self.decode(self.code_prior.draw(n, rng, labels))
+        images.provenance.update(details)
+        return images
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Counts the epochs of a model, and fits its mixture at the end of the pretraining."""
+
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if int(ops.convert_to_numpy(self.model.epochs_done)) == self.model.pretraining_epochs:
+            self.model.fit_prior(_first_images(self.x, FITTED_IMAGES))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.epochs_done.assign_add(1)
+
+
+def _first_images(x, count):
+    """Up to `count` images of an array or a dataset, in memory."""
+    if not isinstance(x, tf.data.Dataset):
+        return np.asarray(x[:count])
+    batches = []
+    for element in x:
+        batches.append(np.asarray(keras.utils.unpack_x_y_sample_weight(element)[0]))
+        if sum(map(len, batches)) >= count:
+            break
+    return np.concatenate(batches)[:count]

@@ -1,0 +1,292 @@
+"""The semi-supervised variational autoencoder."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers, losses, networks
+from keras_gen.core import batched, check_at_least, check_whole, distribution, labels
+from keras_gen.models.variational import BaseVAE
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class SemiSupervisedVAE(BaseVAE):
+    """Semi-supervised variational autoencoder (M2): learns classes from few labels and many images.
+
+    The model is y -> x <- z with p(y) uniform over C classes, p(z) = N(0, I); the posterior q(y|x) q(z|x,y). With
+
+        L(x, y) = E_q(z|x,y)[-log p(x|y,z)] + KL(q(z|x,y) || p(z)) + log C
+
+    it minimises the mean over the images of `L(x, y)` where the label is known, and where it is not, of
+    `sum_y q(y|x) (L(x, y) + log q(y|x))`; plus alpha times the mean of `-log q(y|x)` over those whose label is known
+    (equations 6, 7, 9; the paper's alpha is this one times the number of images).
+
+    The label -1 says that it is unknown: `fit(images, labels)`, or a dataset of both. Arrays are put into batches of
+    which each has its share of known labels; for a dataset `kg.data.load(..., num_labels=100)` does the same.
+
+    M1+M2: with `features`, a VAE that was trained on the images before, M2 describes draws of its codes instead of the
+    images: `SemiSupervisedVAE(shape, 50, num_classes=10, likelihood="gaussian", features=m1)`.
+
+    Reported: `reconstruction_loss`, `kl_loss` (of z and of y), `classification_loss` (mean over known labels),
+    `accuracy` (share of the known labels), and `active_units`. With `features` the first two are those of the codes.
+
+    Args:
+        latent_dim: size of the code z.
+        num_classes: C; labels are whole numbers from 0 to num_classes - 1, -1 where unknown.
+        alpha: weight of the classification loss.
+        features: None, or a trained `kg.VAE` of the same data_shape (M1), which is not trained on.
+        classifier: body of q(y|x): a name as for `encoder`, or a built `keras.Model` of data (of codes, with
+            `features`) to features.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> q(y|x) (B, num_classes), mean and log variance (B, latent_dim) -> (B, *data_shape).
+
+    Score unit:
+        The ELBO of log p(x) with unknown label, nats per image.
+
+    Reference:
+        Kingma et al. 2014, "Semi-supervised learning with deep generative models", equations 6 to 9.
+
+    Example:
+        >>> model = kg.SemiSupervisedVAE(data_shape=(8, 8, 1), latent_dim=8, num_classes=10)
+        >>> model.compile(optimizer="adam")
+        >>> history = model.fit(kg.data.load("digits", labels=True, num_labels=100), epochs=5, verbose=0)
+        >>> classes = model.classify(kg.data.load("digits", split="test"))
+    """
+
+    labelling = "partial"
+    terms = ("reconstruction_loss", "kl_loss", "classification_loss")
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 50,
+        *,
+        num_classes: int,
+        alpha: float = 0.1,
+        features: keras.Model | None = None,
+        classifier: str | keras.Model | None = None,
+        encoder: str | keras.Model | None = None,
+        decoder: str | keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(data_shape, latent_dim, **kwargs)
+        check_whole(2, num_classes=num_classes)
+        check_at_least(0, alpha=alpha)
+        if self.bound == "iwae" or self.free_bits:
+            raise ValueError(
+                f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
+            )
+        shape = None
+        if features is not None:
+            shape = self._check_features(features)
+        self.num_classes = num_classes
+        self.alpha = alpha
+        self.features = features
+        self.classifier = networks.make_encoder(classifier, shape or self.data_shape)
+        self.class_head = networks.code_head(self.classifier, num_classes)
+        self.build_networks(encoder, decoder, num_classes, shape)
+        self.accuracy = keras.metrics.Mean(name="accuracy")
+
+    def _check_features(self, features):
+        if not isinstance(features, BaseVAE) or features.data_shape != self.data_shape:
+            raise ValueError(
+                f"`features` must be a VAE of data_shape={self.data_shape}. Received: {type(features).__name__} "
+                f"of data_shape={getattr(features, 'data_shape', None)}"
+            )
+        if self.likelihood != "gaussian":
+            raise ValueError(f"Codes have any value: likelihood='gaussian'. Received: likelihood={self.likelihood!r}")
+        features.trainable = True  # a loaded one says False, of itself only, and setting that again would do nothing
+        features.trainable = False
+        return (features.latent_dim,)
+
+    @property
+    def metrics(self):
+        """Keras' own, without those of `features`, which have the same names."""
+        foreign = self.features.metrics if self.features is not None else []
+        return [metric for metric in super().metrics if not any(metric is other for other in foreign)]
+
+    # === Training ===
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs):
+        """Keras' `fit`, on images and labels, -1 where unknown.
+
+        Raises:
+            ValueError: if there are no labels, or none is known.
+        """
+        self.check_data(x, y)
+        if isinstance(x, tf.data.Dataset):
+            known = any(np.any(np.asarray(keras.utils.unpack_x_y_sample_weight(e)[1]) >= 0) for e in x)
+        else:
+            known = y is not None and bool(np.any(np.asarray(y) >= 0))
+        if not known:
+            raise ValueError(
+                f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
+                f"{'no labels' if y is None and not isinstance(x, tf.data.Dataset) else 'all labels -1'}"
+            )
+        if not isinstance(x, tf.data.Dataset) and shuffle and not kwargs.get("validation_split"):
+            x, y, batch_size = labels.spread(x, y, batch_size or 32, self.seed), None, None
+        return super().fit(x, y, batch_size, epochs, shuffle=shuffle, **kwargs)
+
+    def call(self, x, training=False):
+        counted = training or distribution.in_step()
+        if counted:
+            distribution.barrier()  # the share of known labels is agreed on while the model is called
+        x, given = self.unpack(x)
+        self.check_shape(x)
+        v = self.visible(x, training)
+        log_q = self.log_q_classes(v, training)
+        if not counted:
+            return self._to_data(self.images(self.posterior_of(v, ops.argmax(log_q, -1))[0], ops.argmax(log_q, -1)))
+        images, nll, kl, mean = self._of_each_class(v, training)
+        self.active_units.update_state(mean)
+        known, weights, kl_of_class = self._weigh(log_q, given)
+        self.add_term("reconstruction_loss", ops.sum(weights * nll, axis=-1))
+        kl = ops.sum(weights * kl, axis=-1) + kl_of_class
+        self.add_term("kl_loss", kl, self.kl_weight(training))
+        self._classify_known(log_q, weights, known)
+        return images
+
+    def _weigh(self, log_q, given):
+        """Which labels are known (B,), the weight of each class (B, C), and the KL divergence of q(y|x) (B,)."""
+        given = -ops.ones((ops.shape(log_q)[0],), "int64") if given is None else given
+        known = ops.cast(given >= 0, "float32")
+        q = ops.exp(log_q)
+        weights = known[:, None] * ops.one_hot(given, self.num_classes, dtype="float32") + (1 - known[:, None]) * q
+        return known, weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
+
+    def _classify_known(self, log_q, weights, known):
+        share = ops.maximum(distribution.global_mean(known), 1e-6)
+        self.add_term("classification_loss", -known * ops.sum(weights * log_q, axis=-1) / share, self.alpha)
+        right = ops.cast(ops.argmax(log_q, axis=-1) == ops.argmax(weights, axis=-1), "float32")
+        self.accuracy.update_state(right, sample_weight=known)
+
+    def reconstruction_loss(self, target, y_pred):
+        return ops.zeros(())  # call has added it, weighed by the classes
+
+    def _of_each_class(self, v, training=False):
+        """Of each class y: images (k * C * B, ...), `-log p(x|y,z)` (B, C), KL(q(z|x,y) || p(z)) (B, C), means of z."""
+        batch, classes = ops.shape(v)[0], self.num_classes
+        every = ops.repeat(ops.arange(classes), batch)  # (C * B,): class 0 for all examples, class 1, ...
+        mean, log_variance = self.posterior_of(v, every, training)
+        z = self._draws(mean, log_variance, training)
+        images = self.decode_draws(z, every, training)  # (k * C * B, ...)
+        nll = layers.per_draw(self.pixel_loss, v, images, z.shape[0] * classes)  # (k * C, B)
+        nll = ops.mean(ops.reshape(nll, (z.shape[0], classes, batch)), axis=0)
+        kl = ops.reshape(ops.sum(losses.normal_kl(mean, log_variance), axis=-1), (classes, batch))
+        return images, ops.transpose(nll), ops.transpose(kl), mean
+
+    # === Distributions ===
+
+    def visible(self, x, training=False):
+        """What M2 describes: the data, or the codes of `features`, drawn in training, else their means."""
+        if self.features is None:
+            return x
+        mean, log_variance = self.features.posterior(x)
+        if not training:
+            return mean
+        return layers.draw_codes(mean, log_variance, distribution.normal(tf.shape(mean), self.noise_key("features")))
+
+    def log_q_classes(self, v, training=False):
+        """log q(y|x). (B, ...) -> (B, num_classes)."""
+        return ops.log_softmax(self.class_head(self.classifier(v, training=training)))
+
+    def posterior_of(self, v, given, training=False):
+        """Mean and log variance of q(z | x, y), for labels of a multiple of the batch. -> two of (len(given), D)."""
+        features = self.encoder(v, training=training)
+        times = ops.shape(given)[0] // ops.maximum(ops.shape(v)[0], 1)
+        return self.posterior_head([ops.tile(features, (times, 1)), self.given(given)])
+
+    def posterior(self, x, labels=None, training=False):
+        """Mean and log variance of q(z | x, y), y the labels, or the most probable classes where they are unknown."""
+        self.check_shape(x)
+        v = self.visible(x)
+        best = ops.argmax(self.log_q_classes(v), -1)
+        classes = best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
+        return self.posterior_of(v, classes, training)
+
+    def given(self, labels):
+        return ops.one_hot(labels, self.num_classes, dtype="float32")
+
+    def _to_data(self, v):
+        return v if self.features is None else self.features.images(v)
+
+    # === Abilities ===
+
+    @batched
+    def class_probabilities(self, x):
+        """q(y|x). (B, *data_shape) -> (B, num_classes)."""
+        self.check_shape(x)
+        return ops.exp(self.log_q_classes(self.visible(x)))
+
+    def classify(self, x):
+        """The most probable class of each image. (B, *data_shape) -> (B,) int64."""
+        return np.argmax(self.class_probabilities(x), axis=-1)
+
+    @batched(images=True)
+    def decode(self, z, labels=None):
+        """Images of codes and labels; where a label is unknown, the mean of the images of all classes."""
+        if labels is not None:
+            known = self.images(z, ops.maximum(labels, 0))
+            unknown = ops.reshape(labels < 0, (-1, *[1] * (len(known.shape) - 1)))
+            return self._to_data(ops.where(unknown, self._mean_over_classes(z), known))
+        return self._to_data(self._mean_over_classes(z))
+
+    def _mean_over_classes(self, z):
+        every = ops.repeat(ops.arange(self.num_classes), ops.shape(z)[0])
+        images = self.images(ops.tile(z, (self.num_classes, 1)), every)
+        return ops.mean(ops.reshape(images, (self.num_classes, -1, *images.shape[1:])), axis=0)
+
+    @batched(images=True)
+    def reconstruct(self, x, labels=None):
+        self.check_shape(x)
+        best = ops.argmax(self.log_q_classes(self.visible(x)), -1)
+        classes = best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
+        return self._to_data(self.images(self.posterior(x, classes)[0], classes))
+
+    @batched
+    def score(self, x):
+        v, surplus = self._visible_draws(x)
+        log_q = self.log_q_classes(v)
+        _, nll, kl, _ = self._of_each_class(v)
+        bound = -ops.sum(ops.exp(log_q) * (nll + kl + log_q), axis=-1) - math.log(self.num_classes)
+        return ops.mean(ops.reshape(bound, (-1, ops.shape(x)[0])) + surplus, axis=0)
+
+    def _visible_draws(self, x, noise=None):
+        """What M2 describes, (k * B, ...), and `log p(x | v) - log q(v | x)`, (k, B): the data themselves, and 0.
+
+        With `features`, draws of its posterior, by noise (k, B, D), or by the noise of an evaluation.
+        """
+        self.check_shape(x)
+        if self.features is None:
+            return x, ops.zeros((1, 1))
+        m1 = self.features
+        mean, log_variance = m1.posterior(x)
+        z = m1._draws(mean, log_variance) if noise is None else layers.draw_codes(mean, log_variance, noise)
+        surplus = -m1.negative_log_likelihood(x, m1.decode_draws(z)) - losses.normal_log_density(z, mean, log_variance)
+        return ops.reshape(z, (-1, m1.latent_dim)), surplus
+
+    def log_weights(self, x, num_samples, seed=0, labels=None):
+        """`log p(x, y_k, z_k) - log q(y_k, z_k | x)`, y_k drawn from q(y|x). -> (num_samples, B), nats."""
+        x = tf.convert_to_tensor(x, tf.float32)
+
+        def normal(size, purpose):
+            return distribution.normal((num_samples, len(x), size), distribution.noise_key(0, seed, purpose))
+
+        if self.features is None:
+            v, surplus = layers.repeat_batch(x, num_samples), 0.0
+        else:
+            v, surplus = self._visible_draws(x, normal(self.features.latent_dim, "log_weights of features"))
+        log_q = self.log_q_classes(v)  # (k * B, C)
+        uniform = distribution.uniform(tf.shape(log_q), distribution.noise_key(0, seed, "log_weights of classes"))
+        classes = ops.argmax(log_q - ops.log(-ops.log(uniform + 1e-20)), -1)  # Gumbel's way to draw
+        mean, log_variance = self.posterior_of(v, classes)
+        z = mean + ops.exp(0.5 * log_variance) * ops.reshape(normal(self.latent_dim, "log_weights"), ops.shape(mean))
+        log_p = losses.normal_log_density(z) - self.pixel_loss(v, self.images(z, classes)) - math.log(self.num_classes)
+        chosen = ops.sum(log_q * self.given(classes), axis=-1)
+        weights = log_p - losses.normal_log_density(z, mean, log_variance) - chosen
+        return ops.reshape(weights, (num_samples, len(x))) + surplus
