@@ -21,9 +21,12 @@ __version__ = "0.1.0"
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
 from keras_gen import images as images
+from keras_gen import information as information
 from keras_gen import layers as layers
+from keras_gen import likelihoods as likelihoods
 from keras_gen import losses as losses
 from keras_gen import networks as networks
+from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
 from keras_gen.models import VAE as VAE

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import cyclopts
 import docstring_parser
 import keras
+import numpy as np
 import tensorflow as tf
 from cyclopts import Parameter
 from rich.console import Console
@@ -38,13 +39,20 @@ def _options(function, skip):
     for name, parameter in inspect.signature(function).parameters.items():
         if name in skip or parameter.kind is parameter.VAR_KEYWORD:
             continue
-        annotation = _from_text(parameter.annotation)
+        annotation, default = _from_text(parameter.annotation), parameter.default
+        if name == "num_classes":  # the data know it
+            annotation, default = int | None, None
         described = Annotated[annotation, Parameter(help=" ".join((documentation.get(name) or "").split()))]
-        yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described)
+        yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
 
 
 def _from_text(annotation):
-    """The part of a union that can be given on a command line: str | keras.Model | None -> str | None."""
+    """The part of a union that can be given on a command line: str | keras.Model | None -> str | None.
+
+    A model alone is given as a run folder, a file or the name of a shipped one.
+    """
+    if annotation == keras.Model | None:
+        return str | None
     if isinstance(annotation, types.UnionType):
         kept = [part for part in typing.get_args(annotation) if part is not keras.Model]
         return typing.Union[tuple(kept)]  # noqa: UP007  (a union made from a list)
@@ -100,18 +108,37 @@ def resume(run: str, *, epochs: int | None = None, verbose: int = 1):
 
 
 @app.command
-def sample(run: str, *, count: int = 64, seed: int | None = None, out: str = "samples.png"):
+def sample(
+    run: str,
+    *,
+    count: int = 64,
+    label: list[int] | None = None,
+    components: int | None = None,
+    data: str | None = None,
+    seed: int | None = None,
+    out: str = "samples.png",
+):
     """Draw images from a model.
 
     Args:
         run: run folder, .keras file or shipped model.
         count: how many.
+        label: classes, or components of a mixture, to draw in turn; of several give --label several times.
+        components: for a model without a distribution of codes, fit a mixture of so many normals to the codes of data.
+        data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
         out: PNG file.
     """
     _at_least("count", count, 1)
-    model = kg.load(run)
-    print(kg.images.save_grid(_pictures(model, model.sample(count, seed=seed)), out))
+    labels = None if label is None else np.resize(label, count)
+    if components is not None:
+        model, dataset, _ = _model_and_data(run, data, None)
+        given = {} if labels is None else {"labels": labels}
+        images = kg.tasks.CodeSampler(model, components).fit(dataset).sample(count, seed=seed, **given)
+    else:
+        model = kg.load(run)
+        images = model.sample(count, labels, seed)
+    print(kg.images.save_grid(_pictures(model, images), out))
 
 
 @app.command
@@ -125,9 +152,8 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
         out: PNG file.
     """
     _at_least("count", count, 1)
-    model, dataset = _model_and_images(run, data, count)
-    images = kg.data.stack(dataset)
-    pairs = kg.images.rows(images, model.reconstruct(images))
+    model, images, labels = _model_and_images(run, data, count)
+    pairs = kg.images.rows(images, model.reconstruct(images, **model.needs(labels)))
     print(kg.images.save_grid(_pictures(model, pairs), out, columns=len(images)))
 
 
@@ -152,8 +178,7 @@ def denoise(
         out: PNG file.
     """
     _at_least("count", count, 1)
-    model, dataset = _model_and_images(run, data, count)
-    images = kg.data.stack(dataset)
+    model, images, _ = _model_and_images(run, data, count)
     groups = [images, model.denoise(images)]
     if not as_given:
         noisy = model.corrupt(images, seed)
@@ -175,8 +200,7 @@ def separate(run: str, *, data: str | None = None, as_given: bool = False, count
         out: PNG file.
     """
     _at_least("count", count, 1)
-    model, dataset = _model_and_images(run, data, count)
-    mixtures = kg.data.stack(dataset)
+    model, mixtures, _ = _model_and_images(run, data, count)
     separated = model.separate(mixtures)
     if not as_given:
         mixtures, _ = model.mix(mixtures)
@@ -217,13 +241,130 @@ def interpolate(
         rows: how many walks.
         steps: images per walk.
         mode: straight, or along the great circle.
-        out: PNG file.
+        out: PNG file, or an animation, .gif or .webp.
     """
     _at_least("rows", rows, 1)
-    model, dataset = _model_and_images(run, data, 2 * rows)
-    images = kg.data.stack(dataset)
-    walks = kg.tasks.interpolate(model, images[0::2][: len(images) // 2], images[1::2], steps, mode)
-    print(kg.images.save_grid(_pictures(model, walks.reshape(-1, *model.data_shape)), out, columns=steps))
+    model, images, labels = _model_and_images(run, data, 2 * rows)
+    half = len(images) // 2
+    given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]} if model.needs(labels) else {}
+    start, end = _pictures(model, images)[:half], images[half : 2 * half]
+    kg.tasks.interpolate(model, start, end, steps, mode, **given, path=out)
+    print(out)
+
+
+@app.command
+def traverse(
+    run: str,
+    *,
+    data: str | None = None,
+    units: int = 10,
+    steps: int = 11,
+    extent: float = 3.0,
+    out: str = "traversal.png",
+):
+    """Show what each unit of the code does: a row for each, the others held at the code of an image.
+
+    Args:
+        run: run folder, or with --data any model.
+        data: where to take the images from; the run's own held-out split if not given.
+        units: how many; those that vary most over the data come first.
+        steps: images per unit.
+        extent: each unit goes from -extent to extent.
+        out: PNG file, or an animation, .gif or .webp.
+    """
+    _at_least("units", units, 1)
+    model, images, labels = _model_and_images(run, data, 500)
+    order = np.argsort(-model.encode(_pictures(model, images), **model.needs(labels)).var(axis=0), kind="stable")
+    given = {} if labels is None else model.needs(labels[0])
+    kg.tasks.traverse(model, images[0], order[:units], steps, extent, **given, path=out)
+    print(out)
+
+
+@app.command
+def manifold(run: str, *, size: int = 20, label: int | None = None, out: str = "manifold.png"):
+    """Show the plane of a two-dimensional code.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        size: images on a side.
+        label: of a model that needs one.
+        out: PNG file.
+    """
+    _at_least("size", size, 1)
+    model = kg.load(run)
+    _pictures(model, None)
+    kg.tasks.manifold(model, size, label, path=out)
+    print(out)
+
+
+@app.command
+def walk(
+    run: str,
+    *,
+    walks: int = 6,
+    steps: int = 30,
+    step_size: float = 0.3,
+    label: list[int] | None = None,
+    seed: int | None = None,
+    out: str = "walk.gif",
+):
+    """Show random walks through the codes.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        walks: how many.
+        steps: images per walk.
+        step_size: between 0 (stays) and 1 (jumps).
+        label: classes of the walks, of a model that needs them; of several give --label several times.
+        seed: the same seed gives the same walks.
+        out: an animation, .gif or .webp, or a PNG file.
+    """
+    _at_least("walks", walks, 1)
+    model = kg.load(run)
+    _pictures(model, None)
+    labels = None if label is None else np.resize(label, walks)
+    kg.tasks.random_walk(model, walks, steps, step_size, seed, labels, path=out)
+    print(out)
+
+
+@app.command
+def attribute(
+    run: str,
+    *,
+    present: str,
+    absent: str,
+    data: str | None = None,
+    rows: int = 6,
+    steps: int = 7,
+    strength: float = 1.0,
+    out: str = "attribute.png",
+):
+    """Give images an attribute: walks along the difference of the mean codes of two classes.
+
+    Args:
+        run: run folder, or with --data any model.
+        present: class whose images have the attribute, by name or number.
+        absent: class whose images do not; to its images the attribute is given.
+        data: where to take the images from, with classes; the run's own held-out split if not given.
+        rows: how many images.
+        steps: images per walk.
+        strength: of the last image of a walk; 1 for as much as the classes differ by.
+        out: PNG file, or an animation, .gif or .webp.
+    """
+    _at_least("rows", rows, 1)
+    _at_least("steps", steps, 2)
+    model, dataset, info = _model_and_data(run, data, None, labels=True)
+    images, labels = kg.data.stack(dataset)
+    groups = []
+    for name in (present, absent):
+        if name not in info.class_names:
+            raise ValueError(f"The class must be one of {', '.join(info.class_names)}. Received: {name}")
+        groups.append(labels == info.class_names.index(name))
+    of = (labels[groups[0]], labels[groups[1]]) if model.needs(labels) else None
+    vector = kg.tasks.attribute_vector(model, _pictures(model, images)[groups[0]], images[groups[1]], of)
+    given = model.needs(labels[groups[1]][:rows])
+    vector.apply(images[groups[1]][:rows], np.linspace(0, strength, steps), **given, path=out)
+    print(out)
 
 
 @app.command
@@ -236,7 +377,7 @@ def evaluate(run: str, *, data: str | None = None, out: str | None = None, sampl
         out: JSON file to write them to.
         samples: importance samples per image of the log-likelihood.
     """
-    model, dataset = _model_and_images(run, data, None)
+    model, dataset, _ = _model_and_data(run, data, None)
     figures = kg.evaluation.report(model, dataset, num_samples=samples, verbose=1 if sys.stderr.isatty() else 0)
     table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
     for name, value in figures.items():
@@ -260,19 +401,36 @@ def inspect_(file: str):
         print(f"{name}: {value}")
 
 
-def _model_and_images(run, source, count):
-    """A model, and a dataset of images that it was not trained on, or of a named source."""
+def _model_and_data(run, source, count, labels=None):
+    """A model, a dataset of images that it was not trained on, or of a named source, and what the source holds.
+
+    Labels come with the images where the source has classes, or as asked for.
+    """
     model = kg.load(run)
     if not Path(run).is_dir() and source is None:
         raise ValueError(f"A model without a run folder needs --data. Received: {run}")
     config = runs.read_config(run) if Path(run).is_dir() else None
     if source is None:
-        return model, runs.load_data(config, runs.held_out_split(config), limit=count)
+        info = runs.source_info(config)
+        labels = info.num_classes is not None if labels is None else labels
+        return model, runs.load_data(config, runs.held_out_split(config), limit=count, labels=labels), info
     size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
-    splits = kg.data.info(source, **size).splits
-    split = "test" if "test" in splits else next(iter(splits))
+    info = kg.data.info(source, **size)
+    labels = info.num_classes is not None if labels is None else labels
+    split = "test" if "test" in info.splits else next(iter(info.splits))
     binarize = config and config["data"]["binarize"]
-    return model, kg.data.load(source, split, shuffle=False, limit=count, binarize=binarize, **size)
+    options = {"shuffle": False, "limit": count, "binarize": binarize, "labels": labels}
+    return model, kg.data.load(source, split, **options, **size), info
+
+
+def _model_and_images(run, source, count):
+    """The same in memory: a model, images, and labels or None."""
+    model, dataset, _ = _model_and_data(run, source, count)
+    loaded = kg.data.stack(dataset)
+    images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
+    if model.labelling == "required" and labels is None:
+        raise ValueError(f"{type(model).__name__} needs labels. Received: data={source}, which has none")
+    return model, images, labels
 
 
 def _pictures(model, images):

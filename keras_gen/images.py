@@ -14,6 +14,7 @@ from keras_gen.files import write_atomically
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 XMP_KEY = "XML:com.adobe.xmp"
 JSON_KEY = "keras_gen"
+EXIF_DESCRIPTION = 0x010E
 XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -23,6 +24,7 @@ XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
+ANIMATIONS = (".gif", ".webp")
 SMALLEST_TILE = 56  # pixels on a side; smaller images are enlarged by a whole factor
 ABSENT = (
     "No mark of generation was found. That proves nothing: any program that saves an image again drops such marks, "
@@ -57,11 +59,12 @@ def save_image(image, path, scale=1):
         raise ValueError(f"`image` must be (H, W), (H, W, 1) or (H, W, 3). Received: shape={image.shape}")
     if not (np.min(image) >= 0 and np.max(image) <= 1):  # also false of NaN
         raise ValueError(f"`image` must lie in [0, 1]. Received: values in [{np.min(image)}, {np.max(image)}]")
-    pixels = np.rint(np.asarray(image, "float32") * 255).astype("uint8").repeat(scale, 0).repeat(scale, 1)
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    picture = _picture(image, scale)
+    info = PngImagePlugin.PngInfo()
+    for key, text in _marks(made_by).items():
+        info.add_itxt(key, text)
     path.parent.mkdir(parents=True, exist_ok=True)
-    mark = _mark(made_by) if made_by else None
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=mark))
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=info))
     return path
 
 
@@ -78,6 +81,38 @@ def save_grid(images, path, columns=None, padding=2):
         The path.
     """
     return save_image(grid(images, columns, padding), path)
+
+
+def save_animation(walks, path, seconds=0.12, back=True):
+    """Writes walks as an animation, all side by side, marked like `save_image`.
+
+    Args:
+        walks: (N, steps, H, W, C) in [0, 1].
+        path: a file ending in .gif or .webp; replaced whole or not at all.
+        seconds: for each step.
+        back: whether to go back the same way, so that it does not jump.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ANIMATIONS:
+        raise ValueError(f"Animations end in {' or '.join(ANIMATIONS)}. Received: path={path}")
+    if np.ndim(walks) != 5 or np.size(walks) == 0:
+        raise ValueError(f"`walks` must be (N, steps, H, W, C). Received: shape={np.shape(walks)}")
+    steps = [*range(walks.shape[1]), *(range(walks.shape[1] - 2, 0, -1) if back else ())]
+    frames = [_picture(np.asarray(grid(walks[:, step]))) for step in steps]
+    options = {"save_all": True, "append_images": frames[1:], "duration": round(1000 * seconds), "loop": 0}
+    marks = _marks(getattr(walks, "provenance", None))
+    if path.suffix.lower() == ".webp":
+        exif = Image.Exif()
+        exif[EXIF_DESCRIPTION] = marks.get(JSON_KEY, "")
+        options |= {"format": "WEBP", "lossless": True, "xmp": marks.get(XMP_KEY, "").encode(), "exif": exif}
+    else:
+        options |= {"format": "GIF", "comment": json.dumps(marks).encode()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda temporary: frames[0].save(temporary, **options))
+    return path
 
 
 def grid(images, columns=None, padding=2):
@@ -115,7 +150,7 @@ def like(images, source):
 
 
 def provenance(path):
-    """What a PNG says of its origin.
+    """What a picture or animation says of its origin.
 
     Returns:
         A dict with `digital_source_type` and what the mark says (`keras_gen`, the version; `model`; `weights`;
@@ -127,25 +162,44 @@ def provenance(path):
     try:
         with Image.open(path) as image:
             image.load()
-            text = {**getattr(image, "text", {})}
+            marks = _found_marks(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no such file. Received: {path}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"This is not an image that can be read: {error}. Received: {path}") from None
     found = {}
-    if DIGITAL_SOURCE_TYPE in text.get(XMP_KEY, ""):
+    if DIGITAL_SOURCE_TYPE in marks.get(XMP_KEY, ""):
         found["digital_source_type"] = "trainedAlgorithmicMedia"
     with contextlib.suppress(json.JSONDecodeError, TypeError):  # another program's text under our key
-        found |= json.loads(text.get(JSON_KEY, "{}"))
+        found |= json.loads(marks.get(JSON_KEY) or "{}")
     return found or None
 
 
-def _mark(made_by):
+def _found_marks(image):
+    """The marks in a file: of a PNG its text, of a WebP its XMP and EXIF, of a GIF its comment."""
+    if image.format == "PNG":
+        return {**getattr(image, "text", {})}
+    if image.format == "WEBP":
+        xmp = image.info.get("xmp", b"").decode("utf-8", "replace")
+        return {XMP_KEY: xmp, JSON_KEY: image.getexif().get(EXIF_DESCRIPTION)}
+    with contextlib.suppress(ValueError):  # any text, not ours
+        marks = json.loads(image.info.get("comment", b"{}"))
+        return marks if isinstance(marks, dict) else {}
+    return {}
+
+
+def _marks(made_by):
+    """The marks of what a model made, by key; none of what none made."""
+    if not made_by:
+        return {}
     try:
         release = version("keras-gen")
     except PackageNotFoundError:  # run from a checkout that is not installed
         release = "unknown"
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt(XMP_KEY, XMP)
-    info.add_itxt(JSON_KEY, json.dumps({"keras_gen": release, **made_by}))
-    return info
+    return {XMP_KEY: XMP, JSON_KEY: json.dumps({"keras_gen": release, **made_by})}
+
+
+def _picture(image, scale=1):
+    """A Pillow image of (H, W, C) in [0, 1], enlarged by a whole factor."""
+    pixels = np.rint(np.asarray(image, "float32") * 255).astype("uint8").repeat(scale, 0).repeat(scale, 1)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "keras_gen"
 ALLOWED = {
     "startup": set(),
     "losses": set(),
+    "information": set(),
     "layers": {"core.distribution"},
     "likelihoods": {"losses"},
     "priors": {"losses", "layers"},

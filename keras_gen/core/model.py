@@ -364,11 +364,17 @@ class GenerativeModel(keras.Model):
 
     def compared(self, x, y=None):
         """What a report's squared error compares: (images that the model makes of a batch, what they should be)."""
-        return self.reconstruct(x), x
+        return self.reconstruct(x, **self.needs(y)), x
 
-    def pictures(self, originals, seed=0):
+    def pictures(self, originals, seed=0, **given):
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""
-        return {"reconstructions": [originals, self.reconstruct(originals)]} if "reconstruct" in self.offers else {}
+        if "reconstruct" not in self.offers:
+            return {}
+        return {"reconstructions": [originals, self.reconstruct(originals, **given)]}
+
+    def needs(self, labels):
+        """Labels as keyword arguments of `encode`, `reconstruct`, `score`, ..., if those need them."""
+        return {"labels": labels} if self.labelling == "required" else {}
 
     def translate(self, x):
         """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""

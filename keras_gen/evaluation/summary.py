@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.evaluation.clusters import clustering_accuracy
 from keras_gen.evaluation.likelihood import log_likelihood
 from keras_gen.evaluation.quality import psnr_of_error
 
@@ -16,7 +17,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     Args:
         model: any model of the package.
         images: (N, H, W, C) in [0, 1] or (N, D); or a dataset of them, which is streamed.
-        labels: (N,) ints, for the figures that need them; none of these does.
+        labels: (N,) ints, where the model needs them or is judged by them; a dataset may hold them.
         num_samples: importance samples per image of the log-likelihood.
         verbose: 1 for progress bars.
 
@@ -25,22 +26,34 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         `squared_error` (per image, summed over pixels; of the reconstruction, of a denoiser of what it restores from
         corrupted images, of a separator of the sources), `psnr` (dB, for images, of the mean squared error), `score`
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
-        likelihood only of zeros and ones, for it is no likelihood of gray values).
+        likelihood only of zeros and ones and for a discretized one of 8-bit levels, for it is no likelihood of other
+        values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
+        `clustering_accuracy`.
     """
     figures = {"images": 0}
     if model.compiled:
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
-        figures |= model.evaluate(images, batch_size=batch_size, verbose=verbose, return_dict=True)
-    squared_error, score, first = 0.0, 0.0, []
-    for x, y in _batches(images):
+        figures |= model.evaluate(
+            images,
+            None if model.labelling is None else labels,
+            batch_size=batch_size,
+            verbose=verbose,
+            return_dict=True,
+        )
+    squared_error, score, first, first_labels, clusters, classes = 0.0, 0.0, [], [], [], []
+    for x, y in _batches(images, labels):
         figures["images"] += len(x)
         if "reconstruct" in model.offers:
             made, expected = model.compared(x, y)
             squared_error += np.sum((np.asarray(made) - expected) ** 2, dtype="float64") * x.size / made.size
         if "score" in model.offers:
-            score += np.sum(model.score(x), dtype="float64")
+            score += np.sum(model.score(x, **model.needs(y)), dtype="float64")
+        if hasattr(model, "cluster") and y is not None:
+            clusters.append(model.cluster(x))
+            classes.append(y)
         if sum(map(len, first)) < LIKELIHOOD_IMAGES:
             first.append(x)
+            first_labels.append(y)
     if "reconstruct" in model.offers:
         figures["squared_error"] = float(squared_error / figures["images"])
         if len(model.data_shape) == 3:
@@ -48,15 +61,31 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
     first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
-    if "log_weights" in model.offers and (model.likelihood != "bernoulli" or np.all((first == 0) | (first == 1))):
-        figures["log_likelihood"] = float(log_likelihood(model, first, num_samples, verbose=verbose).mean())
+    if "log_weights" in model.offers and np.all(_has_probability(model.likelihood, first)):
+        y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
+        likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
+        figures["log_likelihood"] = likelihood
+        if model.likelihood == "discretized_logistic":
+            figures["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
+    if clusters:
+        figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
     return figures
 
 
-def _batches(images):
+def _has_probability(likelihood, x):
+    """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
+    if likelihood == "bernoulli":
+        return (x == 0) | (x == 1)
+    if likelihood == "discretized_logistic":
+        return np.abs(x * 255 - np.rint(x * 255)) < 1e-3
+    return True
+
+
+def _batches(images, labels):
     if isinstance(images, tf.data.Dataset):
         for batch in images.as_numpy_iterator():
             yield batch[:2] if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
     else:
         for start in range(0, len(images), BATCH):
-            yield np.asarray(images[start : start + BATCH], "float32"), None
+            part = slice(start, start + BATCH)
+            yield np.asarray(images[part], "float32"), None if labels is None else np.asarray(labels[part])

@@ -112,7 +112,7 @@ class SemiSupervisedVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """Keras' `fit`, on images and labels, -1 where unknown.
 
         Raises:
@@ -128,9 +128,10 @@ class SemiSupervisedVAE(BaseVAE):
                 f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
                 f"{'no labels' if y is None and not isinstance(x, tf.data.Dataset) else 'all labels -1'}"
             )
-        if not isinstance(x, tf.data.Dataset) and shuffle and not kwargs.get("validation_split"):
+        in_order = kwargs.get("validation_split") or not kwargs.get("shuffle", True)
+        if not isinstance(x, tf.data.Dataset) and not in_order:
             x, y, batch_size = labels.spread(x, y, batch_size or 32, self.seed), None, None
-        return super().fit(x, y, batch_size, epochs, shuffle=shuffle, **kwargs)
+        return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def call(self, x, training=False):
         counted = training or distribution.in_step()

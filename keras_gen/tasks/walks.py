@@ -1,11 +1,19 @@
-"""Walks through the codes of a model: between images, over a plane, as a map."""
+"""Walks through the codes of a model: between images, along a unit, over a plane, at random.
 
+Each returns images, and writes them where a `path` is given: a picture (.png), a row for each walk, or an animation
+(.gif, .webp), all walks side by side. Models that need labels get `labels`, one for each walk.
+"""
+
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 
+from keras_gen import images as image_files
+from keras_gen.core import provenance
 
-def interpolate(model, start, end, steps=10, mode="linear"):
+
+def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_labels=None, path=None):
     """Images on the way from one image to another, through the codes.
 
     "linear" goes straight, `(1 - t) z0 + t z1`; "spherical" along the great circle, which keeps the length that
@@ -17,37 +25,94 @@ def interpolate(model, start, end, steps=10, mode="linear"):
         end: (N, H, W, C), images to arrive at.
         steps: images per walk, both ends included.
         mode: "linear" or "spherical".
+        labels: (N,) ints of a model that needs them, of `start`; the whole walk is decoded with them.
+        end_labels: (N,) those of `end`, if they are others.
+        path: .png, .gif or .webp file, or None.
 
     Returns:
         (N, steps, H, W, C) in [0, 1].
     """
-    if steps < 2:
-        raise ValueError(f"`steps` must be at least 2. Received: steps={steps}")
+    _check_steps(steps)
+    end_labels = labels if end_labels is None else end_labels
     if mode not in ("linear", "spherical"):
         raise ValueError(f"`mode` must be 'linear' or 'spherical'. Received: mode={mode!r}")
-    z0, z1 = model.encode(start)[:, None], model.encode(end)[:, None]  # (N, 1, D)
+    z0, z1 = (model.encode(x, **_given(y))[:, None] for x, y in ((start, labels), (end, end_labels)))  # (N, 1, D)
     t = np.linspace(0, 1, steps, dtype="float32")[None, :, None]  # (1, steps, 1)
-    if mode == "linear":
-        z = (1 - t) * z0 + t * z1
-    else:
-        cosine = np.sum(z0 * z1, -1, keepdims=True) / np.maximum(
-            np.linalg.norm(z0, axis=-1, keepdims=True) * np.linalg.norm(z1, axis=-1, keepdims=True), 1e-12
-        )
+    z = (1 - t) * z0 + t * z1
+    if mode == "spherical":
+        lengths = np.linalg.norm(z0, axis=-1, keepdims=True) * np.linalg.norm(z1, axis=-1, keepdims=True)
+        cosine = np.sum(z0 * z1, -1, keepdims=True) / np.maximum(lengths, 1e-12)
         angle = np.arccos(np.clip(cosine, -1, 1))
         sine = np.sin(angle)
-        straight = (1 - t) * z0 + t * z1
         curved = (np.sin((1 - t) * angle) * z0 + np.sin(t * angle) * z1) / np.maximum(sine, 1e-6)
-        z = np.where(sine < 1e-6, straight, curved)
-    decoded = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"))
-    return decoded.reshape(len(z0), steps, *decoded.shape[1:])
+        z = np.where(sine < 1e-6, z, curved)
+    return _decode(model, z, labels, path)
 
 
-def manifold(model, size=20):
+def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, path=None):
+    """Images along one unit of the code at a time, the others held.
+
+    Args:
+        model: a model that offers `decode`; and `encode`, if an image is given.
+        image: (H, W, C), whose code the others are held at; None for the code 0.
+        units: which units, ints; None for all.
+        steps: images per unit.
+        extent: the unit goes from -extent to extent, in units of the code: standard deviations of a normal prior.
+        labels: an int, of a model that needs a label.
+        path: .png, .gif or .webp file, or None.
+
+    Returns:
+        (units, steps, H, W, C) in [0, 1].
+    """
+    _check_steps(steps)
+    label = None if labels is None else np.ravel(labels)[:1]
+    z = np.zeros((1, model.latent_dim), "float32")
+    if image is not None:
+        z = model.encode(np.asarray(image)[None], **_given(label))
+    units = np.arange(model.latent_dim) if units is None else np.asarray(units)
+    if units.ndim != 1 or len(units) == 0 or units.min() < 0 or units.max() >= model.latent_dim:
+        raise ValueError(f"`units` must be among 0 to {model.latent_dim - 1}. Received: units={units.tolist()}")
+    z = np.tile(z, (len(units), steps, 1))
+    z[np.arange(len(units)), :, units] = np.linspace(-extent, extent, steps)
+    return _decode(model, z, None if label is None else np.repeat(label, len(units)), path)
+
+
+def random_walk(model, walks=6, steps=30, step_size=0.3, seed=None, labels=None, path=None):
+    """Images along walks that never leave where a normal prior is: `z' = sqrt(1 - s^2) z + s e`, e normal.
+
+    Each code of a walk is a draw of N(0, I), and so each image a sample (Neal 1998, equation of autoregression).
+
+    Args:
+        model: a model that offers `decode`, with a normal prior.
+        walks: how many.
+        steps: images per walk.
+        step_size: s, between 0 (stays) and 1 (jumps).
+        seed: the same seed gives the same walks; None for others each time.
+        labels: (walks,) ints of a model that needs them.
+        path: .png, .gif or .webp file, or None.
+
+    Returns:
+        (walks, steps, H, W, C) in [0, 1].
+    """
+    _check_steps(steps)
+    if not 0 < step_size <= 1:
+        raise ValueError(f"`step_size` must be above 0 and at most 1. Received: step_size={step_size}")
+    seed = provenance.fresh_seed() if seed is None else seed
+    noise = np.random.default_rng(seed).standard_normal((steps, walks, model.latent_dim)).astype("float32")
+    z = [noise[0]]
+    for step in noise[1:]:
+        z.append(np.float32(np.sqrt(1 - step_size**2)) * z[-1] + np.float32(step_size) * step)
+    return _decode(model, np.stack(z, axis=1), labels, path, seed=seed)
+
+
+def manifold(model, size=20, labels=None, path=None):
     """The plane of a two-dimensional code, at the quantiles of its normal prior (Kingma and Welling 2014, figure 4).
 
     Args:
         model: a model that offers `decode`, with latent_dim 2.
         size: images on a side.
+        labels: an int, of a model that needs a label.
+        path: .png file, or None.
 
     Returns:
         (size * size, H, W, C) in [0, 1], rows from top to bottom.
@@ -56,47 +121,79 @@ def manifold(model, size=20):
         ValueError: if the code is not of two dimensions.
     """
     if model.latent_dim != 2:
-        raise ValueError(f"A manifold is drawn of two dimensions. Received: latent_dim={model.latent_dim}")
+        raise ValueError(
+            "A manifold is drawn of two dimensions; of more, `traverse` goes along each. "
+            f"Received: latent_dim={model.latent_dim}"
+        )
     quantiles = [NormalDist().inv_cdf((i + 0.5) / size) for i in range(size)]
-    z = [(x, y) for y in reversed(quantiles) for x in quantiles]
-    return model.decode(np.array(z, "float32"))
+    z = np.array([(x, y) for y in reversed(quantiles) for x in quantiles], "float32")
+    images = model.decode(z, **({} if labels is None else {"labels": np.full(len(z), labels)}))
+    if path is not None:
+        image_files.save_grid(images, path, size)
+    return images
 
 
-def latent_map(model, images, labels, path):
-    """Draws the codes of images as points, coloured by label; more than two dimensions by their principal plane.
+class AttributeVector:
+    """A direction of codes along which images gain an attribute; see `attribute_vector`."""
+
+    def __init__(self, model, vector):
+        self.model, self.vector = model, vector
+
+    def apply(self, images, strength=1.0, labels=None, path=None):
+        """Images with the attribute, `decode(encode(x) + strength * vector)`.
+
+        Args:
+            images: (N, H, W, C) in [0, 1].
+            strength: 1 for as much as the groups differ by, -1 to take it away; or several, for walks.
+            labels: (N,) ints of a model that needs them.
+            path: .png, .gif or .webp file, or None.
+
+        Returns:
+            (N, H, W, C) in [0, 1], or (N, strengths, H, W, C).
+        """
+        strengths = np.atleast_1d(np.asarray(strength, "float32"))
+        z = self.model.encode(images, **_given(labels))[:, None] + strengths[:, None] * self.vector
+        walks = _decode(self.model, z, labels, path)
+        return walks if np.ndim(strength) else walks[:, 0]
+
+
+def attribute_vector(model, with_images, without_images, labels=None):
+    """The direction of an attribute: mean code of images that have it, less mean code of those that do not.
+
+    Source: Larsen et al. 2016, "Autoencoding beyond pixels", section 4.2; the "smile vector" of White 2016.
 
     Args:
-        model: a model that offers `encode`.
-        images: (N, H, W, C), or a dataset of them.
-        labels: (N,) ints, or None.
-        path: PNG file.
+        model: a model that offers `encode` and `decode`.
+        with_images: (N, H, W, C), or a dataset.
+        without_images: (M, H, W, C), or a dataset.
+        labels: (labels of the first, labels of the second), of a model that needs them.
 
     Returns:
-        The path.
+        An `AttributeVector`, with `vector` (latent_dim,) and `apply`.
     """
-    from matplotlib.figure import Figure
-    from sklearn.decomposition import PCA
+    first, second = labels or (None, None)
+    means = [model.encode(x, **_given(y)).mean(axis=0) for x, y in ((with_images, first), (without_images, second))]
+    return AttributeVector(model, means[0] - means[1])
 
-    codes = model.encode(images)
-    axes_names = ("z1", "z2")
-    if codes.shape[1] > 2:
-        pca = PCA(2).fit(codes)
-        codes = pca.transform(codes)
-        axes_names = [
-            f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(pca.explained_variance_ratio_)
-        ]
-    elif codes.shape[1] == 1:
-        codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    axes = figure.subplots()
-    labels = np.zeros(len(codes), int) if labels is None else np.asarray(labels)
-    for label in np.unique(labels):
-        chosen = labels == label
-        axes.scatter(*codes[chosen].T, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
-    if len(np.unique(labels)) > 1:
-        axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set(
-        xlabel=axes_names[0], ylabel=axes_names[1], title=f"Codes of {len(codes):,} images by {type(model).__name__}"
-    )
-    figure.savefig(path, dpi=120)
-    return path
+
+def _check_steps(steps):
+    if steps < 2:
+        raise ValueError(f"`steps` must be at least 2. Received: steps={steps}")
+
+
+def _given(labels):
+    return {} if labels is None else {"labels": labels}
+
+
+def _decode(model, z, labels, path, **details):
+    """Images of codes (walks, steps, D), written to `path` if there is one."""
+    walks, steps = z.shape[:2]
+    repeated = None if labels is None else np.repeat(labels, steps)
+    decoded = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"), **_given(repeated))
+    decoded.provenance.update(details)
+    images = decoded.reshape(walks, steps, *decoded.shape[1:])
+    if path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
+        image_files.save_animation(images, path)
+    elif path is not None:
+        image_files.save_grid(decoded, path, steps)
+    return images

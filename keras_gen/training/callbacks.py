@@ -68,11 +68,13 @@ class Pictures(keras.callbacks.Callback):
         folder: run folder.
         originals: (N, H, W, C), a few held-out images for the model's pictures.
         seed: seed of the samples.
+        labels: (N,) labels of the originals, or None.
     """
 
-    def __init__(self, folder, originals, seed=0):
+    def __init__(self, folder, originals, seed=0, labels=None):
         super().__init__()
         self.folder, self.originals, self.seed = Path(folder), originals[:RECONSTRUCTIONS], seed
+        self.labels = None if labels is None else labels[:RECONSTRUCTIONS]
         self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -82,7 +84,7 @@ class Pictures(keras.callbacks.Callback):
             samples = self.model.sample(SAMPLES, seed=self.seed)
             images.save_grid(samples, self.folder / "samples" / f"epoch-{epoch + 1:04}.png")
             self._summary("samples", samples, epoch)
-        for name, groups in self.model.pictures(self.originals, self.seed).items():
+        for name, groups in self.model.pictures(self.originals, self.seed, **self.model.needs(self.labels)).items():
             rows = images.rows(*groups)
             images.save_grid(rows, self.folder / f"{name}.png", columns=len(groups[0]))
             self._summary(name, rows, epoch, len(groups[0]))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 import keras_gen
 from keras_gen import data, evaluation, models, tasks
@@ -60,6 +60,7 @@ def train(
     image_size: int | None = None,
     channels: int | None = None,
     binarize: Literal["static", "dynamic"] | None = None,
+    num_labels: int | None = None,
     limit: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     devices: int | None = None,
@@ -81,6 +82,7 @@ def train(
         image_size: side to crop and resize images to.
         channels: 1 for gray, 3 for colour; none for what the data have.
         binarize: draw black and white pixels, once (static) or anew each time (dynamic).
+        num_labels: of a model that learns from labels known in part, how many are known, as many of each class.
         limit: train on that many examples only.
         on_error: of a folder, stop at files that cannot be read, or skip them.
         devices: how many devices train together; none for one.
@@ -99,6 +101,8 @@ def train(
     unknown = set(arguments) - set(cls.arguments())
     if unknown:
         raise ValueError(f"{name} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}")
+    if num_labels is not None and cls.labelling != "partial":
+        raise ValueError(f"{name} does not learn from labels known in part. Received: num_labels={num_labels}")
     for argument, value in arguments.items():
         if isinstance(value, keras.Layer):
             raise ValueError(
@@ -124,12 +128,14 @@ def train(
         "model": name,
         "arguments": {**defaults, **arguments},
         "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize,
-                 "limit": limit, "on_error": on_error, "seed": seed},
+                 "num_labels": num_labels, "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
                      "validation": validation, "devices": devices, "seed": seed},
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
+    if cls.labelling is not None:
+        _set_num_classes(name, config)
     run = _Run(folder, config, verbose)
     made = not folder.exists()
     try:
@@ -172,6 +178,16 @@ def resume(folder, epochs=None, verbose=1):
     return run.fit()
 
 
+def _set_num_classes(name, config):
+    """The number of classes is that of the data, unless it was given; then it is at least that."""
+    info = source_info(config)
+    given = config["arguments"].setdefault("num_classes", info.num_classes)
+    if info.num_classes is None:
+        raise ValueError(f"{name} learns from labels. Received: data={info.name}, which has none")
+    if given < info.num_classes:
+        raise ValueError(f"{info.name} has {info.num_classes} classes. Received: num_classes={given}")
+
+
 def read_config(folder):
     """The config.json of a run folder."""
     path = Path(folder) / "config.json"
@@ -200,7 +216,10 @@ def held_out_split(config):
 
 def load_data(config, split, **options):
     """A split of a run's data, unshuffled unless asked otherwise."""
-    settings = {"batch_size": config["training"]["batch_size"], "shuffle": False, **config["data"], **options}
+    settings = {"batch_size": config["training"]["batch_size"], "shuffle": False, **config["data"]}
+    settings["num_labels"] = None  # labels are hidden from the training alone
+    settings["labels"] = registry()[config["model"]].labelling is not None
+    settings |= options
     return data.load(settings.pop("source"), split, **settings)
 
 
@@ -238,13 +257,15 @@ class _Run:
                 f"epochs={settings['epochs']}"
             )
         training, validation = _parts(self.config)
-        self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done)
+        num_labels = self.config["data"].get("num_labels")
+        self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done, num_labels=num_labels)
         self.validation_data = self._even(validation, replicas)
-        self.originals = np.asarray(next(iter(self.validation_data)))
+        first = next(self.validation_data.as_numpy_iterator())
+        self.originals, self.labels = first if isinstance(first, tuple) else (first, None)
         if self.model is None:
             with self.strategy.scope():
                 self.model = self._build()
-        self.model.check_data(self.originals)
+        self.model.check_data(self.originals, self.labels)
         for name in ("checkpoints", "samples"):
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
@@ -258,8 +279,12 @@ class _Run:
     def _build(self):
         settings = self.config["training"]
         cls = registry()[self.config["model"]]
-        shape = tuple(self.train_data.element_spec.shape[1:])
-        model = cls(data_shape=shape, **{"seed": settings["seed"], **self.config["arguments"]})
+        shape = tuple(tf.nest.flatten(self.train_data.element_spec)[0].shape[1:])
+        arguments = {"seed": settings["seed"], **self.config["arguments"]}
+        for name, parameter in cls.arguments().items():
+            if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
+                arguments[name] = checkpoints.load(arguments[name])  # a trained model, by its run, file or name
+        model = cls(data_shape=shape, **arguments)
         rate = settings["learning_rate"]
         if settings["schedule"] == "cosine":
             rate = keras.optimizers.schedules.CosineDecay(rate, settings["epochs"] * int(self.train_data.cardinality()))
@@ -272,7 +297,7 @@ class _Run:
         callbacks = [
             StopOnNonFinite(),
             keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
-            Pictures(self.folder, self.originals, self.config["training"]["seed"]),
+            Pictures(self.folder, self.originals, self.config["training"]["seed"], self.labels),
             History(self.folder / "history.csv", self.done),
             checkpoints.Checkpoints(self.folder),  # last: an epoch counts once all the rest of it is written
         ]
@@ -288,7 +313,7 @@ class _Run:
         minutes = (time.time() - start) / 60
         split = held_out_split(self.config)
         model = checkpoints.load(self.folder / "model.keras")  # the figures are those of the file, on one device
-        figures = evaluation.report(model, load_data(self.config, split, limit=None))
+        figures = evaluation.report(model, load_data(self.config, split, limit=None, labels=self._labelled))
         self._draw_codes(split)
         self.write_json(
             "metrics.json",
@@ -304,13 +329,16 @@ class _Run:
         )
         return self.model
 
+    @property
+    def _labelled(self):
+        return source_info(self.config).num_classes is not None
+
     def _draw_codes(self, split):
         """codes.png: where the images of each class lie in the space of codes."""
-        if "encode" not in self.model.offers:
+        if "encode" not in self.model.offers or self.model.latent_dim == 0:
             return
-        labelled = source_info(self.config).num_classes is not None
-        loaded = data.stack(load_data(self.config, split, limit=MAP_IMAGES, labels=labelled))
-        images, labels = loaded if labelled else (loaded, None)
+        loaded = data.stack(load_data(self.config, split, limit=MAP_IMAGES, labels=self._labelled))
+        images, labels = loaded if self._labelled else (loaded, None)
         tasks.latent_map(self.model, images, labels, self.folder / "codes.png")
 
     def write_json(self, name, content):

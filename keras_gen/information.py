@@ -1,0 +1,90 @@
+"""Entropy and its kin: numpy in, numpy out. In nats; give `base=2` for bits.
+
+Probabilities are arrays whose last axis sums to 1; the axes before it are as many distributions. `0 log 0` is 0.
+"""
+
+import math
+
+import numpy as np
+
+
+def _probabilities(name, p):
+    p = np.asarray(p, "float64")
+    if p.ndim == 0 or np.any(p < 0) or not np.allclose(p.sum(axis=-1), 1, atol=1e-6):
+        raise ValueError(
+            f"`{name}` must hold probabilities, at least 0, that sum to 1 over the last axis. Received: {p}"
+        )
+    return p
+
+
+def _p_log(p, q, base):
+    """`p log q`, 0 where p is 0, minus infinity where only q is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(p > 0, p * np.log(q), 0.0) / math.log(base)
+
+
+def surprise(p, base=math.e):
+    """Information content `-log p` of an event of probability p. (...) -> (...)."""
+    with np.errstate(divide="ignore"):
+        return -np.log(np.asarray(p, "float64")) / math.log(base)
+
+
+def entropy(p, base=math.e):
+    """`H(p) = -sum_i p_i log p_i`: the mean surprise (Shannon 1948). (..., K) -> (...)."""
+    p = _probabilities("p", p)
+    return -_p_log(p, p, base).sum(axis=-1)
+
+
+def binary_entropy(p, base=math.e):
+    """Entropy of a coin that shows heads with probability p. (...) -> (...)."""
+    p = np.asarray(p, "float64")
+    return entropy(np.stack([p, 1 - p], axis=-1), base)
+
+
+def cross_entropy(p, q, base=math.e):
+    """`H(p, q) = -sum_i p_i log q_i`: the mean surprise at what p draws of one who believes q. (..., K) -> (...)."""
+    p, q = _probabilities("p", p), _probabilities("q", q)
+    return -_p_log(p, q, base).sum(axis=-1)
+
+
+def kl_divergence(p, q, base=math.e):
+    """`KL(p || q) = sum_i p_i log(p_i / q_i) = H(p, q) - H(p)`, at least 0; infinite where q rules out what p draws."""
+    return cross_entropy(p, q, base) - entropy(p, base)
+
+
+def js_divergence(p, q, base=math.e):
+    """Jensen-Shannon divergence, `(KL(p || m) + KL(q || m)) / 2`, m the mean of both; at most log 2."""
+    p, q = _probabilities("p", p), _probabilities("q", q)
+    middle = (p + q) / 2
+    return (kl_divergence(p, middle, base) + kl_divergence(q, middle, base)) / 2
+
+
+def mutual_information(joint, base=math.e):
+    """`I(X; Y) = KL(p(x, y) || p(x) p(y))`. (..., X, Y), which sums to 1 over both axes -> (...)."""
+    joint = np.asarray(joint, "float64")
+    _probabilities("joint", joint.reshape(*joint.shape[:-2], -1))
+    product = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    return (_p_log(joint, joint, base) - _p_log(joint, product, base)).sum(axis=(-2, -1))
+
+
+def normal_entropy(variance, base=math.e):
+    """Differential entropy of a normal, `log(2 pi e v) / 2`; below 0 where it is narrow. (...) -> (...)."""
+    return 0.5 * np.log(2 * math.pi * math.e * np.asarray(variance, "float64")) / math.log(base)
+
+
+def normal_kl(mean, variance, other_mean=0.0, other_variance=1.0, base=math.e):
+    """KL divergence of one normal from another.
+
+    `(log(v2 / v1) + (v1 + (m1 - m2)^2) / v2 - 1) / 2` (...) -> (...).
+
+    Args:
+        mean: m1.
+        variance: v1, above 0.
+        other_mean: m2.
+        other_variance: v2, above 0.
+        base: of the logarithm.
+    """
+    m1, v1, m2, v2 = (np.asarray(value, "float64") for value in (mean, variance, other_mean, other_variance))
+    if np.any(v1 <= 0) or np.any(v2 <= 0):
+        raise ValueError(f"Variances must be above 0. Received: variance={v1}, other_variance={v2}")
+    return 0.5 * (np.log(v2 / v1) + (v1 + (m1 - m2) ** 2) / v2 - 1) / math.log(base)
