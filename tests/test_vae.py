@@ -18,7 +18,7 @@ def tiny(**options):
     return model
 
 
-def linear_gaussian(widen=1.0, latent_dim=2, size=5):
+def linear_gaussian(widen=1.0, latent_dim=2, size=5, **options):
     """Probabilistic PCA as a VAE: p(x|z) = N(W z + b, v) and the exact posterior, its variance times `widen`.
 
     W has orthogonal columns, so that the posterior has independent coordinates, as q has.
@@ -30,7 +30,7 @@ def linear_gaussian(widen=1.0, latent_dim=2, size=5):
     data, code = keras.Input((size,)), keras.Input((latent_dim,))
     body = keras.Model(data, keras.layers.Identity()(data))
     decoder = keras.Model(code, keras.layers.Dense(size, name="image")(code))
-    model = kg.VAE((size,), latent_dim, likelihood="gaussian", encoder=body, decoder=decoder)
+    model = kg.VAE((size,), latent_dim, likelihood="gaussian", encoder=body, decoder=decoder, **options)
     decoder.layers[-1].set_weights([w, b])
     v = float(np.exp(model.pixel_loss.log_variance))
     variance = 1 / (1 + np.sum(w**2, 1) / v)
