@@ -13,7 +13,6 @@ from pathlib import Path
 
 import autoencoders
 import keras
-import numpy as np
 import variational
 
 import keras_gen as kg
@@ -39,53 +38,18 @@ for function in (
     autoencoders.denoising,
     autoencoders.separation,
     autoencoders.compression,
+    variational.vae_static_binarization,
+    variational.iwae_static_binarization,
     variational.dynamic_vae_k1,
     variational.dynamic_vae_k5,
     variational.dynamic_iwae_k5,
+    variational.semi_supervised,
+    variational.mixture_clusters,
+    variational.attribute_vectors,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):
     row(function)
-
-
-@row
-def vae_static_binarization(
-    seed=0, epochs=600, batch_size=100, learning_rate=2.5e-3, warmup_epochs=10, kl_warmup_epochs=50
-):
-    keras.utils.set_random_seed(seed)
-    options = {"binarize": "static", "seed": seed, "batch_size": batch_size}
-    train = kg.data.load("mnist", "train", **options)
-    test = kg.data.stack(kg.data.load("mnist", "test", **options))
-    shape, steps = (28, 28, 1), int(train.cardinality())
-    model = kg.VAE(
-        shape,
-        latent_dim=40,
-        encoder=kg.networks.dense_encoder(shape, hidden=(400,)),
-        decoder=kg.networks.dense_decoder(40, shape, hidden=(400,)),
-        warmup_steps=kl_warmup_epochs * steps,
-        seed=seed,
-    )
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, (epochs - warmup_epochs) * steps, warmup_target=learning_rate, warmup_steps=warmup_epochs * steps
-    )
-    model.compile(optimizer=keras.optimizers.Adam(schedule))
-    history = model.fit(train, epochs=epochs, verbose=2)
-    likelihood = kg.evaluation.log_likelihood(model, test, num_samples=200, seed=seed, verbose=0)
-    return {
-        "what": "VAE, static binarization, NLL of the 10,000 test images, nats, 200 importance samples",
-        "published": "89.9; 89.78 by pythae (the classic binarized file; Adam 1e-4, batch 100, 500 epochs)",
-        "ours": f"{-likelihood.mean():.2f}",
-        "figures": {
-            "nll": -likelihood.mean(),
-            "nll_standard_error": likelihood.std() / np.sqrt(len(test)),
-            "test": model.evaluate(test, batch_size=500, verbose=0, return_dict=True),
-            "train_loss": history.history["loss"][-1],
-        },
-        "settings": f"784-400-40-400-784 ReLU; Adam, {warmup_epochs} epochs up to {learning_rate:g}, then cosine to 0 "
-        f"at epoch {epochs}, KL warm-up over {kl_warmup_epochs} epochs, batch {batch_size}, the last weights; "
-        f"60,000 images; binarized once with seed {seed} (not the classic file)",
-        "seed": seed,
-    }
 
 
 def machine():
