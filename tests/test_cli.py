@@ -21,6 +21,14 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "conditional"
+    options = "--latent-dim 2 --epochs 1 --limit 200 --verbose 0"
+    assert cli.main(["train", "conditional_vae", *options.split(), "--out", str(folder)]) == 0
+    return folder
+
+
 def test_options_are_the_constructors(run):
     arguments = json.loads((run / "config.json").read_text())["arguments"]
     assert arguments["latent_dim"] == 2
@@ -51,6 +59,54 @@ def test_pictures(run, tmp_path, capsys, verb):
     assert kg.images.provenance(out)["model"] == "VAE"
     assert cli.main(["inspect", str(out)]) == 0
     assert "trainedAlgorithmicMedia" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        ("manifold {run} --size 3", "png"),
+        ("traverse {run} --units 2 --steps 3", "png"),
+        ("walk {run} --walks 2 --steps 4 --seed 1", "gif"),
+        ("walk {run} --walks 2 --steps 4", "webp"),
+        ("interpolate {run} --rows 2 --steps 4", "gif"),
+        ("attribute {run} --present 7 --absent 1 --rows 2 --steps 3", "png"),
+        ("sample {run} --count 4 --components 2", "png"),
+        ("reconstruct {conditional} --count 3", "png"),
+        ("interpolate {conditional} --rows 2 --steps 3", "png"),
+        ("manifold {conditional} --size 3 --label 4", "png"),
+        ("traverse {conditional} --units 2 --steps 3", "png"),
+        ("walk {conditional} --label 3 --label 4 --walks 2 --steps 3", "gif"),
+        ("attribute {conditional} --present 7 --absent 1 --rows 2 --steps 3", "png"),
+        ("sample {conditional} --label 3 --label 4 --count 4", "png"),
+    ],
+)
+def test_walks_and_labels(run, conditional, tmp_path, capsys, command, ending):
+    out = tmp_path / f"picture.{ending}"
+    assert cli.main([*command.format(run=run, conditional=conditional).split(), "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert kg.images.provenance(out)["model"] == ("ConditionalVAE" if "{conditional}" in command else "VAE")
+
+
+def test_a_run_with_labels(conditional, tmp_path, capsys):
+    config = json.loads((conditional / "config.json").read_text())
+    assert config["arguments"]["num_classes"] == 10  # the data said so
+    for name in ("reconstructions.png", "codes.png", "samples/epoch-0001.png"):
+        assert (conditional / name).is_file()
+    out = tmp_path / "figures.json"
+    assert cli.main(["evaluate", str(conditional), "--out", str(out)]) == 0
+    reported = json.loads((conditional / "metrics.json").read_text())["figures"]
+    assert json.loads(out.read_text())["score"] == pytest.approx(reported["score"], rel=1e-4)
+
+
+def test_m1_and_m2_as_runs(run, tmp_path, capsys):
+    """M1 is given as a run; few labels; the run is resumed."""
+    folder = tmp_path / "m1_m2"
+    options = (
+        f"--features {run} --num-labels 20 --likelihood gaussian --latent-dim 2 --epochs 1 --limit 200 --verbose 0"
+    )
+    assert cli.main(["train", "semi_supervised_vae", *options.split(), "--out", str(folder)]) == 0
+    assert cli.main(["resume", str(folder), "--epochs", "2", "--verbose", "0"]) == 0
+    assert "accuracy" in json.loads((folder / "metrics.json").read_text())["figures"]
 
 
 def test_the_same_seed_draws_the_same_picture(run, tmp_path):
@@ -165,6 +221,13 @@ def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path
         ("sample {run} --out {out}.jpg", ["PNG"]),
         ("reconstruct {run}/model.keras", ["--data"]),
         ("interpolate {run} --steps 1", ["steps=1"]),
+        ("interpolate {run} --out {out}.jpg", ["out.jpg", "PNG"]),
+        ("manifold vae_mnist_conv16", ["two dimensions", "latent_dim=16"]),
+        ("attribute {run} --present cat --absent 1", ["must be one of 0, 1", "cat"]),
+        ("sample conditional_vae_mnist --label 12", ["0 to 9", "labels from 12 to 12"]),
+        ("train vae --num-labels 10 --out {out}", ["vae does not learn from labels", "num_labels=10"]),
+        ("train conditional_vae --num-classes 5 --out {out}", ["10 classes", "num_classes=5"]),
+        ("train semi_supervised_vae --num-labels 5 --out {out}", ["num_labels=5"]),
         ("inspect {out}", ["no such file"]),
         ("dance", ["dance"]),
     ],

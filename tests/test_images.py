@@ -101,37 +101,6 @@ def test_provenance_of_what_is_no_image(tmp_path):
         kg.images.provenance(tmp_path / "b.png")
 
 
-@pytest.mark.parametrize("mode", ["linear", "spherical"])
-def test_interpolation_arrives(mode):
-    walks = kg.tasks.interpolate(MODEL, IMAGES[:3], IMAGES[3:6], steps=5, mode=mode)
-    assert walks.shape == (3, 5, 8, 8, 1)
-    np.testing.assert_allclose(walks[:, 0], MODEL.reconstruct(IMAGES[:3]), atol=1e-5)
-    np.testing.assert_allclose(walks[:, -1], MODEL.reconstruct(IMAGES[3:6]), atol=1e-5)
-    assert walks.provenance["model"] == "VAE"
-    for wrong in ({"steps": 1}, {"mode": "curly"}):
-        with pytest.raises(ValueError, match="Received"):
-            kg.tasks.interpolate(MODEL, IMAGES[:1], IMAGES[1:2], **wrong)
-
-
-def test_spherical_walks_keep_the_length():
-    class Plane:
-        encode = staticmethod(lambda x: x)
-        decode = staticmethod(lambda z: z)
-
-    a, b = np.float32([[3, 0], [1, 1]]), np.float32([[0, 3], [1, 1]])
-    walks = kg.tasks.interpolate(Plane, a, b, steps=7, mode="spherical")
-    np.testing.assert_allclose(np.linalg.norm(walks[0], axis=-1), 3, rtol=1e-5)
-    np.testing.assert_allclose(walks[1], 1, rtol=1e-5)  # from a point to itself
-
-
-def test_the_manifold_is_of_two_dimensions():
-    two = kg.VAE((8, 8, 1), 2)
-    assert kg.tasks.manifold(two, size=3).shape == (9, 8, 8, 1)
-    np.testing.assert_allclose(kg.tasks.manifold(two, size=3)[4], two.decode(np.zeros((1, 2), "float32"))[0], rtol=1e-5)
-    with pytest.raises(ValueError, match="latent_dim=3"):
-        kg.tasks.manifold(MODEL)
-
-
 def test_the_latent_map_is_a_picture(tmp_path):
     for labels in (None, np.arange(16) % 3):
         path = kg.tasks.latent_map(MODEL, IMAGES, labels, tmp_path / "codes.png")

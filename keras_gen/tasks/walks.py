@@ -190,7 +190,7 @@ def _decode(model, z, labels, path, **details):
     walks, steps = z.shape[:2]
     repeated = None if labels is None else np.repeat(labels, steps)
     decoded = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"), **_given(repeated))
-    decoded.provenance.update(details)
+    getattr(decoded, "provenance", {}).update(details)
     images = decoded.reshape(walks, steps, *decoded.shape[1:])
     if path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
         image_files.save_animation(images, path)
