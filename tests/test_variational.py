@@ -342,6 +342,19 @@ def test_some_labels_must_be_known(labels):
     dataset = tf.data.Dataset.from_tensor_slices((IMAGES, np.full(16, -1))).batch(4)
     with pytest.raises(ValueError, match="Received: all labels -1"):
         model.fit(dataset)
+    with pytest.raises(ValueError, match="Received: no labels"):
+        model.fit(tf.data.Dataset.from_tensor_slices(IMAGES).batch(4))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", list])
+def test_labels_of_any_whole_type_train(kind):
+    labels = LABELS.tolist() if kind is list else LABELS.astype(kind)
+    for name in ("conditional_vae", "semi_supervised_vae"):
+        history = CASES[name].model().fit(IMAGES, labels, validation_data=(IMAGES, labels), verbose=0).history
+        assert np.isfinite(history["val_loss"]).all()
+        if kind is not list:
+            dataset = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(4)
+            assert np.isfinite(CASES[name].model().evaluate(dataset, verbose=0)).all()
 
 
 def test_few_labels_and_many_images_beat_the_labels_alone():

@@ -158,8 +158,11 @@ class GenerativeModel(keras.Model):
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-            if self.labelling is not None:
-                x = x.map(self._with_known_labels)
+        if validation is not None:
+            given = kwargs["validation_data"]
+            held_out = self._prepared(given) if isinstance(given, tf.data.Dataset) else self._prepared(*given[:2])
+            kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
+        x, y = self._prepared(x, y)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
@@ -167,6 +170,7 @@ class GenerativeModel(keras.Model):
         self.check_data(x, y)
         if hasattr(x, "shape"):
             batch_size = self._even_batch(x, batch_size or 32)
+        x, y = self._prepared(x, y)
         return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
     @property
@@ -305,9 +309,20 @@ class GenerativeModel(keras.Model):
             hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
             raise ValueError(f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 
+    def _prepared(self, x, y=None):
+        """Data and labels as they go to Keras: where the model learns from labels, int64."""
+        if self.labelling is None:
+            return x, y
+        if isinstance(x, tf.data.Dataset):
+            return x.map(self._with_known_labels), None
+        return x, None if y is None else np.asarray(y, "int64")
+
     def _with_known_labels(self, *batch):
-        """A batch as it came, after a look at its labels: of a dataset, `check_data` sees the first batch only."""
+        """A batch, after a look at its labels: of a dataset, `check_data` sees the first batch only."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if y is None:
+            return x
+        y = tf.cast(y, tf.int64)
         sentence = labels_sentence(self.num_classes, type(self).__name__, self.labelling == "partial")
         lowest = -1 if self.labelling == "partial" else 0
         within = tf.reduce_all((y >= lowest) & (y < self.num_classes))

@@ -120,13 +120,15 @@ class SemiSupervisedVAE(BaseVAE):
         """
         self.check_data(x, y)
         if isinstance(x, tf.data.Dataset):
-            known = any(np.any(np.asarray(keras.utils.unpack_x_y_sample_weight(e)[1]) >= 0) for e in x)
+            labelled = isinstance(x.element_spec, tuple) and len(x.element_spec) > 1
+            known = labelled and any(np.any(batch[1] >= 0) for batch in x.as_numpy_iterator())
         else:
-            known = y is not None and bool(np.any(np.asarray(y) >= 0))
+            labelled = y is not None
+            known = labelled and np.any(np.asarray(y) >= 0)
         if not known:
             raise ValueError(
                 f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
-                f"{'no labels' if y is None and not isinstance(x, tf.data.Dataset) else 'all labels -1'}"
+                f"{'all labels -1' if labelled else 'no labels'}"
             )
         in_order = kwargs.get("validation_split") or not kwargs.get("shuffle", True)
         if not isinstance(x, tf.data.Dataset) and not in_order:
