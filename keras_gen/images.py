@@ -57,8 +57,7 @@ def save_image(image, path, scale=1):
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[-1] not in (1, 3):
         raise ValueError(f"`image` must be (H, W), (H, W, 1) or (H, W, 3). Received: shape={image.shape}")
-    if not (np.min(image) >= 0 and np.max(image) <= 1):  # also false of NaN
-        raise ValueError(f"`image` must lie in [0, 1]. Received: values in [{np.min(image)}, {np.max(image)}]")
+    _check_range("image", image)
     picture = _picture(image, scale)
     info = PngImagePlugin.PngInfo()
     for key, text in _marks(made_by).items():
@@ -100,6 +99,7 @@ def save_animation(walks, path, seconds=0.12, back=True):
         raise ValueError(f"Animations end in {' or '.join(ANIMATIONS)}. Received: path={path}")
     if np.ndim(walks) != 5 or np.size(walks) == 0:
         raise ValueError(f"`walks` must be (N, steps, H, W, C). Received: shape={np.shape(walks)}")
+    _check_range("walks", walks)
     steps = [*range(walks.shape[1]), *(range(walks.shape[1] - 2, 0, -1) if back else ())]
     frames = [_picture(np.asarray(grid(walks[:, step]))) for step in steps]
     options = {"save_all": True, "append_images": frames[1:], "duration": round(1000 * seconds), "loop": 0}
@@ -197,6 +197,11 @@ def _marks(made_by):
     except PackageNotFoundError:  # run from a checkout that is not installed
         release = "unknown"
     return {XMP_KEY: XMP, JSON_KEY: json.dumps({"keras_gen": release, **made_by})}
+
+
+def _check_range(name, images):
+    if not (np.min(images) >= 0 and np.max(images) <= 1):  # also false of NaN
+        raise ValueError(f"`{name}` must lie in [0, 1]. Received: values in [{np.min(images)}, {np.max(images)}]")
 
 
 def _picture(image, scale=1):

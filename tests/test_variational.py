@@ -192,6 +192,49 @@ def test_without_a_code_the_output_is_the_class_mean():
     assert np.abs(model.sample(10, labels=np.arange(10)) - means).mean() < 0.01
 
 
+def test_labels_beside_a_dataset():
+    model = CASES["conditional_vae"].model()
+    dataset = tf.data.Dataset.from_tensor_slices(IMAGES).batch(5)
+    np.testing.assert_array_equal(model.encode(dataset, LABELS), model.encode(IMAGES, LABELS))
+    np.testing.assert_array_equal(model.encode(dataset, 1), model.encode(IMAGES, np.ones(16, int)))
+    with pytest.raises(ValueError, match="as many labels as examples"):
+        model.encode(dataset, LABELS[:-1])
+    with pytest.raises(ValueError, match="Received: no labels"):
+        model.encode(dataset)
+    np.testing.assert_array_equal(model.encode(tf.constant(IMAGES), LABELS), model.encode(IMAGES, LABELS))
+    for wrong in (lambda: model.encode(tf.constant(IMAGES), LABELS + 5), lambda: model.predict((IMAGES, LABELS + 5))):
+        with pytest.raises(ValueError, match="Received: labels from 5 to 6"):
+            wrong()
+
+
+def test_a_model_without_labels_says_so():
+    model = CASES["vae"].model()
+    for call in (lambda: model.sample(3, labels=1), lambda: model.encode(IMAGES, LABELS)):
+        with pytest.raises(ValueError, match="VAE takes no labels. Received"):
+            call()
+
+
+def test_likelihood_is_of_what_the_model_takes():
+    model = CASES["conditional_vae"].model()
+    x = (IMAGES[:6] > 0.5).astype("float32")
+    pairs = tf.data.Dataset.from_tensor_slices((x, LABELS[:6])).batch(4)
+    whole = kg.evaluation.log_likelihood(model, x, 50, labels=LABELS[:6], verbose=0)
+    assert whole.shape == (6,)
+    np.testing.assert_allclose(kg.evaluation.log_likelihood(model, pairs, 50, verbose=0), whole)
+    for images, labels, sentence in (
+        (x * 255, LABELS[:6], r"\[0, 1\]"),
+        (x.astype("uint8"), LABELS[:6], "uint8"),
+        (x, LABELS, "16 labels, 6 examples"),
+        (x, None, "no labels"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            kg.evaluation.log_likelihood(model, images, 5, labels=labels, verbose=0)
+    with pytest.raises(NotImplementedError, match="^Autoencoder does not give importance weights"):
+        kg.evaluation.log_likelihood(CASES["autoencoder"].model(), x, 5)
+    with pytest.raises(NotImplementedError, match="^Autoencoder does not tell"):
+        kg.evaluation.latent_units(CASES["autoencoder"].model(), x)
+
+
 def test_labels_drive_the_generator():
     """A classifier that never saw the model agrees on the class of nearly every sample."""
     from sklearn.linear_model import LogisticRegression
@@ -295,9 +338,9 @@ def test_the_semi_supervised_bound_is_the_sum_over_the_classes():
 
 
 def _elbo_of_class(model, x, y):
-    """log p(x|y,z) - KL - log C at the eight fixed draws, in numpy."""
+    """log p(x|y,z) - KL - log C at the fixed draws, in numpy."""
     mean, log_variance = (np.asarray(part) for part in model.posterior_of(tf.constant(x), np.full(len(x), y)))
-    noise = kg.layers.fixed_noise(8, 2, model.seed)
+    noise = kg.layers.fixed_noise(model.evaluation_draws, 2, model.seed)
     log_p = []
     for e in noise:
         z = (mean + np.exp(log_variance / 2) * e).astype("float32")
@@ -331,7 +374,7 @@ def test_the_semi_supervised_likelihood_is_that_of_all_classes():
             log_p = np.sum(np.log(np.where(x == 1, m, 1 - m)), axis=(1, 2, 3)) + scipy.stats.norm.logpdf(z).sum(1)
             weights.append(log_p - scipy.stats.norm.logpdf(z, mean, np.exp(log_variance / 2)).sum(1))
         by_class.append(scipy.special.logsumexp(weights, axis=0) - np.log(600))
-    np.testing.assert_allclose(estimate, scipy.special.logsumexp(by_class, axis=0) - np.log(2), atol=0.15)
+    np.testing.assert_allclose(estimate, scipy.special.logsumexp(by_class, axis=0) - np.log(2), atol=0.3)
 
 
 @pytest.mark.parametrize("labels", [None, np.full(16, -1)])
@@ -380,10 +423,64 @@ def test_m1_m2_describes_the_codes_of_m1_and_leaves_it_alone():
     assert len([metric for metric in model.metrics if metric.name == "loss"]) == len(
         [metric for metric in CASES["vae"].model().metrics if metric.name == "loss"]
     )
+    m1 = kg.VAE(SHAPE, 2, **dense(2))
+    kg.SemiSupervisedVAE(SHAPE, 2, num_classes=2, likelihood="gaussian", features=m1)
+    assert len(m1.trainable_weights) == 10  # the user's own can be trained on
+    for other in (CASES["conditional_vae"].model(), kg.VAE((9, 9, 1), 2)):
+        with pytest.raises(ValueError, match="`features` must be a VAE of data_shape"):
+            kg.SemiSupervisedVAE(SHAPE, 2, num_classes=2, likelihood="gaussian", features=other)
     with pytest.raises(ValueError, match="`features` must be a VAE of data_shape.*Received: Autoencoder"):
         kg.SemiSupervisedVAE(SHAPE, 2, num_classes=2, likelihood="gaussian", features=kg.Autoencoder(SHAPE, 2))
     with pytest.raises(ValueError, match="likelihood='gaussian'.*Received: likelihood='bernoulli'"):
         kg.SemiSupervisedVAE(SHAPE, 2, num_classes=2, features=kg.VAE(SHAPE, 2))
+
+
+def test_the_classification_loss_of_an_evaluation_is_that_of_all_known_labels():
+    """Whatever the batches, and however few of them have known labels."""
+    model = CASES["semi_supervised_vae"].model()
+    labels = np.where(np.arange(16) < 3, LABELS, -1)
+    whole, parts = (model.evaluate(IMAGES, labels, batch_size=b, verbose=0, return_dict=True) for b in (16, 4))
+    expected = -np.log(model.class_probabilities(IMAGES[:3])[np.arange(3), LABELS[:3]]).mean()
+    for figures in (whole, parts):
+        assert figures["classification_loss"] == pytest.approx(expected, rel=1e-4)
+        total = figures["reconstruction_loss"] + figures["kl_loss"] + model.alpha * expected
+        assert figures["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_double_precision_and_a_validation_split_train():
+    history = (
+        CASES["semi_supervised_vae"]
+        .model()
+        .fit(IMAGES.astype("float64"), np.where(np.arange(16) % 4, LABELS, -1), validation_split=0.25, verbose=0)
+    )
+    assert np.isfinite(history.history["val_loss"]).all()
+    dataset = tf.data.Dataset.from_tensor_slices(IMAGES.astype("float64")).batch(4)
+    assert np.isfinite(CASES["vae"].model().fit(dataset, verbose=0).history["loss"]).all()
+
+
+def test_units_that_follow_the_class_alone_are_not_active():
+    """Of an image of unknown class the mean over the classes counts, not what the mean would be if."""
+    model = CASES["semi_supervised_vae"].model()
+    joint = model.posterior_head.get_layer("joint")
+    kernel = joint.get_weights()[0]
+    kernel[:-2] = 0  # of the features nothing, of the class all
+    joint.set_weights([kernel, joint.get_weights()[1]])
+    model.class_head.set_weights([np.zeros_like(w) for w in model.class_head.get_weights()])
+    figures = model.evaluate(IMAGES, np.full(16, -1), verbose=0, return_dict=True)
+    assert figures["active_units"] == 0
+
+
+def test_walks_of_a_classifier_keep_the_class():
+    model = CASES["semi_supervised_vae"].model()
+    walks = kg.tasks.interpolate(model, IMAGES[:4], IMAGES[4:8], steps=3)
+    np.testing.assert_allclose(walks[:, 0], model.reconstruct(IMAGES[:4]), atol=1e-5)
+
+
+def test_a_model_of_codes_is_judged_by_the_likelihood_of_the_data():
+    model = CASES["semi_supervised_vae_on_features"].model()
+    assert (model.likelihood, model.data_likelihood) == ("gaussian", "bernoulli")
+    assert "log_likelihood" not in kg.evaluation.report(model, IMAGES)  # gray values
+    assert "log_likelihood" in kg.evaluation.report(model, (IMAGES > 0.5).astype("float32"), num_samples=3)
 
 
 # === Mixtures ===
@@ -425,6 +522,14 @@ def test_the_mixture_that_is_never_fitted_is_warned_of():
     assert np.abs(model.code_prior.get_weights()[1] - before).max() > 0.01
 
 
+def test_the_warm_up_of_a_mixture_begins_with_the_mixture():
+    model = kg.MixtureVAE(SHAPE, 2, num_components=2, pretraining_epochs=2, warmup_steps=8, beta=3.0, **dense(2))
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False, steps_per_execution=1)
+    history = model.fit(IMAGES, batch_size=16, epochs=5, verbose=0).history
+    terms = np.array(history["loss"]) - np.array(history["reconstruction_loss"])
+    np.testing.assert_allclose(terms / history["kl_loss"], [0, 0, 0, 3 / 8, 6 / 8], atol=1e-4)
+
+
 def test_clustering_accuracy_is_the_best_matching():
     labels, clusters = [0, 0, 1, 1, 2, 2], [1, 1, 0, 0, 0, 2]
     assert kg.evaluation.clustering_accuracy(labels, clusters) == pytest.approx(5 / 6)
@@ -438,7 +543,8 @@ def test_clustering_accuracy_is_the_best_matching():
     [
         (kg.VAE, {"bound": "vimco"}, "bound.*'elbo', 'iwae'.*Received: bound='vimco'"),
         (kg.VAE, {"bound": "iwae", "free_bits": 0.1}, "Free bits.*Received: bound='iwae', free_bits=0.1"),
-        (kg.VAE, {"variance": 0}, "variance.*Received: variance=0"),
+        (kg.VAE, {"variance": 0, "likelihood": "gaussian"}, "variance.*Received: variance=0"),
+        (kg.VAE, {"variance": 0.1}, "likelihood='gaussian'.*Received: variance=0.1, likelihood='bernoulli'"),
         (kg.VAE, {"prior": "flow"}, "prior.*'normal', 'vamp'.*Received: prior='flow'"),
         (kg.VAE, {"prior": "vamp", "free_bits": 0.1}, "normal prior.*Received: free_bits=0.1"),
         (kg.VAE, {"data_shape": (3,), "likelihood": "discretized_logistic"}, r"images.*data_shape=\(3,\)"),

@@ -14,6 +14,7 @@ class Plane:
     """A model whose images are its codes."""
 
     latent_dim = 2
+    has_normal_prior = True
     encode = staticmethod(lambda x: np.asarray(x))
     decode = staticmethod(lambda z: np.asarray(z))
 
@@ -66,6 +67,26 @@ def test_random_walks_stay_draws_of_the_prior():
             kg.tasks.random_walk(MODEL, step_size=wrong)
 
 
+def test_walks_that_the_codes_do_not_suit():
+    plain = kg.Autoencoder(SHAPE, 2, **dense(2))
+    for walk in (kg.tasks.random_walk, kg.tasks.manifold):
+        with pytest.warns(UserWarning, match="codes of this Autoencoder are not distributed.*CodeSampler"):
+            walk(plain)
+    codeless = kg.ConditionalVAE(SHAPE, 0, num_classes=2)
+    for walk in (
+        lambda: kg.tasks.random_walk(codeless),
+        lambda: kg.tasks.traverse(codeless, labels=1),
+        lambda: kg.tasks.interpolate(codeless, IMAGES[:1], IMAGES[:1], labels=1),
+        lambda: kg.tasks.CodeSampler(codeless).fit(IMAGES),
+    ):
+        with pytest.raises(ValueError, match="ConditionalVAE has no code.*Received: latent_dim=0"):
+            walk()
+    with pytest.raises(ValueError, match="a start and an end. Received"):
+        kg.tasks.interpolate(MODEL, IMAGES[:2], IMAGES[:3])
+    conditional = kg.ConditionalVAE(SHAPE, 2, num_classes=2)
+    assert kg.tasks.random_walk(conditional, 3, 4, labels=1).shape == (3, 4, *SHAPE)
+
+
 def test_an_attribute_vector_is_the_difference_of_the_means():
     with_it, without_it = np.float32([[3, 1], [5, 1]]), np.float32([[1, 0], [1, 2]])
     vector = kg.tasks.attribute_vector(Plane, with_it, without_it)
@@ -114,5 +135,7 @@ def test_animations_of_no_model_are_not_marked(tmp_path, ending):
     assert kg.images.provenance(path) is None
     with pytest.raises(ValueError, match=".gif or .webp"):
         kg.images.save_animation(np.zeros((1, 3, 8, 8, 1)), tmp_path / "walk.mp4")
+    with pytest.raises(ValueError, match=r"`walks` must lie in \[0, 1\]"):
+        kg.images.save_animation(np.full((1, 3, 8, 8, 1), 1.7), tmp_path / "walk.gif")
     with pytest.raises(ValueError, match="Received: shape"):
         kg.images.save_animation(np.zeros((3, 8, 8, 1)), tmp_path / "walk.gif")

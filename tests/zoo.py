@@ -42,9 +42,17 @@ def pool(latent_dim):
     }
 
 
-def mixture():
-    """A mixture of three components, fitted after the first epoch."""
-    return {"data_shape": SHAPE, "latent_dim": 2, "num_components": 3, "pretraining_epochs": 1, **dense(2)}
+def mixture(epochs):
+    """A mixture of three components, fitted after some epochs."""
+    return {"data_shape": SHAPE, "latent_dim": 2, "num_components": 3, "pretraining_epochs": epochs, **dense(2)}
+
+
+def m1():
+    """A VAE that was trained before, with its optimizer."""
+    model = kg.VAE(SHAPE, 3, **dense(3))
+    model.compile(jit_compile=False, steps_per_execution=1)
+    model.fit(IMAGES, verbose=0)
+    return model
 
 
 def semi_supervised(shape):
@@ -226,7 +234,8 @@ ZOO = [
         LABELS,
         {"sample_seeds": "without a code the images of a class are all the same"},
     ),
-    Case("mixture_vae", kg.MixtureVAE, lambda: mixture(), IMAGES, LABELS),
+    Case("mixture_vae", kg.MixtureVAE, lambda: mixture(1), IMAGES, LABELS),
+    Case("mixture_vae_from_the_start", kg.MixtureVAE, lambda: {**mixture(0), "warmup_steps": 3}, IMAGES),
     Case(
         "semi_supervised_vae",
         kg.SemiSupervisedVAE,
@@ -243,7 +252,7 @@ ZOO = [
             "num_classes": 2,
             "likelihood": "gaussian",
             "variance": "per_value",
-            "features": kg.VAE(SHAPE, 3, **dense(3)),
+            "features": m1(),
             **semi_supervised((3,)),
         },
         IMAGES,

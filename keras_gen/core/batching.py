@@ -30,30 +30,36 @@ def batched(method=None, *, images=False):
 
     @functools.wraps(method)
     def wrapper(self, x, *args, **kwargs):
-        if isinstance(x, tf.Tensor | keras.KerasTensor):
-            return method(self, x, *args, **kwargs)
         labels = None
-        if takes_labels and self.labelling is not None:
-            labels = args[0] if args else kwargs.pop("labels", None)
-            labels, args = _checked_labels(self, x, labels), ()
+        if takes_labels:
+            labels, args = args[0] if args else kwargs.pop("labels", None), ()
+        if isinstance(x, tf.Tensor | keras.KerasTensor):
+            if labels is not None and tf.executing_eagerly():
+                labels = tf.constant(labels_of(self, x, labels))
+            return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
+        if labels is not None or (takes_labels and not isinstance(x, tf.data.Dataset)):
+            labels = labels_of(self, x, labels)
         results = None
         start = 0
-        for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // math.prod(self.data_shape)))):
+        per_example = math.prod(self.data_shape) * self.expansion
+        for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // per_example))):
             if method.__name__ != "decode":  # codes have any value
                 self.check_range(batch)
             if labels is not None:
-                kwargs["labels"] = tf.constant(labels[start : start + len(batch)])
+                part = labels if np.ndim(labels) == 0 else labels[start : start + len(batch)]
+                kwargs["labels"] = tf.constant(labels_of(self, batch, part))
             elif takes_labels and self.labelling == "required":
-                check_labels(y, self.num_classes, type(self).__name__)
-                kwargs["labels"] = tf.constant(y)
+                kwargs["labels"] = tf.constant(labels_of(self, batch, None if y is None else np.asarray(y)))
             result = np.asarray(method(self, tf.convert_to_tensor(batch, tf.float32), *args, **kwargs))
+            start += len(batch)
             if total is None:
                 results = (results or []) + [result]
                 continue
             if results is None:
                 results = np.empty((total, *result.shape[1:]), result.dtype)
-            results[start : start + len(result)] = result
-            start += len(result)
+            results[start - len(batch) : start] = result
+        if labels is not None and np.ndim(labels) and len(labels) != start:
+            raise ValueError(_UNEQUAL.format(len(labels), start))
         if results is None:
             raise ValueError(
                 f"`{type(self).__name__}.{method.__name__}` needs at least one example. Received: an empty input"
@@ -64,16 +70,33 @@ def batched(method=None, *, images=False):
     return wrapper
 
 
-def _checked_labels(model, x, labels):
-    """Labels of an array x: one for each example, or one for all; None where there are none to be had yet."""
-    if labels is None and (isinstance(x, tf.data.Dataset) or model.labelling == "partial"):
+_UNEQUAL = "There must be as many labels as examples. Received: {} labels, {} examples"
+
+
+def labels_of(model, x, labels):
+    """Labels of an array, tensor or dataset x, checked: one for each example, where one is given for all likewise.
+
+    Returns:
+        An array of int64 (of a dataset and one label for all, a scalar), or None where none are given nor needed.
+    """
+    if labels is None and model.labelling != "required":
         return None
-    if labels is not None and np.ndim(labels) == 0:
-        labels = np.full(len(x), labels)
-    check_labels(labels, model.num_classes, type(model).__name__, model.labelling == "partial")
+    if model.labelling is None:
+        raise ValueError(f"{type(model).__name__} takes no labels. Received: labels={labels}")
+    check_labels(
+        np.ravel(labels) if labels is not None and np.ndim(labels) == 0 else labels,
+        model.num_classes,
+        type(model).__name__,
+        model.labelling == "partial",
+    )
+    labels = np.asarray(labels, "int64")
+    if isinstance(x, tf.data.Dataset):
+        return labels
+    if labels.ndim == 0:
+        return np.full(len(x), labels)
     if len(labels) != len(x):
-        raise ValueError(f"There must be as many labels as examples. Received: {len(labels)} labels, {len(x)} examples")
-    return np.asarray(labels)
+        raise ValueError(_UNEQUAL.format(len(labels), len(x)))
+    return labels
 
 
 def _batches(x, batch_size):

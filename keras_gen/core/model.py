@@ -14,7 +14,7 @@ from keras_gen.core.batching import batched
 from keras_gen.core.checks import check_data_shape, check_labels, labels_sentence
 
 ABILITIES = (
-    "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights",
+    "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights", "unit_kl",
 )  # fmt: skip
 
 
@@ -37,6 +37,9 @@ class GenerativeModel(keras.Model):
     terms = ("reconstruction_loss",)  # the figures that the model reports besides `loss`
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
+    has_normal_prior = False  # whether codes drawn from N(0, I) make images
+    expansion = 1  # how many times the data an ability holds in memory, for batches of a size that fits
+    examples = None  # function of no argument to a sample of the training images; set by a run
     offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
 
     def __init_subclass__(cls, **kwargs):
@@ -158,9 +161,8 @@ class GenerativeModel(keras.Model):
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        if validation is not None:
-            given = kwargs["validation_data"]
-            held_out = self._prepared(given) if isinstance(given, tf.data.Dataset) else self._prepared(*given[:2])
+        if self.labelling is not None and (isinstance(validation, tf.data.Dataset) or held_out_y is not None):
+            held_out = self._prepared(validation, held_out_y)
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
@@ -172,6 +174,14 @@ class GenerativeModel(keras.Model):
             batch_size = self._even_batch(x, batch_size or 32)
         x, y = self._prepared(x, y)
         return super().evaluate(x, y, batch_size=batch_size, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
+        if self.labelling is not None and isinstance(x, tuple | list):
+            self.check_target(x[1])
+        elif self.labelling is not None and isinstance(x, tf.data.Dataset):
+            x = x.map(self._with_known_labels)
+        return super().predict(x, *args, **kwargs)
 
     @property
     def _replicas(self):
@@ -206,7 +216,10 @@ class GenerativeModel(keras.Model):
 
     def pack(self, data):
         """A batch as Keras takes it apart: where the model learns from labels, x is a pair of data and labels."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        if tf.is_tensor(x) and x.dtype == tf.float64:  # of a user's own dataset; Keras casts arrays only
+            x = tf.cast(x, tf.float32)
+            data = keras.utils.pack_x_y_sample_weight(x, y, weight)
         return data if self.labelling is None or y is None else ((x, y), y)
 
     def unpack(self, x):
@@ -263,9 +276,14 @@ class GenerativeModel(keras.Model):
     # === Checks ===
 
     @property
+    def data_likelihood(self):
+        """The likelihood of the data, by name; of a model of codes, that of the model that made them."""
+        return self.likelihood
+
+    @property
     def bounded(self):
         """Whether the data lie in [0, 1]: images do, and what a Bernoulli likelihood describes."""
-        return len(self.data_shape) == 3 or self.likelihood == "bernoulli"
+        return len(self.data_shape) == 3 or self.data_likelihood == "bernoulli"
 
     def check_data(self, x, y=None, shared=True):
         """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range.
@@ -398,6 +416,10 @@ class GenerativeModel(keras.Model):
     def log_weights(self, x, num_samples, seed=0):
         """`log p(x, z_k) - log q(z_k | x)` for draws z_k ~ q(z | x). (B, H, W, C) -> (num_samples, B), nats."""
         self._cannot("give importance weights", ": it has no approximate posterior")
+
+    def unit_kl(self, x):
+        """KL divergence of each code unit's posterior from N(0, 1). (B, H, W, C) -> (B, latent_dim), nats."""
+        self._cannot("tell the KL divergence of its units", ": it has no approximate posterior")
 
 
 def _steps_per_epoch(x, batch_size):

@@ -38,6 +38,13 @@ def mark(images, model, **details):
     return GeneratedImages(images, {"model": type(model).__name__, "weights": weights_hash(model), **details})
 
 
+def note(images, model, **details):
+    """Images with details added to their provenance; marked first, where a user's own `decode` did not."""
+    images = images if hasattr(images, "provenance") else mark(images, model)
+    images.provenance.update(details)
+    return images
+
+
 def fresh_seed():
     """A seed for a draw that was asked for without one, to be recorded with what it made."""
     return secrets.randbits(31)

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import check_labels, execution
+from keras_gen.core import execution
+from keras_gen.core.batching import labels_of
 
 VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_samples and the image size
+FEWEST_VALUES = 512  # of one draw: of small data the features of the networks are more
 
 
 def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1, labels=None):
@@ -18,7 +20,8 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
 
     Args:
         model: a model that offers `log_weights`.
-        images: (N, H, W, C) in [0, 1]; of a Bernoulli likelihood, zeros and ones; of a discretized one, 8-bit levels.
+        images: (N, H, W, C) in [0, 1], or a dataset; of a Bernoulli likelihood, zeros and ones; of a discretized one,
+            8-bit levels.
         num_samples: K, draws per image.
         batch_size: images at a time.
         seed: seed of the draws.
@@ -29,7 +32,7 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
         (N,) float64, nats per image.
 
     Raises:
-        ValueError: if num_samples or batch_size is below 1.
+        ValueError: if num_samples or batch_size is below 1, or images or labels are not what the model takes.
         NotImplementedError: if the model has no importance weights.
     """
     if num_samples < 1 or batch_size < 1:
@@ -37,24 +40,32 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
             "`num_samples` and `batch_size` must be at least 1. "
             f"Received: num_samples={num_samples}, batch_size={batch_size}"
         )
-    if model.labelling == "required":
-        check_labels(labels, model.num_classes, type(model).__name__)
+    if "log_weights" not in model.offers:
+        model.log_weights(images, num_samples)  # says so
+    if isinstance(images, tf.data.Dataset):
+        parts = [keras.utils.unpack_x_y_sample_weight(part)[:2] for part in images.as_numpy_iterator()]
+        images = np.concatenate([x for x, _ in parts])
+        if model.labelling == "required" and labels is None and parts[0][1] is not None:
+            labels = np.concatenate([y for _, y in parts])
+    model.check_array(images)
+    labels = labels_of(model, images, labels)
     weigh = tf.function(model.log_weights, jit_compile=execution.resolve(model)[0] is True)
     seeds = np.random.default_rng(seed)
-    at_once = max(1, VALUES_AT_ONCE // math.prod(model.data_shape))  # images
+    at_once = max(1, VALUES_AT_ONCE // max(math.prod(model.data_shape), model.latent_dim, FEWEST_VALUES))  # images
     batch_size = min(batch_size, at_once)
     chunk = max(1, at_once // batch_size)
     result = np.empty(len(images))
     progress = keras.utils.Progbar(len(images), verbose=verbose, unit_name="image")
     for start in range(0, len(images), batch_size):
-        x = tf.convert_to_tensor(images[start : start + batch_size], tf.float32)
-        given = {} if labels is None else {"labels": tf.constant(labels[start : start + batch_size])}
+        part = slice(start, start + batch_size)
+        x = tf.convert_to_tensor(images[part], tf.float32)
+        given = {} if labels is None else {"labels": tf.constant(labels[part])}
         total = np.full(len(x), -np.inf)  # log sum_k w_k so far
         for done in range(0, num_samples, chunk):
             draws = min(chunk, num_samples - done)
             key = tf.constant(seeds.integers(2**31), tf.int64)
             weights = np.asarray(weigh(x, draws, seed=key, **given), "float64")
             total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=0))
-        result[start : start + len(x)] = total - np.log(num_samples)
+        result[part] = total - np.log(num_samples)
         progress.update(start + len(x))
     return result

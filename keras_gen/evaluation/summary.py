@@ -61,11 +61,11 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
     first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
-    if "log_weights" in model.offers and np.all(_has_probability(model.likelihood, first)):
+    if "log_weights" in model.offers and np.all(_has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
         figures["log_likelihood"] = likelihood
-        if model.likelihood == "discretized_logistic":
+        if model.data_likelihood == "discretized_logistic":
             figures["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
     if clusters:
         figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))

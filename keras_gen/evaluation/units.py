@@ -60,7 +60,7 @@ def _draw(units, model, path):
     axes.set_xticks(places, units.order[places])
     axes.set(
         xlabel="unit of the code, by KL divergence; grey: its mean does not vary",
-        ylabel="KL divergence from the prior, nats",
+        ylabel="KL divergence from N(0, 1), nats",
         title=f"{type(model).__name__}: {units}",
     )
     figure.savefig(path, dpi=120)

@@ -15,7 +15,7 @@ class ConditionalVAE(BaseVAE):
     ELBO of log p(x|y). Encoder and decoder are both given the label, one-hot, so that the code need not hold it.
 
     With latent_dim=0 there is no code: a plain generative network from the class alone, whose output is the mean image
-    of the class, for that is what minimises the loss.
+    of the class, for that is what minimises the Bernoulli and the Gaussian loss.
 
     It learns from labels: `fit(images, labels)`, or a dataset of both. `encode`, `decode`, `reconstruct` and `score`
     take them too, `encode(x, labels)`.
@@ -31,7 +31,7 @@ class ConditionalVAE(BaseVAE):
         (B, *data_shape), labels (B,) -> mean and log variance (B, latent_dim); with labels -> (B, *data_shape).
 
     Score unit:
-        The ELBO of log p(x|y) at beta = 1, nats per image.
+        The bound of log p(x|y) at beta = 1, nats per image.
 
     Reference:
         Sohn et al. 2015, "Learning structured output representation using deep conditional generative models",

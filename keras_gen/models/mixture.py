@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import batched, check_labels, check_whole
+from keras_gen.core import batched, check_labels, check_whole, provenance
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational import BaseVAE
 from keras_gen.priors import MixturePrior
@@ -22,12 +22,12 @@ class MixtureVAE(BaseVAE):
     """Variational autoencoder whose prior is a mixture of normals, one for each kind of image: it clusters.
 
     Minimises `mean_b E_q(z|x)[-log p(x|z) + beta * (log q(z|x) - log p(z))]` with `p(z) = sum_c pi_c N(z; m_c, diag
-    v_c)`, weights, means and variances learned. That is minus the ELBO of the model c -> z -> x with the best q(c|x),
-    which is E_q(z|x) p(c|z) (Jiang et al. 2017, equation 16).
+    v_c)`, weights, means and variances learned. That is minus the ELBO of the model c -> z -> x with q(c|x,z) = p(c|z),
+    a tighter bound than the paper's, with q(c|x). What `cluster` reports is its mean, E_q(z|x) p(c|z) (equation 16).
 
     The first `pretraining_epochs` learn to reconstruct, without the KL divergence. Then a mixture is fitted to the
     codes of 10,000 images by expectation maximisation (scikit-learn), and all are trained together: from a random
-    mixture the components do not come apart.
+    mixture the components do not come apart. A warm-up of beta begins there.
 
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as by the VAE.
 
@@ -41,7 +41,7 @@ class MixtureVAE(BaseVAE):
         (B, *data_shape) -> mean and log variance (B, latent_dim) -> (B, *data_shape).
 
     Score unit:
-        The ELBO at beta = 1, nats per image.
+        The bound at beta = 1, nats per image.
 
     Reference:
         Jiang et al. 2017, "Variational deep embedding" (VaDE), equations 1 and 9.
@@ -75,9 +75,11 @@ class MixtureVAE(BaseVAE):
         self.build_networks(encoder, decoder)
         self.code_prior = MixturePrior(num_components, latent_dim, name="prior")
         self.code_prior.build()
-        self.epochs_done = self.add_weight(
-            name="epochs_done", shape=(), dtype="int64", initializer="zeros", trainable=False,
-            aggregation="only_first_replica",
+        self.epochs_done, self.fitted_at = (
+            self.add_weight(
+                name=name, shape=(), dtype="int64", initializer="zeros", trainable=False,
+                aggregation="only_first_replica",
+            ) for name in ("epochs_done", "fitted_at")
         )  # fmt: skip
 
     # === Training ===
@@ -86,7 +88,8 @@ class MixtureVAE(BaseVAE):
         """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
         self.check_data(x, y)
         # First of all callbacks, so that a checkpoint of this epoch counts it.
-        history = super().fit(x, y, batch_size, epochs, callbacks=[_Epochs(x), *(callbacks or [])], **kwargs)
+        callbacks = [_Epochs(x), *tf.nest.flatten(callbacks or [])]
+        history = super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
@@ -97,9 +100,12 @@ class MixtureVAE(BaseVAE):
         return history
 
     def kl_weight(self, training):
-        weight = super().kl_weight(training)
-        pretrained = ops.cast(self.epochs_done >= self.pretraining_epochs, "float32")
-        return weight * pretrained if training else weight
+        if not training:
+            return self.beta
+        weight = self.beta * ops.cast(self.epochs_done >= self.pretraining_epochs, "float32")
+        if self.warmup_steps:
+            weight = weight * ops.minimum(1.0, ops.cast(self.step - self.fitted_at, "float32") / self.warmup_steps)
+        return weight
 
     def fit_prior(self, images):
         """Fits the mixture to the codes of images, by expectation maximisation. (N, *data_shape)."""
@@ -135,9 +141,7 @@ class MixtureVAE(BaseVAE):
             check_labels(labels, self.num_components, f"{type(self).__name__}.sample")
             if len(labels) != n:
                 raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
-        images = self.decode(self.code_prior.draw(n, rng, labels))
-        images.provenance.update(details)
-        return images
+        return provenance.note(self.decode(self.code_prior.draw(n, rng, labels)), self, **details)
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -148,17 +152,22 @@ class _Epochs(keras.callbacks.Callback):
         self.x = x
 
     def on_epoch_begin(self, epoch, logs=None):
-        if int(ops.convert_to_numpy(self.model.epochs_done)) == self.model.pretraining_epochs:
-            self.model.fit_prior(_first_images(self.x, FITTED_IMAGES))
+        model = self.model
+        if int(ops.convert_to_numpy(model.epochs_done)) == model.pretraining_epochs:
+            # Of a run, another dataset than the one it trains on: that would shuffle the next epoch otherwise.
+            model.fit_prior(model.examples() if model.examples else _some_images(self.x, FITTED_IMAGES, model.seed))
+            model.fitted_at.assign(ops.convert_to_numpy(model.step))
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_done.assign_add(1)
 
 
-def _first_images(x, count):
-    """Up to `count` images of an array or a dataset, in memory."""
+def _some_images(x, count, seed):
+    """Up to `count` images in memory: of an array any, of a dataset the first."""
     if not isinstance(x, tf.data.Dataset):
-        return np.asarray(x[:count])
+        if not hasattr(x, "shape"):
+            raise ValueError(f"The mixture is fitted to an array or a tf.data.Dataset. Received: {type(x).__name__}")
+        return np.asarray(x)[np.random.default_rng(seed).permutation(len(x))[:count]]
     batches = []
     for element in x:
         batches.append(np.asarray(keras.utils.unpack_x_y_sample_weight(element)[0]))

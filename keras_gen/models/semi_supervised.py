@@ -24,20 +24,22 @@ class SemiSupervisedVAE(BaseVAE):
     `sum_y q(y|x) (L(x, y) + log q(y|x))`; plus alpha times the mean of `-log q(y|x)` over those whose label is known
     (equations 6, 7, 9; the paper's alpha is this one times the number of images).
 
-    The label -1 says that it is unknown: `fit(images, labels)`, or a dataset of both. Arrays are put into batches of
-    which each has its share of known labels; for a dataset `kg.data.load(..., num_labels=100)` does the same.
+    The label -1 says that it is unknown: `fit(images, labels)`, or a dataset of both. Arrays are shuffled into batches
+    of which each has its share of known labels (unless shuffle=False); `kg.data.load(..., num_labels=100)` makes a
+    dataset of such batches. A batch without any contributes nothing to the classification loss.
 
     M1+M2: with `features`, a VAE that was trained on the images before, M2 describes draws of its codes instead of the
     images: `SemiSupervisedVAE(shape, 50, num_classes=10, likelihood="gaussian", features=m1)`.
 
     Reported: `reconstruction_loss`, `kl_loss` (of z and of y), `classification_loss` (mean over known labels),
     `accuracy` (share of the known labels), and `active_units`. With `features` the first two are those of the codes.
+    `encode` gives the code under the label, or under the most probable class, and `decode` needs to be told which.
 
     Args:
         latent_dim: size of the code z.
         num_classes: C; labels are whole numbers from 0 to num_classes - 1, -1 where unknown.
         alpha: weight of the classification loss.
-        features: None, or a trained `kg.VAE` of the same data_shape (M1), which is not trained on.
+        features: None, or a trained `kg.VAE` of the same data_shape (M1); the model keeps a copy, which is not trained.
         classifier: body of q(y|x): a name as for `encoder`, or a built `keras.Model` of data (of codes, with
             `features`) to features.
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -59,6 +61,7 @@ class SemiSupervisedVAE(BaseVAE):
     """
 
     labelling = "partial"
+    evaluation_draws = 2  # each for every class
     terms = ("reconstruction_loss", "kl_loss", "classification_loss")
 
     def __init__(
@@ -81,28 +84,39 @@ class SemiSupervisedVAE(BaseVAE):
             raise ValueError(
                 f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
             )
-        shape = None
-        if features is not None:
-            shape = self._check_features(features)
         self.num_classes = num_classes
         self.alpha = alpha
-        self.features = features
+        self.features = None if features is None else self._frozen(features)
+        shape = None if features is None else (features.latent_dim,)
         self.classifier = networks.make_encoder(classifier, shape or self.data_shape)
         self.class_head = networks.code_head(self.classifier, num_classes)
         self.build_networks(encoder, decoder, num_classes, shape)
         self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
-    def _check_features(self, features):
-        if not isinstance(features, BaseVAE) or features.data_shape != self.data_shape:
+    def _frozen(self, features):
+        """A copy of M1 that is neither compiled nor trained: the user's own goes on as it was."""
+        known = isinstance(features, BaseVAE) and features.labelling is None
+        if not known or features.data_shape != self.data_shape:
             raise ValueError(
                 f"`features` must be a VAE of data_shape={self.data_shape}. Received: {type(features).__name__} "
                 f"of data_shape={getattr(features, 'data_shape', None)}"
             )
         if self.likelihood != "gaussian":
             raise ValueError(f"Codes have any value: likelihood='gaussian'. Received: likelihood={self.likelihood!r}")
-        features.trainable = True  # a loaded one says False, of itself only, and setting that again would do nothing
-        features.trainable = False
-        return (features.latent_dim,)
+        frozen = type(features).from_config({**features.get_config(), "trainable": True})
+        frozen.set_weights(features.get_weights())
+        frozen.trainable = False
+        return frozen
+
+    @property
+    def expansion(self):
+        """Every class is decoded, for each draw."""
+        return self.evaluation_draws * self.num_classes
+
+    @property
+    def data_likelihood(self):
+        return self.likelihood if self.features is None else self.features.data_likelihood
 
     @property
     def metrics(self):
@@ -130,9 +144,13 @@ class SemiSupervisedVAE(BaseVAE):
                 f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
                 f"{'all labels -1' if labelled else 'no labels'}"
             )
-        in_order = kwargs.get("validation_split") or not kwargs.get("shuffle", True)
-        if not isinstance(x, tf.data.Dataset) and not in_order:
-            x, y, batch_size = labels.spread(x, y, batch_size or 32, self.seed), None, None
+        if hasattr(x, "shape"):
+            y, split = np.asarray(y), kwargs.pop("validation_split", None)
+            if split and kwargs.get("validation_data") is None:  # the last, as in Keras
+                at = math.floor(len(x) * (1 - split))
+                kwargs["validation_data"], x, y = (x[at:], y[at:]), x[:at], y[:at]
+            if kwargs.get("shuffle", True):
+                x, y, batch_size = labels.spread(x, y, batch_size or 32, self.seed), None, None
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def call(self, x, training=False):
@@ -144,14 +162,14 @@ class SemiSupervisedVAE(BaseVAE):
         v = self.visible(x, training)
         log_q = self.log_q_classes(v, training)
         if not counted:
-            return self._to_data(self.images(self.posterior_of(v, ops.argmax(log_q, -1))[0], ops.argmax(log_q, -1)))
+            return self.reconstruct(x, given)
         images, nll, kl, mean = self._of_each_class(v, training)
-        self.active_units.update_state(mean)
         known, weights, kl_of_class = self._weigh(log_q, given)
+        self.active_units.update_state(ops.sum(weights[:, :, None] * mean, axis=1))
         self.add_term("reconstruction_loss", ops.sum(weights * nll, axis=-1))
         kl = ops.sum(weights * kl, axis=-1) + kl_of_class
         self.add_term("kl_loss", kl, self.kl_weight(training))
-        self._classify_known(log_q, weights, known)
+        self._classify_known(log_q, weights, known, training)
         return images
 
     def _weigh(self, log_q, given):
@@ -162,17 +180,30 @@ class SemiSupervisedVAE(BaseVAE):
         weights = known[:, None] * ops.one_hot(given, self.num_classes, dtype="float32") + (1 - known[:, None]) * q
         return known, weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
 
-    def _classify_known(self, log_q, weights, known):
+    def _classify_known(self, log_q, weights, known, training):
+        surprise = -ops.sum(weights * log_q, axis=-1)
         share = ops.maximum(distribution.global_mean(known), 1e-6)
-        self.add_term("classification_loss", -known * ops.sum(weights * log_q, axis=-1) / share, self.alpha)
+        mean_of_known = known * surprise / share  # its mean over the batch is that over the known labels
+        self.add_loss(self.alpha * distribution.share_of_mean(mean_of_known) * distribution.num_replicas())
+        self.trackers["classification_loss"].update_state(surprise, sample_weight=known)
         right = ops.cast(ops.argmax(log_q, axis=-1) == ops.argmax(weights, axis=-1), "float32")
         self.accuracy.update_state(right, sample_weight=known)
+        if not training:
+            self.classification_in_loss.update_state(mean_of_known)
+
+    def get_metrics_result(self):
+        """Keras' own; the loss of an evaluation with the mean over all known labels, whatever their batches."""
+        logs = super().get_metrics_result()
+        in_loss = logs.pop("classification_in_loss")
+        surplus = ops.where(self.classification_in_loss.count > 0, in_loss - logs["classification_loss"], 0.0)
+        logs["loss"] -= self.alpha * surplus
+        return logs
 
     def reconstruction_loss(self, target, y_pred):
         return ops.zeros(())  # call has added it, weighed by the classes
 
     def _of_each_class(self, v, training=False):
-        """Of each class y: images (k * C * B, ...), `-log p(x|y,z)` (B, C), KL(q(z|x,y) || p(z)) (B, C), means of z."""
+        """Of each class y: images (k * C * B, ...), `-log p(x|y,z)`, KL(q(z|x,y) || p(z)), means of z, (B, C, ...)."""
         batch, classes = ops.shape(v)[0], self.num_classes
         every = ops.repeat(ops.arange(classes), batch)  # (C * B,): class 0 for all examples, class 1, ...
         mean, log_variance = self.posterior_of(v, every, training)
@@ -181,7 +212,8 @@ class SemiSupervisedVAE(BaseVAE):
         nll = layers.per_draw(self.pixel_loss, v, images, z.shape[0] * classes)  # (k * C, B)
         nll = ops.mean(ops.reshape(nll, (z.shape[0], classes, batch)), axis=0)
         kl = ops.reshape(ops.sum(losses.normal_kl(mean, log_variance), axis=-1), (classes, batch))
-        return images, ops.transpose(nll), ops.transpose(kl), mean
+        means = ops.transpose(ops.reshape(mean, (classes, batch, self.latent_dim)), (1, 0, 2))
+        return images, ops.transpose(nll), ops.transpose(kl), means
 
     # === Distributions ===
 
@@ -208,9 +240,12 @@ class SemiSupervisedVAE(BaseVAE):
         """Mean and log variance of q(z | x, y), y the labels, or the most probable classes where they are unknown."""
         self.check_shape(x)
         v = self.visible(x)
+        return self.posterior_of(v, self._known_or_best(v, labels), training)
+
+    def _known_or_best(self, v, labels):
+        """The labels, and where they are unknown the most probable classes. -> (B,)."""
         best = ops.argmax(self.log_q_classes(v), -1)
-        classes = best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
-        return self.posterior_of(v, classes, training)
+        return best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
 
     def given(self, labels):
         return ops.one_hot(labels, self.num_classes, dtype="float32")
@@ -232,12 +267,15 @@ class SemiSupervisedVAE(BaseVAE):
 
     @batched(images=True)
     def decode(self, z, labels=None):
-        """Images of codes and labels; where a label is unknown, the mean of the images of all classes."""
-        if labels is not None:
-            known = self.images(z, ops.maximum(labels, 0))
-            unknown = ops.reshape(labels < 0, (-1, *[1] * (len(known.shape) - 1)))
-            return self._to_data(ops.where(unknown, self._mean_over_classes(z), known))
-        return self._to_data(self._mean_over_classes(z))
+        """Images of codes and labels, (B, latent_dim), (B,); without labels, the mean over all classes.
+
+        With `features`, the image of the mean of its codes.
+        """
+        if labels is None:
+            return self._to_data(self._mean_over_classes(z))
+        if tf.executing_eagerly() and bool(ops.any(labels < 0)):
+            raise ValueError(f"Each code is decoded as one of the classes. Received: labels={np.asarray(labels)}")
+        return self._to_data(self.images(z, labels))
 
     def _mean_over_classes(self, z):
         every = ops.repeat(ops.arange(self.num_classes), ops.shape(z)[0])
@@ -246,10 +284,11 @@ class SemiSupervisedVAE(BaseVAE):
 
     @batched(images=True)
     def reconstruct(self, x, labels=None):
+        """The image of the posterior mean and of the label, or of the most probable class where it is unknown."""
         self.check_shape(x)
-        best = ops.argmax(self.log_q_classes(self.visible(x)), -1)
-        classes = best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
-        return self._to_data(self.images(self.posterior(x, classes)[0], classes))
+        v = self.visible(x)
+        classes = self._known_or_best(v, labels)
+        return self._to_data(self.images(self.posterior_of(v, classes)[0], classes))
 
     @batched
     def score(self, x):

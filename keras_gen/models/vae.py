@@ -19,8 +19,9 @@ class VAE(BaseVAE):
     num_samples draws (Burda et al. 2015, equation 8).
 
     In training, one draw (or `num_samples` draws) of z per image. In validation and in `score`, the same eight
-    draws for each image, balanced to mean 0 and variance 1: an estimate of the ELBO that is deterministic, where the
-    reconstruction of the posterior mean would flatter. It is reported at the full beta, whatever the warm-up.
+    draws for each image, whatever `num_samples`: an estimate of the bound that is deterministic, where the
+    reconstruction of the posterior mean would flatter. For the ELBO they are balanced to mean 0 and variance 1. It is
+    reported at the full beta, whatever the warm-up.
 
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, the number of code units whose posterior mean
     varies by more than 0.01 over the data.
@@ -51,13 +52,15 @@ class VAE(BaseVAE):
         data_shape: tuple[int, ...],
         latent_dim: int = 2,
         beta: float = 1.0,
+        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
+        *,
         prior: Literal["normal", "vamp"] = "normal",
         num_pseudo_inputs: int = 100,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
-        super().__init__(data_shape, latent_dim, beta, **kwargs)
+        super().__init__(data_shape, latent_dim, beta, likelihood, **kwargs)
         check_choice("prior", prior, ("normal", "vamp"))
         check_whole(1, num_pseudo_inputs=num_pseudo_inputs)
         if prior == "vamp" and self.free_bits:

@@ -16,9 +16,8 @@ from keras_gen.core.metrics import ActiveUnits
 from keras_gen.likelihoods import LIKELIHOODS, likelihood
 from keras_gen.priors import NormalPrior
 
-EVALUATION_DRAWS = 8
 EARLY = 200  # training steps before which nobody speaks of a collapse
-FEW_ACTIVE = 0.25  # share of the code's units; fewer that say anything are a collapse
+FEW_ACTIVE = 0.1  # share of the code's units; fewer that say anything are a collapse
 
 
 class BaseVAE(GenerativeModel):
@@ -39,8 +38,8 @@ class BaseVAE(GenerativeModel):
         free_bits: nats of KL divergence per code unit, averaged over the batch, that cost nothing (Kingma et al.
             2016, equation 15).
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
-        decoder: likewise, a built `keras.Model` of codes to features, or straight to images (to vectors, if its last
-            layer is named "image").
+        decoder: likewise, a built `keras.Model` of codes, followed by the one-hot label where the model gives it one,
+            to features, or straight to images (to vectors, if its last layer is named "image").
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
@@ -69,9 +68,15 @@ class BaseVAE(GenerativeModel):
         check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
         check_choice("likelihood", likelihood, LIKELIHOODS)
         check_choice("bound", bound, ("elbo", "iwae"))
-        if variance not in ("learned", "per_value") and not (isinstance(variance, numbers.Real) and variance > 0):
+        known = isinstance(variance, numbers.Real) and 0 < variance < math.inf
+        if variance not in ("learned", "per_value") and not known:
             raise ValueError(
                 f"`variance` must be 'learned', 'per_value' or a number above 0. Received: variance={variance!r}"
+            )
+        if variance != "learned" and likelihood != "gaussian":
+            raise ValueError(
+                "`variance` is that of likelihood='gaussian'. "
+                f"Received: variance={variance!r}, likelihood={likelihood!r}"
             )
         if likelihood == "discretized_logistic" and len(self.data_shape) == 1:
             raise ValueError(f"A discretized likelihood is one of images. Received: data_shape={self.data_shape}")
@@ -89,6 +94,12 @@ class BaseVAE(GenerativeModel):
         self.free_bits = free_bits
 
     codeless = False  # whether the model works with latent_dim=0
+    evaluation_draws = 8  # of z, for each image
+    expansion = 8
+
+    @property
+    def has_normal_prior(self):
+        return isinstance(self.code_prior, NormalPrior)
 
     def build_networks(self, encoder, decoder, num_given=0, shape=None):
         """Makes encoder, posterior, decoder, image and likelihood.
@@ -135,8 +146,8 @@ class BaseVAE(GenerativeModel):
         if active < few and int(ops.convert_to_numpy(self.step)) >= EARLY:
             warnings.warn(
                 f"The posterior has collapsed: {active:.0f} of {self.latent_dim} code units depend on the data, the "
-                "others repeat the prior. Train for longer; or let beta grow (warmup_steps), make it smaller, or give "
-                'each unit free_bits; for likelihood="gaussian", learn the variance; or take a smaller latent_dim. '
+                "means of the others do not vary. Train for longer; or let beta grow (warmup_steps), make it smaller, "
+                'or give each unit free_bits; for likelihood="gaussian", learn the variance. '
                 "`kg.evaluation.latent_units` shows the units.",
                 stacklevel=2,
             )
@@ -147,7 +158,7 @@ class BaseVAE(GenerativeModel):
         if self.free_bits and counted:
             distribution.barrier()
         x, labels = self.unpack(x)
-        mean, log_variance = self.posterior(x, labels, training)
+        mean, log_variance = self.posterior(x, labels, training=training)
         if not counted:
             return self.images(mean, labels)
         z = self._draws(mean, log_variance, training)
@@ -203,7 +214,7 @@ class BaseVAE(GenerativeModel):
         if training:
             noise = distribution.normal((self.num_samples, *tf.unstack(tf.shape(mean))), self.noise_key("posterior"))
         else:
-            noise = layers.fixed_noise(EVALUATION_DRAWS, self.latent_dim, self.seed, scaled=self.bound == "elbo")
+            noise = layers.fixed_noise(self.evaluation_draws, self.latent_dim, self.seed, scaled=self.bound == "elbo")
         return layers.draw_codes(mean, log_variance, noise)
 
     def decode_draws(self, z, labels=None, training=False):
@@ -267,12 +278,10 @@ class BaseVAE(GenerativeModel):
 
     def draw(self, n, labels, rng, details):
         """n images, with details for their provenance; where no labels are given, of the classes in turn."""
-        given = {}
-        if self.labelling is not None:
-            given["labels"] = np.arange(n) % self.num_classes if labels is None else labels
-        images = self.decode(self.code_prior.draw(n, rng), **given)
-        images.provenance.update(details)
-        return images
+        if self.labelling is not None and labels is None:
+            labels = np.arange(n) % self.num_classes
+        given = {} if labels is None else {"labels": labels}
+        return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
 
     def log_weights(self, x, num_samples, seed=0, labels=None):
         x = tf.convert_to_tensor(x, tf.float32)

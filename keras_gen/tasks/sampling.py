@@ -29,7 +29,10 @@ class CodeSampler:
         """Fits the mixture to the codes of images, (N, H, W, C) or a dataset. Returns itself."""
         from sklearn.mixture import GaussianMixture
 
-        codes = self.model.encode(images, **({} if labels is None else {"labels": labels}))[:LARGEST_FIT]
+        if self.model.latent_dim == 0:
+            raise ValueError(f"{type(self.model).__name__} has no code. Received: latent_dim=0")
+        codes = self.model.encode(images, **({} if labels is None else {"labels": labels}))
+        codes = np.random.default_rng(self.seed).permutation(codes)[:LARGEST_FIT]
         if len(codes) < max(2, self.components):
             raise ValueError(
                 f"A mixture of {self.components} is fitted to at least as many images. Received: {len(codes)}"
@@ -48,5 +51,4 @@ class CodeSampler:
         noise = rng.standard_normal((n, factors.shape[-1]))
         z = self.mixture.means_[chosen] + np.einsum("nij,nj->ni", factors, noise)
         images = self.model.decode(z.astype("float32"), **({} if labels is None else {"labels": labels}))
-        images.provenance["seed"] = seed
-        return images
+        return provenance.note(images, self.model, seed=seed)

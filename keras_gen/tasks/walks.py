@@ -4,6 +4,7 @@ Each returns images, and writes them where a `path` is given: a picture (.png), 
 (.gif, .webp), all walks side by side. Models that need labels get `labels`, one for each walk.
 """
 
+import warnings
 from pathlib import Path
 from statistics import NormalDist
 
@@ -32,7 +33,9 @@ def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_lab
     Returns:
         (N, steps, H, W, C) in [0, 1].
     """
-    _check_steps(steps)
+    _check_walk(model, steps)
+    if np.shape(start) != np.shape(end):
+        raise ValueError(f"Each walk has a start and an end. Received: {np.shape(start)} and {np.shape(end)}")
     end_labels = labels if end_labels is None else end_labels
     if mode not in ("linear", "spherical"):
         raise ValueError(f"`mode` must be 'linear' or 'spherical'. Received: mode={mode!r}")
@@ -46,7 +49,7 @@ def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_lab
         sine = np.sin(angle)
         curved = (np.sin((1 - t) * angle) * z0 + np.sin(t * angle) * z1) / np.maximum(sine, 1e-6)
         z = np.where(sine < 1e-6, z, curved)
-    return _decode(model, z, labels, path)
+    return _decode(model, z, _classes(model, start, labels), path)
 
 
 def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, path=None):
@@ -64,11 +67,12 @@ def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, p
     Returns:
         (units, steps, H, W, C) in [0, 1].
     """
-    _check_steps(steps)
+    _check_walk(model, steps)
     label = None if labels is None else np.ravel(labels)[:1]
     z = np.zeros((1, model.latent_dim), "float32")
     if image is not None:
         z = model.encode(np.asarray(image)[None], **_given(label))
+        label = _classes(model, np.asarray(image)[None], label)
     units = np.arange(model.latent_dim) if units is None else np.asarray(units)
     if units.ndim != 1 or len(units) == 0 or units.min() < 0 or units.max() >= model.latent_dim:
         raise ValueError(f"`units` must be among 0 to {model.latent_dim - 1}. Received: units={units.tolist()}")
@@ -80,6 +84,8 @@ def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, p
 def random_walk(model, walks=6, steps=30, step_size=0.3, seed=None, labels=None, path=None):
     """Images along walks that never leave where a normal prior is: `z' = sqrt(1 - s^2) z + s e`, e normal.
 
+    Warns of a model whose codes have another distribution.
+
     Each code of a walk is a draw of N(0, I), and so each image a sample (Neal 1998, equation of autoregression).
 
     Args:
@@ -88,13 +94,14 @@ def random_walk(model, walks=6, steps=30, step_size=0.3, seed=None, labels=None,
         steps: images per walk.
         step_size: s, between 0 (stays) and 1 (jumps).
         seed: the same seed gives the same walks; None for others each time.
-        labels: (walks,) ints of a model that needs them.
+        labels: (walks,) ints of a model that takes them, or one for all.
         path: .png, .gif or .webp file, or None.
 
     Returns:
         (walks, steps, H, W, C) in [0, 1].
     """
-    _check_steps(steps)
+    _check_walk(model, steps)
+    _check_prior(model)
     if not 0 < step_size <= 1:
         raise ValueError(f"`step_size` must be above 0 and at most 1. Received: step_size={step_size}")
     seed = provenance.fresh_seed() if seed is None else seed
@@ -125,6 +132,7 @@ def manifold(model, size=20, labels=None, path=None):
             "A manifold is drawn of two dimensions; of more, `traverse` goes along each. "
             f"Received: latent_dim={model.latent_dim}"
         )
+    _check_prior(model)
     quantiles = [NormalDist().inv_cdf((i + 0.5) / size) for i in range(size)]
     z = np.array([(x, y) for y in reversed(quantiles) for x in quantiles], "float32")
     images = model.decode(z, **({} if labels is None else {"labels": np.full(len(z), labels)}))
@@ -153,7 +161,7 @@ class AttributeVector:
         """
         strengths = np.atleast_1d(np.asarray(strength, "float32"))
         z = self.model.encode(images, **_given(labels))[:, None] + strengths[:, None] * self.vector
-        walks = _decode(self.model, z, labels, path)
+        walks = _decode(self.model, z, _classes(self.model, images, labels), path)
         return walks if np.ndim(strength) else walks[:, 0]
 
 
@@ -176,9 +184,25 @@ def attribute_vector(model, with_images, without_images, labels=None):
     return AttributeVector(model, means[0] - means[1])
 
 
-def _check_steps(steps):
+def _check_walk(model, steps):
     if steps < 2:
         raise ValueError(f"`steps` must be at least 2. Received: steps={steps}")
+    if model.latent_dim == 0:
+        raise ValueError(f"{type(model).__name__} has no code to walk through. Received: latent_dim=0")
+
+
+def _check_prior(model):
+    if not model.has_normal_prior:
+        warnings.warn(
+            f"The codes of this {type(model).__name__} are not distributed as N(0, I), which the walk assumes: some of "
+            "its images may be unlike any in the data. `kg.tasks.CodeSampler` draws from where the codes are.",
+            stacklevel=3,
+        )
+
+
+def _classes(model, images, labels):
+    """The labels to decode a walk from images with: those given, or where the model classifies, its own answers."""
+    return model.classify(images) if labels is None and hasattr(model, "classify") else labels
 
 
 def _given(labels):
@@ -188,7 +212,7 @@ def _given(labels):
 def _decode(model, z, labels, path, **details):
     """Images of codes (walks, steps, D), written to `path` if there is one."""
     walks, steps = z.shape[:2]
-    repeated = None if labels is None else np.repeat(labels, steps)
+    repeated = None if labels is None else np.repeat(np.broadcast_to(labels, (walks,)), steps)
     decoded = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"), **_given(repeated))
     getattr(decoded, "provenance", {}).update(details)
     images = decoded.reshape(walks, steps, *decoded.shape[1:])

@@ -28,6 +28,7 @@ from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
 
 VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
 MAP_IMAGES = 5_000
+EXAMPLES = 10_000  # training images, at most, that a model may ask for
 
 
 def registry():
@@ -266,6 +267,7 @@ class _Run:
             with self.strategy.scope():
                 self.model = self._build()
         self.model.check_data(self.originals, self.labels)
+        self.model.examples = lambda: data.stack(load_data(self.config, training, limit=EXAMPLES, labels=False))
         for name in ("checkpoints", "samples"):
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
