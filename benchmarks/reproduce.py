@@ -46,6 +46,7 @@ for function in (
     variational.semi_supervised,
     variational.mixture_clusters,
     variational.attribute_vectors,
+    variational.conditional_samples,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):
