@@ -162,7 +162,7 @@ def spread_of(errors):
     return f"{errors.mean():.2f} +- {errors.std(ddof=1):.2f} (best {errors.min():.2f})"
 
 
-def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=25, m1_m2_epochs=60, m2_epochs=8, alpha=1.0):
+def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=20, m1_m2_epochs=30, m2_epochs=6, alpha=1.0):
     """M1 and classifiers of its codes, M1+M2, and M2 alone, with 100 labels."""
     (x, y), (test, test_y) = labelled("train"), labelled("test")
     steps = len(x) // 100
@@ -187,8 +187,8 @@ def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=25, m1_m2_epochs=
             classifier.fit(codes[known], some[known])
             errors[name].append(1 - classifier.score(test_codes, test_y))
         for name, shape, epochs, hidden, options in (
-            ("M1+M2", (50,), m1_m2_epochs, 300, {"likelihood": "gaussian", "variance": "per_value", "features": m1}),
-            ("M2", SHAPE, m2_epochs, 500, {}),
+            ("M1+M2", (50,), m1_m2_epochs, 200, {"likelihood": "gaussian", "variance": "per_value", "features": m1}),
+            ("M2", SHAPE, m2_epochs, 300, {}),
         ):
             keras.utils.set_random_seed(seed)
             m2 = kg.SemiSupervisedVAE(
@@ -212,7 +212,7 @@ def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=25, m1_m2_epochs=
         "ours": "; ".join(f"{name} {spread_of(e)}" for name, e in errors.items()),
         "figures": errors,
         "settings": f"M1 784-500-500-50 softplus, gray images, {m1_epochs} epochs, one seed; M2 50 codes, "
-        f"alpha {alpha:g}; on M1's codes 300 units, {m1_m2_epochs} epochs; on pixels 500 units, {m2_epochs} epochs; "
+        f"alpha {alpha:g}; on M1's codes 200 units, {m1_m2_epochs} epochs; on pixels 300 units, {m2_epochs} epochs; "
         "Adam 2e-3, cosine to 0, batch 200 of which 20 labelled; 60,000 images, labels chosen by the seed, ten of each "
         "class",
         "seed": list(seeds),
