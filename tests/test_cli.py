@@ -273,4 +273,4 @@ def test_the_installed_command_is_quiet(tmp_path):
         [command, "train", "vae", "--latent-dim", "0", "--out", "x"], capture_output=True, text=True, cwd=tmp_path
     )
     assert result.returncode == 2
-    assert result.stderr == "keras-gen: `latent_dim` must be at least 1. Received: latent_dim=0\n"
+    assert result.stderr == "keras-gen: `latent_dim` must be a whole number of at least 1. Received: latent_dim=0\n"

@@ -57,15 +57,12 @@ class LinearAutoencoder(GenerativeModel):
 
         # === Weights ===
         shape = (size, latent_dim)
-        state = {"initializer": "zeros", "trainable": False, "aggregation": "mean"}
+        state = {"initializer": "zeros", "trainable": False, "aggregation": "mean", "autocast": False}
         self.offset = self.add_weight(name="offset", shape=(size,), **state)  # m
         self.seen = self.add_weight(name="seen", shape=(), **state)  # examples that m is the mean of
-        self.analysis = self.add_weight(name="analysis", shape=shape, initializer=keras.initializers.Orthogonal())
-        self.synthesis = (
-            self.analysis
-            if tied
-            else self.add_weight(name="synthesis", shape=shape, initializer=keras.initializers.Orthogonal())
-        )
+        matrix = {"shape": shape, "initializer": keras.initializers.Orthogonal(), "autocast": False}
+        self.analysis = self.add_weight(name="analysis", **matrix)
+        self.synthesis = self.analysis if tied else self.add_weight(name="synthesis", **matrix)
         self.built = True
 
     @property
