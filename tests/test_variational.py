@@ -445,6 +445,9 @@ def test_the_classification_loss_of_an_evaluation_is_that_of_all_known_labels():
         assert figures["classification_loss"] == pytest.approx(expected, rel=1e-4)
         total = figures["reconstruction_loss"] + figures["kl_loss"] + model.alpha * expected
         assert figures["loss"] == pytest.approx(total, rel=1e-5)
+    terms = model.fit(IMAGES, labels, batch_size=16, shuffle=False, verbose=0).history
+    total = terms["reconstruction_loss"][0] + terms["kl_loss"][0] + model.alpha * terms["classification_loss"][0]
+    assert terms["loss"][0] == pytest.approx(total, rel=1e-5)
 
 
 def test_double_precision_and_a_validation_split_train():
