@@ -71,7 +71,7 @@ def vae_static_binarization():
 
 def iwae_static_binarization():
     """The same network, trained by the importance-weighted bound of five draws."""
-    return static_binarization("iwae", num_samples=5, epochs=110, warmup_epochs=5, kl_warmup_epochs=10)
+    return static_binarization("iwae", num_samples=5, epochs=300, warmup_epochs=5, kl_warmup_epochs=10)
 
 
 def burda_schedule(steps, stages=8):
@@ -132,7 +132,7 @@ def dynamic_binarization(num_samples, bound, epochs=300, rate=2e-3, batch_size=1
 
 
 def dynamic_vae_k1():
-    return dynamic_binarization(1, "elbo")
+    return dynamic_binarization(1, "elbo", epochs=450)
 
 
 def dynamic_vae_k5():

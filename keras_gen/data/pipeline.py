@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 import zlib
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -103,13 +104,9 @@ def load(
     shuffle = name == "train" if shuffle is None else shuffle
     examples = opened.open(name)
     prepare = _preparation(shape, size, channels)
-    options = {}
-    if isinstance(examples, sources.Stream):
-        read = _read_stream
-        if num_labels is not None:
-            raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
-    else:
-        read, options = _read_examples, {"num_labels": num_labels}
+    if isinstance(examples, sources.Stream) and num_labels is not None:
+        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
+    read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
     return read(
         examples,
         part=part,
@@ -123,7 +120,6 @@ def load(
         pixel_seed=zlib.crc32(f"{name} {seed}".encode()),  # so that no two splits are drawn with the same noise
         prepare=prepare,
         labels=labels,
-        **options,
     )
 
 
