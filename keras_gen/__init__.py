@@ -29,6 +29,7 @@ from keras_gen import networks as networks
 from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
+from keras_gen.models import GAN as GAN
 from keras_gen.models import VAE as VAE
 from keras_gen.models import Autoencoder as Autoencoder
 from keras_gen.models import ConditionalVAE as ConditionalVAE

@@ -6,6 +6,8 @@ models, batches or devices.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from keras import ops
 
@@ -138,3 +140,45 @@ def normal_log_density(z, mean=0.0, log_variance=0.0):
     """Log density of N(mean, diag exp(log_variance)), summed over the last axis. (..., D) -> (...), nats."""
     error = ops.square(z - mean) * ops.exp(-log_variance)
     return -0.5 * ops.sum(error + log_variance + LOG_2_PI, axis=-1)
+
+
+# === Adversarial losses: of a critic's value d(x), a logit where D(x) = sigmoid(d(x)) is a probability ===
+
+
+class AdversarialLoss(NamedTuple):
+    """What the players of a GAN minimise; each a function of the critic's values, (B,) -> (B,)."""
+
+    real: Callable  # the discriminator, of d(x)
+    fake: Callable  # the discriminator, of d(G(z))
+    generator: Callable  # the generator, of d(G(z))
+    is_logit: bool  # whether d is the logit of a probability
+    at_chance: float | None  # the discriminator's loss where it cannot tell real from fake, if there is such a value
+
+
+ADVERSARIAL = {
+    # Goodfellow et al. 2014, equation 1: -log D(x) - log(1 - D(G(z))); log(1 - D(G(z)))
+    "minimax": AdversarialLoss(
+        lambda d: ops.softplus(-d), lambda d: ops.softplus(d), lambda d: -ops.softplus(d), True, 2 * math.log(2)
+    ),
+    # Goodfellow et al. 2014, section 3: the same discriminator; -log D(G(z))
+    "non_saturating": AdversarialLoss(
+        lambda d: ops.softplus(-d), lambda d: ops.softplus(d), lambda d: ops.softplus(-d), True, 2 * math.log(2)
+    ),
+    # Mao et al. 2017, equation 9: (d(x) - 1)^2 / 2 + d(G(z))^2 / 2; (d(G(z)) - 1)^2 / 2
+    "least_squares": AdversarialLoss(
+        lambda d: ops.square(d - 1) / 2, lambda d: ops.square(d) / 2, lambda d: ops.square(d - 1) / 2, False, 0.25
+    ),
+    # Miyato et al. 2018, equations 16 and 17: max(0, 1 - d(x)) + max(0, 1 + d(G(z))); -d(G(z))
+    "hinge": AdversarialLoss(lambda d: ops.relu(1 - d), lambda d: ops.relu(1 + d), lambda d: -d, False, 2.0),
+    # Arjovsky et al. 2017, equation 2; its critic is to be Lipschitz: see `gradient_penalty`
+    "wasserstein_gp": AdversarialLoss(lambda d: -d, lambda d: d, lambda d: -d, False, None),
+}
+
+
+def gradient_penalty(gradient):
+    """How far a critic's gradient is from length 1, `(|grad d(x)| - 1)^2`. (B, ...) -> (B,).
+
+    Source: Gulrajani et al. 2017, equation 3, at points drawn uniformly between real and generated images.
+    """
+    length = ops.sqrt(sum_per_example(ops.square(gradient)) + 1e-12)  # its derivative at 0 is not a number
+    return ops.square(length - 1)

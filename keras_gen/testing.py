@@ -50,6 +50,11 @@ class Case:
     labels: np.ndarray | None = None
     exceptions: dict = dataclasses.field(default_factory=dict)
 
+    @functools.cached_property
+    def labelling(self):
+        """How the model learns from labels; see `GenerativeModel.labelling`."""
+        return self.cls.labelling_of(self.arguments())
+
     def model(self, optimizer=None, **compile_options):
         """A new model with the same weights each time, compiled; without XLA, whose compiling takes seconds."""
         keras.utils.set_random_seed(0)
@@ -60,16 +65,16 @@ class Case:
 
     def pair(self, count=None):
         """The first `count` examples and what `fit` takes with them: labels, where the model learns from them."""
-        return self.x[:count], self.labels[:count] if self.cls.labelling else None
+        return self.x[:count], self.labels[:count] if self.labelling else None
 
     def inputs(self, count=None):
         """What the model is called with: x, or x and labels where it needs them."""
         x, y = self.pair(count)
-        return (x, y) if self.cls.labelling == "required" else x
+        return (x, y) if self.labelling == "required" else x
 
     def labels_of(self, chosen):
         """Keyword arguments of an ability for the chosen examples."""
-        return {"labels": self.labels[chosen]} if self.cls.labelling == "required" else {}
+        return {"labels": self.labels[chosen]} if self.labelling == "required" else {}
 
 
 def checks(case):
@@ -133,11 +138,11 @@ def check_fit(case):
     """fit takes arrays, datasets and labels; each term and its val_ twin is in the history, finite."""
     terms = {"loss", *case.cls.terms}
     model = case.model()
-    history = _fit(model, case.pair(), validation_data=case.pair() if case.cls.labelling else case.x)
+    history = _fit(model, case.pair(), validation_data=case.pair() if case.labelling else case.x)
     expected = terms | {f"val_{name}" for name in terms}
     assert expected <= set(history), f"the history lacks {expected - set(history)}"
     _finite(history, "fit on an array")
-    if case.cls.labelling is None:
+    if case.labelling is None:
         dataset = tf.data.Dataset.from_tensor_slices(case.x).batch(4)
         _finite(_fit(model, dataset, batch_size=None), "fit on a dataset")
     if case.labels is not None:
@@ -275,7 +280,7 @@ def check_wrong_data(case):
     if model.bounded:
         message = _error(ValueError, model.fit, case.x * 255.0, case.pair()[1])
         assert "[0, 1]" in message, message
-        labels = (case.labels,) if case.cls.labelling else ()
+        labels = (case.labels,) if case.labelling else ()
         whole = tf.data.Dataset.from_tensor_slices(((case.x * 255).astype("uint8"), *labels)).batch(4)
         assert "uint8" in _error(ValueError, model.fit, whole)
 

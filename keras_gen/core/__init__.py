@@ -1,5 +1,7 @@
 """Machinery that nobody edits to add a paper."""
 
+from keras_gen.core.adversarial import AdversarialModel as AdversarialModel
+from keras_gen.core.adversarial import Player as Player
 from keras_gen.core.batching import batched as batched
 from keras_gen.core.checks import check_activation as check_activation
 from keras_gen.core.checks import check_at_least as check_at_least

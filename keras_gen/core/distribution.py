@@ -119,6 +119,32 @@ def cross_replica_sum(value):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
+def averaged(gradients, optimizer):
+    """Gradients of shares of a mean, such that `optimizer.apply` on each replica applies their sum, clipped as a whole.
+
+    Keras clips on each replica and then sums, and looks for infinities on the first replica only. Here the sum is
+    clipped, and each replica applies its Nth part, which is too short to be clipped again.
+
+    Args:
+        gradients: list of tensors.
+        optimizer: that will apply them; those of a `LossScaleOptimizer` are scaled.
+    """
+    replicas = num_replicas()
+    if replicas == 1:
+        return gradients
+    gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    clip = getattr(optimizer, "inner_optimizer", optimizer)
+    scale = optimizer.scale_loss(1.0)
+    if clip.clipnorm:
+        gradients = [tf.clip_by_norm(gradient, clip.clipnorm * scale) for gradient in gradients]
+    elif clip.global_clipnorm:
+        gradients, _ = tf.clip_by_global_norm(gradients, clip.global_clipnorm * scale)
+    elif clip.clipvalue:
+        limit = clip.clipvalue * scale
+        gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+    return [gradient / replicas for gradient in gradients]
+
+
 def warn_of_clipping(optimizer):
     """Warns of an optimizer that clips: it clips each replica's gradients before they are summed."""
     for name in ("clipnorm", "global_clipnorm", "clipvalue"):

@@ -38,6 +38,8 @@ class GenerativeModel(keras.Model):
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
+    clips_sums = False  # whether gradients are summed over the devices before they are clipped
+    learning_rate = 1e-3  # of Adam, where none is asked for
     expansion = 1  # how many times the data an ability holds in memory, for batches of a size that fits
     examples = None  # function of no argument to a sample of the training images; set by a run
     offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
@@ -61,6 +63,11 @@ class GenerativeModel(keras.Model):
         )
 
     # === Config ===
+
+    @classmethod
+    def labelling_of(cls, arguments):
+        """What `labelling` is with these arguments of the constructor, by name."""
+        return cls.labelling
 
     @classmethod
     def arguments(cls):
@@ -112,7 +119,7 @@ class GenerativeModel(keras.Model):
                     f"{type(self).__name__} brings its own objective and figures; compile it with an optimizer "
                     f"only. Received: {name}={kwargs[name]}"
                 )
-        if self._replicas > 1:
+        if self._replicas > 1 and not self.clips_sums:
             distribution.warn_of_clipping(optimizer)
         resolved_jit, resolved_steps = execution.resolve(self, jit_compile, steps_per_execution)
         if run_eagerly:
@@ -126,6 +133,20 @@ class GenerativeModel(keras.Model):
         )
         self.optimizer.build(self.trainable_variables)
         self.request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution, **kwargs}
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """Arguments for `compile`: Adam, as the model is best trained.
+
+        Args:
+            learning_rate: float; None for the model's own.
+            decay_steps: batches over which it goes down to 0 by a cosine; None for a constant rate.
+        """
+        return {"optimizer": keras.optimizers.Adam(self.rate(learning_rate or self.learning_rate, decay_steps))}
+
+    @staticmethod
+    def rate(learning_rate, decay_steps=None):
+        """A constant rate, or one that goes down to 0 by a cosine."""
+        return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 
     def get_compile_config(self):
         if not self.compiled:

@@ -4,6 +4,7 @@ from keras_gen.models.autoencoder import Autoencoder as Autoencoder
 from keras_gen.models.conditional import ConditionalVAE as ConditionalVAE
 from keras_gen.models.contractive import ContractiveAutoencoder as ContractiveAutoencoder
 from keras_gen.models.denoising import DenoisingAutoencoder as DenoisingAutoencoder
+from keras_gen.models.gan import GAN as GAN
 from keras_gen.models.linear import LinearAutoencoder as LinearAutoencoder
 from keras_gen.models.mixture import MixtureVAE as MixtureVAE
 from keras_gen.models.semi_supervised import SemiSupervisedVAE as SemiSupervisedVAE

@@ -4,12 +4,15 @@ An encoder body maps data, (B, H, W, C) or (B, D), to features (B, F); a decoder
 features, (B, F) or (B, H, W, F). `ENCODERS` and `DECODERS` list them by name.
 """
 
+import functools
 import math
 
 import keras
 
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
+from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
+from keras_gen.networks.dcgan import dcgan_generator as dcgan_generator
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
 from keras_gen.networks.dense import is_shallow as is_shallow
@@ -20,6 +23,7 @@ from keras_gen.networks.dense import tied_decoder as tied_decoder
 from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import code_head as code_head
 from keras_gen.networks.heads import copy as copy
+from keras_gen.networks.heads import critic_head as critic_head
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
 from keras_gen.networks.pool import even_switches as even_switches
@@ -30,7 +34,8 @@ from keras_gen.networks.pool import with_switches as with_switches
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
-CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder)
+GENERATORS = {"dcgan": dcgan_generator, "dense": dense_decoder}
+CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
 LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
 
 
@@ -39,22 +44,23 @@ def default_body(data_shape):
     return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= LARGEST_FOR_DENSE else "conv"
 
 
-def make_encoder(encoder, data_shape):
+def make_encoder(encoder, data_shape, argument="encoder"):
     """The encoder body that a constructor's argument asks for.
 
     Args:
         encoder: None for the default, a name of ENCODERS, or a built `keras.Model` of data to features (B, F).
         data_shape: (H, W, C) or (D,).
+        argument: the constructor's name for it.
 
     Raises:
         ValueError: if the name is unknown or the model's shapes do not fit.
     """
     body = encoder if isinstance(encoder, keras.Model) else _named(ENCODERS, "encoder", encoder, data_shape)(data_shape)
-    _check_shapes("encoder", body, data_shape, "(features,)", lambda output: len(output) == 1)
+    _check_shapes(argument, body, data_shape, "(features,)", lambda output: len(output) == 1)
     return body
 
 
-def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activation="sigmoid"):
+def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activation="sigmoid", argument="decoder"):
     """The decoder body that a constructor's argument asks for; see `make_encoder`.
 
     A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape; see `image_head`.
@@ -66,6 +72,7 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
         encoder: with `code`, where the decoder may unpool by switches ("pool") or be "tied"; None where it may not.
         code: the dense layer that makes the code.
         activation: of the data, for "tied".
+        argument: the constructor's name for it.
     """
     names = {name: body for name, body in DECODERS.items() if encoder is not None or name != "pool"}
     if encoder is not None:
@@ -84,11 +91,31 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
         )
     expected = "(features,), (height, width, features) or the data's shape"
     _check_shapes(
-        "decoder", body, (latent_dim,), expected, lambda out: len(out) == 1 or out[:-1] == tuple(data_shape)[:-1]
+        argument, body, (latent_dim,), expected, lambda out: len(out) == 1 or out[:-1] == tuple(data_shape)[:-1]
     )
     if encoder is not None:
         tie_weights(body, encoder, code)
     return body
+
+
+def make_generator(generator, latent_size, data_shape):
+    """The generator body that a constructor's argument asks for: None, a name of GENERATORS, or as `make_decoder`."""
+    if not isinstance(generator, keras.Model):
+        name = generator or ("dense" if len(data_shape) == 1 else "dcgan")
+        generator = _named(GENERATORS, "generator", name, data_shape)(latent_size, data_shape)
+    return make_decoder(generator, latent_size, data_shape, argument="generator")
+
+
+def make_discriminator(discriminator, data_shape, batch_norm):
+    """The discriminator body that a constructor's argument asks for: None, "dcgan", "dense", or as `make_encoder`."""
+    if not isinstance(discriminator, keras.Model):
+        name = discriminator or ("dense" if len(data_shape) == 1 else "dcgan")
+        discriminators = {
+            "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
+            "dense": functools.partial(dense_encoder, activation="leaky_relu"),
+        }
+        discriminator = _named(discriminators, "discriminator", name, data_shape)(data_shape)
+    return make_encoder(discriminator, data_shape, argument="discriminator")
 
 
 def _named(bodies, argument, name, data_shape):
@@ -96,7 +123,7 @@ def _named(bodies, argument, name, data_shape):
     if not isinstance(name, str) or name not in bodies:
         names = ", ".join(map(repr, bodies))
         raise ValueError(f"`{argument}` must be one of {names}, or a built keras.Model. Received: {argument}={name!r}")
-    if bodies[name] in CONVOLUTIONAL and len(data_shape) == 1:
+    if getattr(bodies[name], "func", bodies[name]) in CONVOLUTIONAL and len(data_shape) == 1:
         raise ValueError(
             f"A convolutional {argument} needs images (height, width, channels). Received: data_shape={data_shape}"
         )

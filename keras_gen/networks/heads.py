@@ -16,6 +16,22 @@ def code_head(body, latent_dim, activation="linear"):
     return head
 
 
+def critic_head(body, num_classes=0):
+    """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
+
+    With classes, [(F,), one-hot (num_classes,)] -> (1,): to the value that all classes share, the inner product of
+    the features with a vector of the class is added (Miyato and Koyama 2018, equation 4).
+    """
+    inputs = features = keras.Input(body.output_shape[1:], name="features")
+    value = layers.Dense(1, dtype="float32", name="value")(features)
+    if num_classes:
+        inputs = [inputs, keras.Input((num_classes,), name="label")]
+        of_class = layers.Dense(features.shape[-1], use_bias=False, dtype="float32", name="of_class")(inputs[1])
+        product = layers.Dot(axes=-1, dtype="float32", name="projection")([features, of_class])
+        value = layers.Add(dtype="float32", name="sum")([value, product])
+    return keras.Model(inputs, value, name="critic_head")
+
+
 def gaussian_head(body, latent_dim, num_given=0):
     """Mean and bounded log variance of a normal posterior. A built model, (F,) -> two of (latent_dim,).
 

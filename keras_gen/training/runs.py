@@ -55,7 +55,7 @@ def train(
     out: str,
     epochs: int = 20,
     batch_size: int = 128,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     schedule: Literal["constant", "cosine"] = "constant",
     validation: float = 0.1,
     image_size: int | None = None,
@@ -77,7 +77,7 @@ def train(
         out: run folder; it must not exist yet.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices together.
-        learning_rate: of Adam.
+        learning_rate: of Adam; none for the model's own.
         schedule: constant, or cosine from the learning rate down to 0 at the last epoch.
         validation: share of the training split that is held out for the figures of each epoch.
         image_size: side to crop and resize images to.
@@ -102,7 +102,8 @@ def train(
     unknown = set(arguments) - set(cls.arguments())
     if unknown:
         raise ValueError(f"{name} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}")
-    if num_labels is not None and cls.labelling != "partial":
+    labelling = cls.labelling_of(arguments)
+    if num_labels is not None and labelling != "partial":
         raise ValueError(f"{name} does not learn from labels known in part. Received: num_labels={num_labels}")
     for argument, value in arguments.items():
         if isinstance(value, keras.Layer):
@@ -111,7 +112,8 @@ def train(
                 f"Received: {argument}={value}"
             )
     check_at_least(1, epochs=epochs, batch_size=batch_size)
-    if not learning_rate > 0:
+    learning_rate = cls.learning_rate if learning_rate is None else learning_rate
+    if learning_rate is not None and not learning_rate > 0:
         raise ValueError(f"`learning_rate` must be above 0. Received: learning_rate={learning_rate}")
     check_choice("schedule", schedule, ("constant", "cosine"))
     if not 0 < validation < 1:
@@ -135,7 +137,7 @@ def train(
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
-    if cls.labelling is not None:
+    if labelling is not None:
         _set_num_classes(name, config)
     run = _Run(folder, config, verbose)
     made = not folder.exists()
@@ -219,7 +221,7 @@ def load_data(config, split, **options):
     """A split of a run's data, unshuffled unless asked otherwise."""
     settings = {"batch_size": config["training"]["batch_size"], "shuffle": False, **config["data"]}
     settings["num_labels"] = None  # labels are hidden from the training alone
-    settings["labels"] = registry()[config["model"]].labelling is not None
+    settings["labels"] = registry()[config["model"]].labelling_of(config["arguments"]) is not None
     settings |= options
     return data.load(settings.pop("source"), split, **settings)
 
@@ -287,10 +289,9 @@ class _Run:
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = checkpoints.load(arguments[name])  # a trained model, by its run, file or name
         model = cls(data_shape=shape, **arguments)
-        rate = settings["learning_rate"]
-        if settings["schedule"] == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, settings["epochs"] * int(self.train_data.cardinality()))
-        model.compile(optimizer=keras.optimizers.Adam(rate))
+        steps = settings["epochs"] * int(self.train_data.cardinality())
+        decay_steps = steps if settings["schedule"] == "cosine" else None
+        model.compile(**model.default_optimizers(settings["learning_rate"], decay_steps))
         return model
 
     def fit(self):

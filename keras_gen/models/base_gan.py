@@ -1,0 +1,264 @@
+"""What the generative adversarial networks share. The models themselves are in files of their own."""
+
+import warnings
+from typing import Literal
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import losses, networks
+from keras_gen.core import (
+    AdversarialModel,
+    Player,
+    batched,
+    check_choice,
+    check_whole,
+    distribution,
+)
+
+EARLY = 200  # training steps before which nobody has won
+WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
+RISE = 10  # the average of the generator follows it closely for some multiples of so many steps, and then by `ema`
+
+
+class BaseGAN(AdversarialModel):
+    """A generator and a discriminator, with the losses and schedules of the literature. Abstract.
+
+    A model makes its networks by `build_networks`, says in `draw_latents` what the generator is given, and may learn
+    more of generated images by `code_terms`.
+
+    Args:
+        data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors of any values.
+        loss: "non_saturating" or "minimax" (Goodfellow et al. 2014), "least_squares" (Mao et al. 2017), "hinge"
+            (Miyato et al. 2018), or "wasserstein_gp", with 10 times the gradient penalty at points drawn uniformly
+            between real and generated images (Gulrajani et al. 2017).
+        discriminator_steps: moves of the discriminator per batch, each with other generated images.
+        discriminator_warmup: steps in which the discriminator learns alone.
+        generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
+        ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
+        generator: "dcgan" (images), "dense", None to choose by the data, or a built `keras.Model` of latents, followed
+            by the one-hot label where there is one, to features, or straight to images (to vectors, if its last layer
+            is named "image").
+        discriminator: "dcgan", "dense", None, or a built `keras.Model` of data to features.
+        seed: seed of all noise of training and evaluation.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+    """
+
+    terms = ("d_loss", "g_loss", "d_real", "d_fake")
+    term_weights = {"gradient_penalty": 10.0}  # noqa: RUF012
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "wasserstein_gp"] = "non_saturating",
+        discriminator_steps: int = 1,
+        discriminator_warmup: int = 0,
+        generator_warmup: int = 0,
+        ema: float | None = None,
+        generator: str | keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_choice("loss", loss, losses.ADVERSARIAL)
+        check_whole(1, discriminator_steps=discriminator_steps)
+        check_whole(0, discriminator_warmup=discriminator_warmup, generator_warmup=generator_warmup)
+        if ema is not None and not 0 < ema < 1:
+            raise ValueError(f"`ema` must be None or a decay between 0 and 1, such as 0.999. Received: ema={ema}")
+
+        # === Config ===
+        self.loss = loss
+        self.discriminator_steps = discriminator_steps
+        self.discriminator_warmup = discriminator_warmup
+        self.generator_warmup = generator_warmup
+        self.ema = ema
+        if loss == "wasserstein_gp":
+            self.trackers["gradient_penalty"] = keras.metrics.Mean(name="gradient_penalty")
+
+    @property
+    def loss(self):
+        """Name of the adversarial loss. Keras sets an attribute of this name to None when it compiles."""
+        return self._adversarial_loss
+
+    @loss.setter
+    def loss(self, name):
+        if name is not None:
+            self._adversarial_loss = name
+
+    @property
+    def adversarial(self):
+        """The functions of the loss; see `losses.ADVERSARIAL`."""
+        return losses.ADVERSARIAL[self.loss]
+
+    def build_networks(self, generator, discriminator, latent_size):
+        """Makes generator, discriminator, critic (its logit), and the average of the generator.
+
+        Args:
+            generator: argument of the constructor.
+            discriminator: argument of the constructor.
+            latent_size: how many numbers the generator is given.
+        """
+        self.generator = networks.make_generator(generator, latent_size, self.data_shape)
+        self.image = networks.image_head(self.generator, self.data_shape, "sigmoid" if self.bounded else "linear")
+        batch_norm = self.loss != "wasserstein_gp"
+        self.discriminator = networks.make_discriminator(discriminator, self.data_shape, batch_norm)
+        self.critic = networks.critic_head(self.discriminator, self.num_classes or 0)
+        if self.ema is not None:
+            self.averages = [networks.copy(self.generator), networks.copy(self.image)]
+            for network in self.averages:
+                network.trainable = False
+            # w' = w - 1 * (share of the way to go): an optimizer may write on every replica, a model may not.
+            self.averaging = keras.optimizers.SGD(1.0)
+            self.averaging.build(self._averaged())
+        self.built = True
+
+    num_classes = None
+
+    # === The game ===
+
+    @property
+    def players(self):
+        return (
+            Player("d", (self.discriminator, self.critic), self.discriminator_steps, learning_rate=self.rates[0]),
+            Player("g", (self.generator, self.image), learning_rate=self.rates[1]),
+        )
+
+    rates = (2e-4, 2e-4)  # of Adam for the discriminator, for the generator
+
+    @property
+    def phases(self):
+        alone = self.discriminator_warmup
+        found = ((alone, ("d",)), (alone + self.generator_warmup, ("g",)))
+        return found if self.discriminator_warmup or self.generator_warmup else ()
+
+    @property
+    def betas(self):
+        return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
+
+    def fakes(self, x, y, turn, training):
+        """Latents and the images made of them, as many as x has. -> (B, latent_size), (B, *data_shape)."""
+        latents = self.draw_latents(tf.shape(x)[0], y, turn, training)
+        return latents, self.image(self.generator(latents, training=training), training=training)
+
+    def draw_latents(self, n, labels, turn, training):
+        """What the generator is given, (n, latent_size)."""
+        raise NotImplementedError
+
+    def logits(self, features, labels=None):
+        """The critic's value of features. (B, F) -> (B,)."""
+        return self.critic(features if labels is None else [features, self.one_hot(labels)])[:, 0]
+
+    def one_hot(self, labels):
+        """(B,) -> (B, num_classes)."""
+        return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
+
+    def d_terms(self, x, y, fakes, training):
+        latents, images = fakes
+        real = self.logits(self.discriminator(x, training=training), y)
+        features = self.discriminator(images, training=training)
+        fake = self.logits(features, y)
+        for name, values in (("d_real", real), ("d_fake", fake)):
+            self.trackers[name].update_state(ops.sigmoid(values) if self.adversarial.is_logit else values)
+        terms = {"real": self.adversarial.real(real), "fake": self.adversarial.fake(fake)}
+        if self.loss == "wasserstein_gp":
+            terms["gradient_penalty"] = self._gradient_penalty(x, images, y, training)
+        return terms | self.code_terms(features, latents, training)
+
+    def g_terms(self, x, y, fakes, training):
+        latents, images = fakes
+        features = self.discriminator(images, training=training)
+        fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
+        return fooling | self.code_terms(features, latents, training)
+
+    def code_terms(self, features, latents, training):
+        """What both players minimise besides, of the features of generated images and of their latents."""
+        return {}
+
+    def _gradient_penalty(self, x, images, labels, training):
+        mix = distribution.uniform((tf.shape(x)[0], *[1] * (len(x.shape) - 1)), self.key("between", training))
+        between = mix * x + (1 - mix) * images
+        with tf.GradientTape() as tape:
+            tape.watch(between)
+            values = self.logits(self.discriminator(between, training=training), labels)
+        return losses.gradient_penalty(ops.cast(tape.gradient(values, between), "float32"))
+
+    # === The average of the generator ===
+
+    def _averaged(self):
+        return [weight for network in self.averages for weight in network.weights]
+
+    def after_moves(self):
+        if self.ema is None:
+            return
+        step = ops.cast(self.step, "float32")
+        share = ops.maximum(1.0 - self.ema, 1.0 - (1.0 + step) / (RISE + step)) / distribution.num_replicas()
+        weights = [weight for network in (self.generator, self.image) for weight in network.weights]
+        averages = self._averaged()
+        ways = [ops.cast(share, a.dtype) * (a - w) for a, w in zip(averages, weights, strict=True)]
+        self.averaging.apply(ways, averages)
+
+    # === Training ===
+
+    def before_training(self, total_steps):
+        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
+        if self.discriminator_warmup + self.generator_warmup > last_step:
+            warnings.warn(
+                f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
+                f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
+                stacklevel=3,
+            )
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
+        """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
+        callbacks = [*tf.nest.flatten(callbacks or []), _Referee()]
+        return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
+
+    # === Abilities ===
+
+    def call(self, x, training=False):
+        """The critic's values of data, logits for the losses that have such. (B, *data_shape) -> (B,)."""
+        x, labels = self.unpack(x)
+        self.check_shape(x)
+        return self.logits(self.discriminator(x, training=training), labels if self.num_classes else None)
+
+    @batched
+    def score(self, x, labels=None):
+        return self((x, labels) if self.num_classes else x)
+
+    def generate(self, latents):
+        """Images of latents, by the average of the generator if there is one. (B, latent_size) -> (B, *data_shape)."""
+        generator, image = self.averages if self.ema is not None else (self.generator, self.image)
+        return image(generator(latents))
+
+
+class _Referee(keras.callbacks.Callback):
+    """Warns once of a player that has won."""
+
+    def __init__(self):
+        super().__init__()
+        self.silent = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        model, logs = self.model, logs or {}
+        if self.silent or len(model.moving) < len(model.players) or int(model.step) < EARLY:
+            return
+        figures = f"mean D(x)={logs['d_real']:.3g}, mean D(G(z))={logs['d_fake']:.3g}"
+        chance = model.adversarial.at_chance
+        if chance is not None and logs["d_loss"] < WON * chance:
+            self.silent = True
+            warnings.warn(
+                f"The discriminator has won: it tells nearly all images apart, and the generator has little to learn "
+                "from. Give the discriminator a smaller learning rate, fewer steps or a smaller network, or use "
+                f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}',
+                stacklevel=2,
+            )
+        elif logs["d_fake"] > logs["d_real"]:
+            self.silent = True
+            warnings.warn(
+                "The generator has won: the discriminator takes generated images for real rather than real ones. Give "
+                f"the discriminator a larger learning rate, more steps or a larger network. Epoch {epoch + 1}: "
+                f"{figures}",
+                stacklevel=2,
+            )

@@ -1,0 +1,99 @@
+"""The generative adversarial network."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.core import batched, check_whole, distribution, provenance
+from keras_gen.models.base_gan import BaseGAN
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class GAN(BaseGAN):
+    """Generative adversarial network: a generator that learns to fool a discriminator. With "dcgan" bodies, a DCGAN.
+
+    With D(x) = sigmoid(d(x)) the discriminator minimises `-log D(x) - log(1 - D(G(z)))`, z ~ N(0, I), and the generator
+    `-log D(G(z))` ("non_saturating") or `log(1 - D(G(z)))` ("minimax"); for the other losses see
+    `keras_gen.losses.ADVERSARIAL`. Each has an optimizer: `compile(d_optimizer=..., g_optimizer=...)`, one
+    `optimizer` for both, or none for Adam at 2e-4 with beta_1 = 0.5.
+
+    One batch of generated images serves a move of the discriminator and the generator's move after it.
+
+    With `num_classes` both players see the label (Mirza and Osindero 2014; in the discriminator as a projection, Miyato
+    and Koyama 2018): `fit(images, labels)`, `sample(n, labels=...)`.
+
+    Reported: `d_loss`, `g_loss`; `d_real` and `d_fake`, the means of D(x) and D(G(z)), which come close to 0.5 where
+    the players are even (of losses without logits, the means of d itself); `gradient_penalty`.
+
+    Args:
+        latent_dim: size of the latent z.
+        num_classes: None, or how many classes; labels are whole numbers from 0 to num_classes - 1.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        z (B, latent_dim) -> (B, *data_shape) -> d (B,).
+
+    Score unit:
+        The discriminator's d(x), for "minimax" and "non_saturating" a logit. It compares images with those that the
+        generator makes now: no likelihood.
+
+    Reference:
+        Goodfellow et al. 2014, "Generative adversarial nets", equation 1; Radford et al. 2016, "Unsupervised
+        representation learning with deep convolutional generative adversarial networks".
+
+    Example:
+        >>> model = kg.GAN(data_shape=(8, 8, 1), latent_dim=16, ema=0.99)
+        >>> model.compile()
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> images = model.sample(16, seed=1)
+    """
+
+    has_normal_prior = True
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 64,
+        loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "wasserstein_gp"] = "non_saturating",
+        discriminator_steps: int = 1,
+        discriminator_warmup: int = 0,
+        generator_warmup: int = 0,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        generator: str | keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(data_shape, loss, discriminator_steps, discriminator_warmup, generator_warmup, ema, **kwargs)
+        check_whole(1, latent_dim=latent_dim)
+        if num_classes is not None:
+            check_whole(2, num_classes=num_classes)
+        self.latent_dim = latent_dim
+        self.num_classes = num_classes
+        self.labelling = self.labelling_of({"num_classes": num_classes})
+        self.build_networks(generator, discriminator, latent_dim + (num_classes or 0))
+
+    @classmethod
+    def labelling_of(cls, arguments):
+        return "required" if arguments.get("num_classes") is not None else None
+
+    def draw_latents(self, n, labels, turn, training):
+        z = distribution.normal((n, self.latent_dim), self.key(f"latents {turn}", training))
+        return self._with(z, labels)
+
+    def _with(self, z, labels):
+        return z if labels is None else ops.concatenate([z, self.one_hot(labels)], axis=-1)
+
+    @batched(images=True)
+    def decode(self, z, labels=None):
+        """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
+        return self.generate(self._with(z, labels))
+
+    def sample(self, n, labels=None, seed=None):
+        seed = provenance.fresh_seed() if seed is None else seed
+        if self.num_classes and labels is None:
+            labels = np.arange(n) % self.num_classes
+        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim)).astype("float32")
+        return provenance.note(self.decode(z, **({} if labels is None else {"labels": labels})), self, seed=seed)

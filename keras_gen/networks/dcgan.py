@@ -1,0 +1,78 @@
+"""The bodies of the DCGAN (Radford et al. 2016): strided and transposed convolutions with batch normalisation.
+
+Batch statistics are those of all devices together.
+"""
+
+import keras
+from keras import layers
+
+from keras_gen.networks.conv import stages
+
+SLOPE = 0.2  # of the leaky ReLU
+KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
+
+
+def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=None, batch_norm=True):
+    """Dense, then transposed 4x4 convolutions of stride 2 up to the image. (latent_dim,) -> (H, W, C) in [0, 1].
+
+    Args:
+        latent_dim: size of what it is given: the latent, and a one-hot label where there is one.
+        data_shape: (H, W, C); any size, an odd side is cropped.
+        filters: of the layers, from the image inwards; halving stops before a side falls below 4.
+        features: units of a dense layer before all others, or None for no such layer.
+        batch_norm: whether every layer but the last is normalised.
+    """
+    sizes = stages(data_shape, filters)
+    used = filters[: max(1, len(sizes) - 1)]
+    latent = x = keras.Input((latent_dim,), name="latent")
+    if features:
+        x = _normalised(layers.Dense(features, use_bias=not batch_norm, name="features")(x), batch_norm, "features")
+        x = layers.ReLU(name="relu_features")(x)
+    height, width = sizes[-1]
+    x = layers.Dense(height * width * used[-1], use_bias=not batch_norm, name="dense")(x)
+    x = _normalised(layers.Reshape((height, width, used[-1]), name="reshape")(x), batch_norm, "dense")
+    x = layers.ReLU(name="relu_dense")(x)
+    if len(sizes) == 1:
+        x = layers.Conv2D(data_shape[-1], 3, padding="same", name="to_image")(x)
+    for i in reversed(range(len(sizes) - 1)):
+        height, width = sizes[i]
+        channels = used[i - 1] if i else data_shape[-1]
+        name = f"deconv_{i}" if i else "to_image"
+        x = layers.Conv2DTranspose(
+            channels, KERNEL, strides=2, padding="same", use_bias=not (i and batch_norm), name=name
+        )(x)
+        surplus = (x.shape[1] - height, x.shape[2] - width)  # 1 where the discriminator rounds up
+        if any(surplus):
+            x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(x)
+        if i:
+            x = layers.ReLU(name=f"relu_{i}")(_normalised(x, batch_norm, str(i)))
+    x = layers.Activation("sigmoid", dtype="float32", name="image")(x)
+    return keras.Model(latent, x, name="dcgan_generator")
+
+
+def dcgan_discriminator(data_shape, filters=(64, 128), features=None, batch_norm=True):
+    """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
+
+    Args:
+        data_shape: (H, W, C).
+        filters: of the layers, from the image inwards; halving stops before a side falls below 4.
+        features: units of a dense layer at the end, or None for no such layer.
+        batch_norm: whether every layer but the first is normalised; not for a critic with a gradient penalty, which
+            is one of single images.
+    """
+    images = keras.Input(data_shape, name="data")
+    x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
+    for i in range(len(stages(data_shape, filters)) - 1):
+        x = layers.Conv2D(
+            filters[i], KERNEL, strides=2, padding="same", use_bias=not (i and batch_norm), name=f"conv_{i}"
+        )(x)
+        x = layers.LeakyReLU(SLOPE, name=f"leaky_{i}")(_normalised(x, i and batch_norm, str(i)))
+    x = layers.Flatten(name="flatten")(x)
+    if features:
+        x = _normalised(layers.Dense(features, use_bias=not batch_norm, name="features")(x), batch_norm, "features")
+        x = layers.LeakyReLU(SLOPE, name="leaky_features")(x)
+    return keras.Model(images, x, name="dcgan_discriminator")
+
+
+def _normalised(x, wanted, name):
+    return layers.BatchNormalization(momentum=0.9, synchronized=True, name=f"norm_{name}")(x) if wanted else x
