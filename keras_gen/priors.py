@@ -28,6 +28,12 @@ class NormalPrior:
         """KL divergence of normal posteriors, exact, for each unit. (B, D), (B, D), draws -> (B, D), nats."""
         return losses.normal_kl(mean, log_variance)
 
+    num_components = 1
+
+    def place(self, noise, share, component):
+        """The noise itself; as of the patterns below. (n, D) -> (n, D)."""
+        return noise
+
     def draw(self, n, rng, components=None):
         """n codes, (n, D) float32, by a `numpy.random.Generator`."""
         return rng.standard_normal((n, self.size)).astype("float32")
@@ -134,3 +140,58 @@ class VampPrior(MixtureOfNormals):
     def components(self):
         means, log_variances = self.posterior(self.pseudo_inputs)
         return ops.full((means.shape[0],), -math.log(means.shape[0])), means, log_variances
+
+
+# === Patterns: priors that are only drawn from ===
+
+
+class Ring:
+    """Normals of the plane in a ring, each long towards the middle (Makhzani et al. 2016, figure 2).
+
+    Further dimensions are N(0, 1).
+
+    Args:
+        size: of the code, 2 or more.
+        num_components: how many normals.
+    """
+
+    RADIUS, LENGTH, WIDTH = 3.0, 0.8, 0.2  # distance from the middle; standard deviations
+
+    def __init__(self, size, num_components):
+        self.size, self.num_components = size, num_components
+
+    def place(self, noise, share, component):
+        """Codes made of N(0, I) noise (n, D) and components (n,). -> (n, D)."""
+        angle = ops.cast(component, "float32") * (2 * math.pi / self.num_components)
+        along = self.RADIUS + self.LENGTH * noise[:, 0]
+        across = self.WIDTH * noise[:, 1]
+        x = along * ops.cos(angle) - across * ops.sin(angle)
+        y = along * ops.sin(angle) + across * ops.cos(angle)
+        return ops.concatenate([ops.stack([x, y], axis=-1), noise[:, 2:]], axis=-1)
+
+
+class SwissRoll:
+    """A spiral of two turns in the plane, uniform along its length; component c is its c-th part of equal length.
+
+    Further dimensions are N(0, 1).
+
+    Args:
+        size: of the code, 2 or more.
+        num_components: how many parts.
+    """
+
+    TURNS, RADIUS, WIDTH = 2.0, 4.0, 0.05  # WIDTH: standard deviation across the spiral
+
+    def __init__(self, size, num_components):
+        self.size, self.num_components = size, num_components
+
+    def place(self, noise, share, component):
+        """Codes made of N(0, I) noise (n, D), shares of the part in [0, 1) (n,), and parts (n,). -> (n, D)."""
+        along = ops.sqrt((ops.cast(component, "float32") + share) / self.num_components)  # length grows as its square
+        angle = 2 * math.pi * self.TURNS * along
+        x = self.RADIUS * along * ops.cos(angle)
+        y = self.RADIUS * along * ops.sin(angle)
+        return ops.concatenate([ops.stack([x, y], axis=-1) + self.WIDTH * noise[:, :2], noise[:, 2:]], axis=-1)
+
+
+PATTERNS = {"normal": NormalPrior, "mixture": Ring, "swiss_roll": SwissRoll}

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import distribution, documentation, execution
+from keras_gen.core import distribution, documentation, execution, labels
 from keras_gen.core.batching import batched
 from keras_gen.core.checks import check_data_shape, check_labels, labels_sentence
 
@@ -168,6 +168,8 @@ class GenerativeModel(keras.Model):
                 "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
             )
         self.check_data(x, y)
+        if self.labelling == "partial" and y is not None:
+            x, y, batch_size = self._spread(x, np.asarray(y), batch_size, kwargs)
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             self._refuse_odd_batch(min(len(x), size))
@@ -187,6 +189,16 @@ class GenerativeModel(keras.Model):
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def _spread(self, x, y, batch_size, options):
+        """Arrays as a dataset of batches of which each has its share of known labels, unless they stay in order."""
+        split = options.pop("validation_split", None)
+        if split and options.get("validation_data") is None:  # the last, as in Keras
+            at = math.floor(len(x) * (1 - split))
+            options["validation_data"], x, y = (x[at:], y[at:]), x[:at], y[:at]
+        if not options.get("shuffle", True):
+            return x, y, batch_size
+        return labels.spread(x, y, batch_size or 32, self.seed), None, None
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`."""

@@ -1,10 +1,12 @@
 """One published model per file: this list is the table of contents of the field."""
 
+from keras_gen.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder
 from keras_gen.models.autoencoder import Autoencoder as Autoencoder
 from keras_gen.models.conditional import ConditionalVAE as ConditionalVAE
 from keras_gen.models.contractive import ContractiveAutoencoder as ContractiveAutoencoder
 from keras_gen.models.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from keras_gen.models.gan import GAN as GAN
+from keras_gen.models.infogan import InfoGAN as InfoGAN
 from keras_gen.models.linear import LinearAutoencoder as LinearAutoencoder
 from keras_gen.models.mixture import MixtureVAE as MixtureVAE
 from keras_gen.models.semi_supervised import SemiSupervisedVAE as SemiSupervisedVAE

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import batched, check_at_least, check_whole, distribution, labels
+from keras_gen.core import batched, check_at_least, check_whole, distribution
 from keras_gen.models.variational import BaseVAE
 
 
@@ -144,13 +144,6 @@ class SemiSupervisedVAE(BaseVAE):
                 f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
                 f"{'all labels -1' if labelled else 'no labels'}"
             )
-        if hasattr(x, "shape"):
-            y, split = np.asarray(y), kwargs.pop("validation_split", None)
-            if split and kwargs.get("validation_data") is None:  # the last, as in Keras
-                at = math.floor(len(x) * (1 - split))
-                kwargs["validation_data"], x, y = (x[at:], y[at:]), x[:at], y[:at]
-            if kwargs.get("shuffle", True):
-                x, y, batch_size = labels.spread(x, y, batch_size or 32, self.seed), None, None
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def call(self, x, training=False):

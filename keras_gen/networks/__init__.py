@@ -26,6 +26,7 @@ from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import critic_head as critic_head
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
+from keras_gen.networks.heads import joint_head as joint_head
 from keras_gen.networks.pool import even_switches as even_switches
 from keras_gen.networks.pool import pool_decoder as pool_decoder
 from keras_gen.networks.pool import pool_encoder as pool_encoder
@@ -106,7 +107,7 @@ def make_generator(generator, latent_size, data_shape):
     return make_decoder(generator, latent_size, data_shape, argument="generator")
 
 
-def make_discriminator(discriminator, data_shape, batch_norm):
+def make_discriminator(discriminator, data_shape, batch_norm=True):
     """The discriminator body that a constructor's argument asks for: None, "dcgan", "dense", or as `make_encoder`."""
     if not isinstance(discriminator, keras.Model):
         name = discriminator or ("dense" if len(data_shape) == 1 else "dcgan")

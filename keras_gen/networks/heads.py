@@ -46,6 +46,14 @@ def gaussian_head(body, latent_dim, num_given=0):
     return keras.Model(inputs, [mean, log_variance], name="posterior_head")
 
 
+def joint_head(body, latent_dim, num_given):
+    """Codes of features and of further numbers, such as noise, by one layer. A built model, -> (latent_dim,)."""
+    features, given = keras.Input(body.output_shape[1:], name="features"), keras.Input((num_given,), name="given")
+    x = layers.Concatenate(name="join")([features, given])
+    x = layers.Dense(features.shape[-1], "relu", name="joint")(x)
+    return keras.Model([features, given], layers.Dense(latent_dim, dtype="float32", name="code")(x), name="joint_head")
+
+
 def image_head(body, data_shape, activation):
     """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
 

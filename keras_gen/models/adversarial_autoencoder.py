@@ -1,0 +1,325 @@
+"""The adversarial autoencoder."""
+
+from types import MappingProxyType
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers, losses, networks, priors
+from keras_gen.core import (
+    AdversarialModel,
+    Player,
+    batched,
+    check_choice,
+    check_labels,
+    check_whole,
+    distribution,
+    provenance,
+)
+
+GAME = losses.ADVERSARIAL["non_saturating"]
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class AdversarialAutoencoder(AdversarialModel):
+    """Adversarial autoencoder: a discriminator shapes the codes until they are distributed as a prior asks.
+
+    Each batch, in this order: encoder and decoder minimise the reconstruction loss; with a category, the encoder the
+    classification loss of the known labels; the discriminator learns to tell draws of the prior from codes; the
+    encoder learns to fool it.
+
+    The posterior q(z|x) is "deterministic" (the data are its only randomness), "gaussian" (mean and variance, drawn
+    from), or "universal" (a function of the image and of noise). The prior p(z) is "normal", "mixture" (ten normals,
+    or `num_classes`, in a ring), or "swiss_roll"; the last two are patterns of the plane, further dimensions of the
+    code are normal.
+
+    With `num_classes`, labels are ints, -1 where unknown, and serve in one of two ways:
+
+    - label_use="code": a category y ~ uniform joins the code, softmax(y(x)), with a discriminator of its own. With some
+      known labels the model classifies (semi-supervised); with none, `fit(images)`, it clusters.
+    - label_use="prior": the discriminator of z is told the label, and asks images of class c to lie in the c-th
+      component of the mixture or of the roll.
+
+    Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real`, `d_fake`, the means of D of draws of the prior and of
+    codes, which come close to 0.5 where the codes are as they should be; with a category, `classification_loss`
+    and `accuracy`, of known labels.
+
+    Args:
+        latent_dim: size of the code z.
+        posterior: "deterministic", "gaussian" or "universal".
+        prior: "normal", "mixture" or "swiss_roll".
+        num_classes: None, or how many classes or clusters.
+        label_use: "code" or "prior".
+        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
+        noise_dim: size of the noise of the universal posterior.
+        encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
+        decoder: likewise, a built `keras.Model` of codes, followed by the category where there is one, to features.
+        discriminator: a built `keras.Model` of codes, followed by the label with label_use="prior" (of
+            num_classes + 1 numbers, the last for unknown), to features; None for a dense one.
+        seed: seed of all noise of training and evaluation.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> z (B, latent_dim), y (B, num_classes) -> (B, *data_shape).
+
+    Score unit:
+        Minus the reconstruction loss, nats or squared error per image.
+
+    Reference:
+        Makhzani et al. 2016, "Adversarial autoencoders", sections 2 to 6.
+
+    Example:
+        >>> model = kg.AdversarialAutoencoder(data_shape=(8, 8, 1), latent_dim=2, prior="swiss_roll")
+        >>> model.compile()
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> images = model.sample(16, seed=1)
+    """
+
+    terms = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
+    likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 2,
+        posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic",
+        prior: Literal["normal", "mixture", "swiss_roll"] = "normal",
+        num_classes: int | None = None,
+        label_use: Literal["code", "prior"] = "code",
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        noise_dim: int = 8,
+        encoder: str | keras.Model | None = None,
+        decoder: str | keras.Model | None = None,
+        discriminator: keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_whole(1, latent_dim=latent_dim, noise_dim=noise_dim)
+        check_choice("posterior", posterior, ("deterministic", "gaussian", "universal"))
+        check_choice("prior", prior, priors.PATTERNS)
+        check_choice("label_use", label_use, ("code", "prior"))
+        check_choice("likelihood", likelihood, self.likelihoods)
+        if num_classes is not None:
+            check_whole(2, num_classes=num_classes)
+        if prior != "normal" and latent_dim < 2:
+            raise ValueError(f"The prior {prior!r} is a pattern of the plane. Received: latent_dim={latent_dim}")
+        if label_use == "prior" and (prior == "normal" or num_classes is None):
+            raise ValueError(
+                "label_use='prior' gives each class its component: it needs num_classes, and the prior 'mixture' or "
+                f"'swiss_roll'. Received: prior={prior!r}, num_classes={num_classes}"
+            )
+
+        # === Config ===
+        self.latent_dim = latent_dim
+        self.posterior = posterior
+        self.prior = prior
+        self.num_classes = num_classes
+        self.label_use = label_use
+        self.likelihood = likelihood
+        self.noise_dim = noise_dim
+        self.labelling = self.labelling_of({"num_classes": num_classes})
+        self.has_normal_prior = prior == "normal"
+
+        # === Layers ===
+        self.has_category = num_classes is not None and label_use == "code"
+        told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
+        self.encoder = networks.make_encoder(encoder, self.data_shape)
+        self.code = self._posterior_head()
+        category_size = num_classes if self.has_category else 0
+        self.decoder = networks.make_decoder(decoder, latent_dim + category_size, self.data_shape)
+        self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
+        self.discriminator = networks.make_discriminator(discriminator, (latent_dim + told,))
+        self.critic = networks.critic_head(self.discriminator)
+        if self.has_category:
+            self.category = networks.code_head(self.encoder, num_classes)
+            self.category_discriminator = networks.make_discriminator(None, (num_classes,))
+            self.category_critic = networks.critic_head(self.category_discriminator)
+            self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
+            self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
+        self.built = True
+
+    @classmethod
+    def labelling_of(cls, arguments):
+        return "partial" if arguments.get("num_classes") is not None else None
+
+    def _posterior_head(self):
+        if self.posterior == "gaussian":
+            return networks.gaussian_head(self.encoder, self.latent_dim)
+        if self.posterior == "universal":
+            return networks.joint_head(self.encoder, self.latent_dim, self.noise_dim)
+        return networks.code_head(self.encoder, self.latent_dim)
+
+    # === The game ===
+
+    @property
+    def players(self):
+        encoder, critics, classification = (self.encoder, self.code), (self.discriminator, self.critic), ()
+        if self.has_category:
+            encoder += (self.category,)
+            critics += (self.category_discriminator, self.category_critic)
+            classification = (Player("classification", (self.encoder, self.category), meets_fakes=False),)
+        autoencoder = (*encoder, self.decoder, self.image)
+        return (
+            Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=1e-3),
+            *classification,
+            Player("d", critics),
+            Player("g", encoder),
+        )
+
+    def codes(self, x, training=False):
+        """z, drawn in training, and the probabilities of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes)."""
+        features = self.encoder(x, training=training)
+        noise_size = self.noise_dim if self.posterior == "universal" else self.latent_dim
+        noise = ops.zeros((ops.shape(x)[0], noise_size))
+        if training:
+            noise = distribution.normal((tf.shape(x)[0], noise_size), self.noise_key("posterior"))
+        if self.posterior == "gaussian":
+            mean, log_variance = self.code(features)
+            z = layers.draw_codes(mean, log_variance, noise) if training else mean
+        else:
+            z = self.code([features, noise] if self.posterior == "universal" else features)
+        return z, ops.softmax(self.category(features)) if self.has_category else None
+
+    def images(self, z, y, training=False):
+        """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
+        return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
+
+    def fakes(self, x, y, turn, training):
+        return self.codes(x, training)
+
+    def reconstruction_terms(self, x, y, fakes, training):
+        return {"error": self.reconstruction_term(x, self.images(*self.codes(x, training), training))}
+
+    def reconstruction_term(self, target, y_pred):
+        return self.likelihoods[self.likelihood](target, y_pred)
+
+    def classification_terms(self, x, y, fakes, training):
+        log_q = ops.log_softmax(self.category(self.encoder(x, training=training)))
+        y = -ops.ones((ops.shape(x)[0],), "int32") if y is None else ops.cast(y, "int32")
+        known = ops.cast(y >= 0, "float32")
+        surprise = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
+        right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == y, "float32")
+        self.accuracy.update_state(right, sample_weight=known)
+        # Its mean over the batch is that over the known labels.
+        return {"surprise": surprise / ops.maximum(distribution.global_mean(known), 1e-6)}
+
+    def d_terms(self, x, y, fakes, training):
+        z, category = fakes
+        prior, prior_category, known = self._prior_draws(ops.shape(x)[0], y, training)
+        terms = self._told_apart(self._judge(prior, known), self._judge(z, known))
+        if self.has_category:
+            real, fake = self._judge_category(prior_category), self._judge_category(category)
+            terms |= {"real_category": GAME.real(real), "fake_category": GAME.fake(fake)}
+        return terms
+
+    def _told_apart(self, real, fake):
+        self.trackers["d_real"].update_state(ops.sigmoid(real))
+        self.trackers["d_fake"].update_state(ops.sigmoid(fake))
+        return {"real": GAME.real(real), "fake": GAME.fake(fake)}
+
+    def g_terms(self, x, y, fakes, training):
+        z, category = fakes
+        terms = {"fooling": GAME.generator(self._judge(z, self._told(ops.shape(x)[0], y)))}
+        if self.has_category:
+            terms["fooling_category"] = GAME.generator(self._judge_category(category))
+        return terms
+
+    def _told(self, n, y):
+        """Labels as the discriminator is told them, one-hot with a last class for unknown. -> (n, C + 1) or None."""
+        if self.label_use != "prior":
+            return None
+        y = -ops.ones((n,), "int32") if y is None else ops.cast(y, "int32")
+        return ops.one_hot(ops.where(y >= 0, y, self.num_classes), self.num_classes + 1, dtype="float32")
+
+    def _prior_draws(self, n, y, training):
+        """Draws of p(z) and of p(y), and what the discriminator is told of the former's labels."""
+        noise = distribution.normal((n, self.latent_dim), self.key("prior", training))
+        shares = distribution.uniform((n, 3), self.key("prior shares", training))
+        component = ops.cast(ops.floor(shares[:, 0] * self.pattern.num_components), "int32")
+        if self.label_use == "prior" and y is not None:
+            y = ops.cast(y, "int32")
+            component = ops.where(y >= 0, y, component)
+        category = None
+        if self.has_category:
+            classes = ops.cast(ops.floor(shares[:, 2] * self.num_classes), "int32")
+            category = ops.one_hot(classes, self.num_classes, dtype="float32")
+        return self.pattern.place(noise, shares[:, 1], component), category, self._told(n, y)
+
+    def _judge(self, z, told):
+        return self.critic(self.discriminator(z if told is None else ops.concatenate([z, told], axis=-1)))[:, 0]
+
+    def _judge_category(self, y):
+        return self.category_critic(self.category_discriminator(y))[:, 0]
+
+    # === Abilities ===
+
+    def call(self, x, training=False):
+        x, _ = self.unpack(x)
+        self.check_shape(x)
+        return self.images(*self.codes(x, training), training)
+
+    @batched
+    def encode(self, x):
+        self.check_shape(x)
+        return self.codes(x)[0]
+
+    @batched(images=True)
+    def decode(self, z, labels=None):
+        """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
+        if not self.has_category:
+            return self.images(z, None)
+        if labels is not None:
+            return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
+        every = ops.repeat(ops.eye(self.num_classes), ops.shape(z)[0], axis=0)
+        images = self.images(ops.tile(z, (self.num_classes, 1)), every)
+        return ops.mean(ops.reshape(images, (self.num_classes, -1, *self.data_shape)), axis=0)
+
+    @batched(images=True)
+    def reconstruct(self, x):
+        """The image of the code and of the category's probabilities."""
+        return self(x)
+
+    @batched
+    def score(self, x):
+        return -self.reconstruction_term(x, self(x))
+
+    @batched
+    def _probabilities(self, x):
+        self.check_shape(x)
+        return self.codes(x)[1]
+
+    @property
+    def class_probabilities(self):
+        """q(y|x) of images, (B, *data_shape) -> (B, num_classes), of a model with a category."""
+        if not self.has_category:
+            raise AttributeError("An adversarial autoencoder classifies with num_classes and label_use='code'.")
+        return self._probabilities
+
+    @property
+    def classify(self):
+        """The most probable class of images, (B, *data_shape) -> (B,) int64, of a model with a category."""
+        probabilities = self.class_probabilities
+        return lambda x: np.argmax(probabilities(x), axis=-1)
+
+    cluster = classify
+
+    def sample(self, n, labels=None, seed=None):
+        """Draws n images; of given classes, or of all in turn, if it has such."""
+        seed = provenance.fresh_seed() if seed is None else seed
+        rng = np.random.default_rng(seed)
+        if self.num_classes:
+            labels = np.arange(n) % self.num_classes if labels is None else np.broadcast_to(labels, (n,))
+            check_labels(labels, self.num_classes, f"{type(self).__name__}.sample")
+        elif labels is not None:
+            raise ValueError(f"This {type(self).__name__} knows no classes. Received: labels={labels}")
+        component = rng.integers(self.pattern.num_components, size=n)
+        if self.label_use == "prior" and labels is not None:
+            component = labels
+        noise = rng.standard_normal((n, self.latent_dim)).astype("float32")
+        z = np.asarray(self.pattern.place(noise, rng.random(n).astype("float32"), component))
+        return provenance.note(self.decode(z, **({"labels": labels} if self.has_category else {})), self, seed=seed)

@@ -1,0 +1,249 @@
+"""The information-maximising generative adversarial network."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import losses
+from keras_gen.core import Player, batched, check_at_least, check_labels, check_whole, distribution, provenance
+from keras_gen.layers import bounded_log_variance
+from keras_gen.models.base_gan import BaseGAN
+
+HIDDEN = 128  # units of the recognition network's own layer
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class InfoGAN(BaseGAN):
+    """GAN whose latent holds a category and numbers that must show in the image: it finds kinds and directions.
+
+    The generator is given noise ~ N(0, I), a category c ~ uniform over `num_categories`, and `num_continuous` codes u ~
+    uniform on [-1, 1]. Besides the losses of the GAN both players minimise, with weight `information_weight`, minus the
+    lower bound of the mutual information between codes and image,
+
+        L(c; G) = E[log q(c | G(z, c, u))] + log C,   and   w * (E[log q(u | G(z, c, u))] + U log 2),
+
+    with q a network on the discriminator's body, categorical for c, normal with a learned variance for u, and w =
+    `continuous_weight`.
+
+    Reported: as by the GAN, and `information`, the bound L(c; G), at most log C nats: 2.3 for ten categories; and
+    `continuous_information`, that of the continuous codes.
+
+    Args:
+        num_categories: C, kinds to find; 0 for none.
+        num_continuous: U, directions to find; 0 for none.
+        noise_dim: size of the noise.
+        information_weight: of the bound of the category, and of w times that of the continuous codes.
+        continuous_weight: w.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        noise (B, noise_dim), category (B,), codes (B, num_continuous) -> (B, *data_shape) -> d (B,), q(c|x) (B,
+        num_categories), mean of q(u|x) (B, num_continuous).
+
+    Score unit:
+        The discriminator's d(x), as of the GAN.
+
+    Reference:
+        Chen et al. 2016, "InfoGAN: interpretable representation learning by information maximizing generative
+        adversarial nets", equations 4 to 6.
+
+    Example:
+        >>> model = kg.InfoGAN(data_shape=(8, 8, 1))
+        >>> model.compile()
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> images = model.sample(10, labels=3, codes=[[0.5, -1.0]] * 10, seed=1)
+        >>> categories = model.classify(images)
+    """
+
+    terms = (*BaseGAN.terms, "information", "continuous_information")
+    rates = (2e-4, 1e-3)  # the paper's, appendix C.1
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        num_categories: int = 10,
+        num_continuous: int = 2,
+        noise_dim: int = 62,
+        information_weight: float = 1.0,
+        continuous_weight: float = 0.1,
+        *,
+        generator: str | keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(data_shape, **kwargs)
+        check_whole(0, num_categories=num_categories, num_continuous=num_continuous, noise_dim=noise_dim)
+        check_at_least(0, information_weight=information_weight, continuous_weight=continuous_weight)
+        if num_categories == 1 or num_categories + num_continuous == 0:
+            raise ValueError(
+                "InfoGAN needs two categories or more, or continuous codes. Received: "
+                f"num_categories={num_categories}, num_continuous={num_continuous}"
+            )
+        self.num_categories = num_categories
+        self.num_continuous = num_continuous
+        self.noise_dim = noise_dim
+        self.information_weight = information_weight
+        self.continuous_weight = continuous_weight
+        self.latent_dim = noise_dim + num_categories + num_continuous
+        self.build_networks(generator, discriminator, self.latent_dim)
+        features = keras.Input(self.discriminator.output_shape[1:], name="features")
+        x = keras.layers.LeakyReLU(0.2, name="leaky")(keras.layers.Dense(HIDDEN, name="hidden")(features))
+        outputs = [
+            keras.layers.Dense(size, activation, dtype="float32", name=name)(x)
+            for name, size, activation in (
+                ("category", num_categories, "linear"),
+                ("mean", num_continuous, "linear"),
+                ("log_variance", num_continuous, bounded_log_variance),
+            )
+            if size
+        ]
+        self.recognition = keras.Model(features, outputs, name="recognition")
+
+    # === The game ===
+
+    @property
+    def players(self):
+        d, g = super().players
+        return (Player(d.name, (*d.networks, self.recognition), d.steps, learning_rate=d.learning_rate), g)
+
+    @property
+    def term_weights(self):
+        return {
+            **super().term_weights,
+            "category": self.information_weight,
+            "continuous": self.information_weight * self.continuous_weight,
+        }
+
+    def draw_latents(self, n, labels, turn, training):
+        noise = distribution.normal((n, self.noise_dim), self.key(f"noise {turn}", training))
+        shares = distribution.uniform((n,), self.key(f"categories {turn}", training))
+        category = ops.cast(ops.floor(shares * self.num_categories), "int32")
+        codes = distribution.uniform((n, self.num_continuous), self.key(f"codes {turn}", training))
+        return self.joined(noise, category, 2 * codes - 1)
+
+    def joined(self, noise, category, codes):
+        """The latent: [noise, one-hot category, codes]. -> (B, latent_dim)."""
+        return ops.concatenate([noise, ops.one_hot(category, self.num_categories, dtype="float32"), codes], axis=-1)
+
+    def code_terms(self, features, latents, training):
+        _, category, codes = ops.split(latents, [self.noise_dim, self.noise_dim + self.num_categories], axis=-1)
+        logits, mean, log_variance = self._recognised(features, training)
+        terms = {}
+        if self.num_categories:
+            log_q = ops.sum(category * ops.log_softmax(logits), axis=-1)
+            self.trackers["information"].update_state(log_q + math.log(self.num_categories))
+            terms["category"] = -log_q
+        if self.num_continuous:
+            log_q = losses.normal_log_density(codes, mean, log_variance)
+            self.trackers["continuous_information"].update_state(log_q + self.num_continuous * math.log(2))
+            terms["continuous"] = -log_q
+        return terms
+
+    def _recognised(self, features, training=False):
+        """Logits of q(c|x), mean and log variance of q(u|x); None where there are none."""
+        outputs = tf.nest.flatten(self.recognition(features, training=training))
+        return ([] if self.num_categories else [None]) + outputs + ([] if self.num_continuous else [None, None])
+
+    # === Abilities ===
+
+    @batched
+    def _codes(self, x):
+        """Category probabilities and means of the codes, side by side. -> (B, num_categories + num_continuous)."""
+        self.check_shape(x)
+        logits, mean, _ = self._recognised(self.discriminator(x))
+        parts = ([ops.softmax(logits)] if self.num_categories else []) + ([mean] if self.num_continuous else [])
+        return ops.concatenate(parts, axis=-1)
+
+    def infer_codes(self, x):
+        """What q reads in images: q(c|x) (B, num_categories), and the means of q(u|x) (B, num_continuous)."""
+        probabilities, means = np.split(self._codes(x), [self.num_categories], axis=-1)
+        return probabilities, means
+
+    def classify(self, x):
+        """The most probable category of each image. (B, *data_shape) -> (B,) int64."""
+        self._needs_categories("classify")
+        return np.argmax(self.infer_codes(x)[0], axis=-1)
+
+    cluster = classify
+
+    @batched(images=True)
+    def decode(self, z):
+        """Images of whole latents, [noise, one-hot category, codes]. (B, latent_dim) -> (B, *data_shape)."""
+        return self.generate(z)
+
+    def sample(self, n, labels=None, seed=None, codes=None):
+        """Draws n images of given categories and codes.
+
+        Args:
+            n: how many.
+            labels: categories, (n,) ints, or one for all; None for any.
+            seed: the same seed gives the same images.
+            codes: (n, num_continuous) numbers in [-1, 1], or one row for all; None for any.
+
+        Returns:
+            (n, *data_shape), images in [0, 1].
+        """
+        seed = provenance.fresh_seed() if seed is None else seed
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal((n, self.noise_dim))
+        drawn = rng.integers(max(1, self.num_categories), size=n)
+        drawn_codes = rng.uniform(-1, 1, (n, self.num_continuous))
+        category = drawn if labels is None else self._given_categories(n, labels)
+        codes = drawn_codes if codes is None else self._given_codes(n, codes)
+        one_hot = np.eye(max(1, self.num_categories))[category][:, : self.num_categories]
+        latents = np.concatenate([noise, one_hot, codes], axis=-1).astype("float32")
+        return provenance.note(self.decode(latents), self, seed=seed)
+
+    def traversal(self, unit, steps=11, rows=10, seed=None):
+        """Images along one continuous code, a row for each category in turn, the rest of the latent held.
+
+        Args:
+            unit: which code, from 0.
+            steps: images from -1 to 1.
+            rows: how many.
+            seed: the same seed gives the same images.
+
+        Returns:
+            (rows, steps, *data_shape), images in [0, 1].
+        """
+        if not 0 <= unit < self.num_continuous:
+            raise ValueError(f"`unit` must be among the {self.num_continuous} continuous codes. Received: unit={unit}")
+        seed = provenance.fresh_seed() if seed is None else seed
+        rng = np.random.default_rng(seed)
+        noise = np.repeat(rng.standard_normal((rows, 1, self.noise_dim)), steps, axis=1)
+        codes = np.zeros((rows, steps, self.num_continuous))
+        codes[:, :, unit] = np.linspace(-1, 1, steps)
+        category = np.arange(rows) % max(1, self.num_categories)
+        one_hot = np.eye(max(1, self.num_categories))[category][:, None, : self.num_categories]
+        latents = np.concatenate([noise, np.repeat(one_hot, steps, axis=1), codes], axis=-1).astype("float32")
+        images = self.decode(latents.reshape(rows * steps, -1))
+        return provenance.note(images, self, seed=seed).reshape(rows, steps, *self.data_shape)
+
+    def _needs_categories(self, what):
+        if not self.num_categories:
+            raise ValueError(f"This InfoGAN has no categories to {what}. Received: num_categories=0")
+
+    def _given_categories(self, n, labels):
+        self._needs_categories("sample")
+        labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
+        check_labels(labels, self.num_categories, f"{type(self).__name__}.sample")
+        if len(labels) != n:
+            raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
+        return labels
+
+    def _given_codes(self, n, codes):
+        codes = np.asarray(codes, "float32")
+        if codes.shape not in ((self.num_continuous,), (n, self.num_continuous)):
+            raise ValueError(
+                f"`codes` must be of shape ({self.num_continuous},) or ({n}, {self.num_continuous}). "
+                f"Received: codes of shape {codes.shape}"
+            )
+        if codes.size and not (codes.min() >= -1 and codes.max() <= 1):
+            raise ValueError(
+                f"`codes` must lie in [-1, 1], where they were drawn in training. Received: codes in [{codes.min():g}, "
+                f"{codes.max():g}]"
+            )
+        return np.broadcast_to(codes, (n, self.num_continuous))
