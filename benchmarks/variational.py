@@ -209,10 +209,10 @@ def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=30, epochs=60, ra
         "published": "M1+TSVM 11.82, M1+M2 3.33 +- 0.14 (others got 4.3 to 9)",
         "ours": "; ".join(f"{name} {spread_of(e)}" for name, e in errors.items()),
         "figures": errors,
-        "settings": f"M1 784-500-500-50 softplus, dynamic binarization, {m1_epochs} epochs, Adam 1e-3, cosine, one seed;"
-        f" M2 on its codes with 10 codes of its own (the paper's 50 leave the class to z), 200 units, alpha {alpha:g}, "
-        f"{epochs} epochs, Adam {rate:g}, cosine to 0, batch 500 of which 50 labelled; 60,000 images, labels chosen by "
-        "the seed, ten of each class",
+        "settings": f"M1 784-500-500-50 softplus, dynamic binarization, {m1_epochs} epochs, Adam 1e-3, cosine, one "
+        "seed; M2 on its codes with 10 codes of its own (the paper's 50 leave the class to z), 200 units, alpha "
+        f"{alpha:g}, {epochs} epochs, Adam {rate:g}, cosine to 0, batch 500 of which 50 labelled; 60,000 images, "
+        "labels chosen by the seed, ten of each class",
         "seed": list(seeds),
     }
 

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import distribution
+from keras_gen.core import AdversarialModel, distribution
 from keras_gen.core.model import ABILITIES, GenerativeModel
 
 IMAGE_ABILITIES = ("decode", "reconstruct", "sample", "translate")
@@ -163,12 +163,31 @@ def check_weights_move(case):
 
 @_check
 def check_learning(case):
-    """A few steps lower the loss."""
+    """A few steps lower the loss; of players, each lowers its own while others rest, and moves its networks only."""
+    if issubclass(case.cls, AdversarialModel):
+        for player in case.model().players:
+            _check_player(case, player.name)
+        return
     model = case.model(optimizer=keras.optimizers.Adam(3e-3))
     before = _evaluate(model, case.pair())["loss"]
     _fit(model, case.pair(), epochs=30)
     after = _evaluate(model, case.pair())["loss"]
     assert after < before, f"the loss went from {before} to {after}"
+
+
+def _check_player(case, name):
+    model = case.model()
+    optimizers = {player.optimizer_name: keras.optimizers.SGD(0.0) for player in model.players}
+    model.compile(
+        **{**optimizers, f"{name}_optimizer": keras.optimizers.Adam(3e-3)}, jit_compile=False, steps_per_execution=1
+    )
+    own = {id(variable) for player in model.players if player.name == name for variable in player.variables}
+    before = [weight.numpy() for weight in model.trainable_weights]
+    losses = _fit(model, case.pair(), epochs=30)[f"{name}_loss"]
+    assert losses[-1] < losses[0], f"{name}_loss went from {losses[0]} to {losses[-1]}"
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        moved = np.any(weight.numpy() != old)
+        assert moved == (id(weight) in own), f"player {name}: {weight.path} {'moved' if moved else 'did not move'}"
 
 
 @_check
@@ -370,12 +389,21 @@ def check_replica_noise(case):
     strategy = two_devices()
     with strategy.scope():
         model = case.model()
-    x = tf.nest.map_structure(tf.constant, case.inputs(2))
-    noisy = not np.array_equal(model(x, training=True), model(x, training=False))
+    inputs = tf.nest.map_structure(tf.constant, case.inputs(2))
+
+    def outputs():
+        if isinstance(model, AdversarialModel):
+            x, y = inputs if isinstance(inputs, tuple) else (inputs, None)
+            return tf.nest.flatten(model.fakes(x, y, 0, training=True))[0]
+        return model(inputs, training=True)
+
+    first = outputs()
+    model.step.assign_add(1)
+    noisy = not np.array_equal(first, outputs())
 
     @tf.function
     def on_both():
-        return strategy.run(lambda: model(x, training=True))
+        return strategy.run(outputs)
 
     here, there = strategy.experimental_local_results(on_both())
     assert not noisy or np.any(here.numpy() != there.numpy()), "both replicas drew the same noise"
@@ -404,7 +432,10 @@ def check_mixed_precision(case):
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         model = case.model()
-        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer), "the loss is not scaled"
+        players = model.players if isinstance(model, AdversarialModel) else ()
+        optimizers = [model.optimizer, *(getattr(model, player.optimizer_name) for player in players)]
+        scaled = [isinstance(optimizer, keras.optimizers.LossScaleOptimizer) for optimizer in optimizers]
+        assert all(scaled), "the loss is not scaled"
         _finite(_fit(model, case.pair(), epochs=2), "training in mixed_float16")
         check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_float16"))
     finally:

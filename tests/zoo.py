@@ -64,6 +64,30 @@ def semi_supervised(shape):
     }
 
 
+def gan(size, shape=SHAPE):
+    """Tiny dense networks of a GAN, made anew; the generator is given `size` numbers."""
+    return {
+        "generator": kg.networks.dense_decoder(size, shape, (8,)),
+        "discriminator": kg.networks.dense_encoder(shape, (8,), "leaky_relu"),
+    }
+
+
+def dcgan(size, features=None):
+    """Tiny convolutional networks of a GAN, made anew, with batch normalisation."""
+    return {
+        "generator": kg.networks.dcgan_generator(size, SHAPE, (2,), features),
+        "discriminator": kg.networks.dcgan_discriminator(SHAPE, (2,), features),
+    }
+
+
+def critics(size, num_classes=None):
+    """Tiny discriminators of the codes of an adversarial autoencoder, made anew."""
+    critic = {"discriminator": kg.networks.dense_encoder((size,), (8,), "leaky_relu")}
+    if num_classes:
+        critic["category_discriminator"] = kg.networks.dense_encoder((num_classes,), (8,), "leaky_relu")
+    return critic
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -254,6 +278,103 @@ ZOO = [
             "variance": "per_value",
             "features": m1(),
             **semi_supervised((3,)),
+        },
+        IMAGES,
+        SOME_LABELS,
+    ),
+    Case("gan", kg.GAN, lambda: {"data_shape": SHAPE, "latent_dim": 3, "ema": 0.9, **gan(3)}, IMAGES, LABELS),
+    Case(
+        "gan_conditional",
+        kg.GAN,
+        lambda: {"data_shape": SHAPE, "latent_dim": 2, "loss": "hinge", "num_classes": 2, **dcgan(4, 8)},
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "gan_wasserstein_vectors",
+        kg.GAN,
+        lambda: {
+            "data_shape": (6,),
+            "latent_dim": 2,
+            "loss": "wasserstein_gp",
+            "discriminator_steps": 2,
+            **gan(2, (6,)),
+        },
+        VECTORS,
+    ),
+    Case(
+        "gan_in_phases",
+        kg.GAN,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "loss": "least_squares",
+            "discriminator_warmup": 2,
+            "generator_warmup": 3,
+            **gan(2),
+        },
+        IMAGES,
+    ),
+    Case(
+        "infogan",
+        kg.InfoGAN,
+        lambda: {
+            "data_shape": SHAPE,
+            "num_categories": 3,
+            "num_continuous": 1,
+            "noise_dim": 2,
+            **dcgan(6),
+        },
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "adversarial_autoencoder",
+        kg.AdversarialAutoencoder,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3), **critics(3)},
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "adversarial_autoencoder_universal_vectors",
+        kg.AdversarialAutoencoder,
+        lambda: {
+            "data_shape": (6,),
+            "latent_dim": 2,
+            "likelihood": "gaussian",
+            "posterior": "universal",
+            "noise_dim": 3,
+            "prior": "swiss_roll",
+            **dense(2, (6,)),
+            **critics(2),
+        },
+        VECTORS,
+    ),
+    Case(
+        "adversarial_autoencoder_semi_supervised",
+        kg.AdversarialAutoencoder,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "posterior": "gaussian",
+            "num_classes": 2,
+            **dense(2, part=4),
+            **critics(2, 2),
+        },
+        IMAGES,
+        SOME_LABELS,
+    ),
+    Case(
+        "adversarial_autoencoder_labels_in_prior",
+        kg.AdversarialAutoencoder,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "prior": "mixture",
+            "num_classes": 2,
+            "label_use": "prior",
+            **dense(2),
+            **critics(5),
         },
         IMAGES,
         SOME_LABELS,

@@ -59,6 +59,7 @@ class AdversarialAutoencoder(AdversarialModel):
         decoder: likewise, a built `keras.Model` of codes, followed by the category where there is one, to features.
         discriminator: a built `keras.Model` of codes, followed by the label with label_use="prior" (of
             num_classes + 1 numbers, the last for unknown), to features; None for a dense one.
+        category_discriminator: the same, of categories.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -94,6 +95,7 @@ class AdversarialAutoencoder(AdversarialModel):
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         discriminator: keras.Model | None = None,
+        category_discriminator: keras.Model | None = None,
         seed: int = 0,
         **kwargs,
     ):
@@ -125,6 +127,7 @@ class AdversarialAutoencoder(AdversarialModel):
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
+        self.category_discriminator = None
         self.has_category = num_classes is not None and label_use == "code"
         told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
         self.encoder = networks.make_encoder(encoder, self.data_shape)
@@ -136,7 +139,7 @@ class AdversarialAutoencoder(AdversarialModel):
         self.critic = networks.critic_head(self.discriminator)
         if self.has_category:
             self.category = networks.code_head(self.encoder, num_classes)
-            self.category_discriminator = networks.make_discriminator(None, (num_classes,))
+            self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
             self.category_critic = networks.critic_head(self.category_discriminator)
             self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
             self.accuracy = keras.metrics.Mean(name="accuracy")

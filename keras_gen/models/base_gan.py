@@ -102,9 +102,9 @@ class BaseGAN(AdversarialModel):
         """
         self.generator = networks.make_generator(generator, latent_size, self.data_shape)
         self.image = networks.image_head(self.generator, self.data_shape, "sigmoid" if self.bounded else "linear")
-        batch_norm = self.loss != "wasserstein_gp"
-        self.discriminator = networks.make_discriminator(discriminator, self.data_shape, batch_norm)
-        self.critic = networks.critic_head(self.discriminator, self.num_classes or 0)
+        has_own_scale = self.loss != "wasserstein_gp"  # that loss is of differences between single images
+        self.discriminator = networks.make_discriminator(discriminator, self.data_shape, batch_norm=has_own_scale)
+        self.critic = networks.critic_head(self.discriminator, self.num_classes or 0, use_bias=has_own_scale)
         if self.ema is not None:
             self.averages = [networks.copy(self.generator), networks.copy(self.image)]
             for network in self.averages:
@@ -242,7 +242,7 @@ class _Referee(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         model, logs = self.model, logs or {}
-        if self.silent or len(model.moving) < len(model.players) or int(model.step) < EARLY:
+        if self.silent or len(model.moving) < len(model.players) or int(ops.convert_to_numpy(model.step)) < EARLY:
             return
         figures = f"mean D(x)={logs['d_real']:.3g}, mean D(G(z))={logs['d_fake']:.3g}"
         chance = model.adversarial.at_chance

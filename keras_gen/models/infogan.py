@@ -12,7 +12,7 @@ from keras_gen.core import Player, batched, check_at_least, check_labels, check_
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.base_gan import BaseGAN
 
-HIDDEN = 128  # units of the recognition network's own layer
+HIDDEN = 128  # units of the recognition network's own layer, at most as many as it has features
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -90,7 +90,9 @@ class InfoGAN(BaseGAN):
         self.latent_dim = noise_dim + num_categories + num_continuous
         self.build_networks(generator, discriminator, self.latent_dim)
         features = keras.Input(self.discriminator.output_shape[1:], name="features")
-        x = keras.layers.LeakyReLU(0.2, name="leaky")(keras.layers.Dense(HIDDEN, name="hidden")(features))
+        x = keras.layers.LeakyReLU(0.2, name="leaky")(
+            keras.layers.Dense(min(HIDDEN, features.shape[-1]), name="hidden")(features)
+        )
         outputs = [
             keras.layers.Dense(size, activation, dtype="float32", name=name)(x)
             for name, size, activation in (

@@ -16,14 +16,14 @@ def code_head(body, latent_dim, activation="linear"):
     return head
 
 
-def critic_head(body, num_classes=0):
+def critic_head(body, num_classes=0, use_bias=True):
     """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
 
     With classes, [(F,), one-hot (num_classes,)] -> (1,): to the value that all classes share, the inner product of
     the features with a vector of the class is added (Miyato and Koyama 2018, equation 4).
     """
     inputs = features = keras.Input(body.output_shape[1:], name="features")
-    value = layers.Dense(1, dtype="float32", name="value")(features)
+    value = layers.Dense(1, use_bias=use_bias, dtype="float32", name="value")(features)
     if num_classes:
         inputs = [inputs, keras.Input((num_classes,), name="label")]
         of_class = layers.Dense(features.shape[-1], use_bias=False, dtype="float32", name="of_class")(inputs[1])
