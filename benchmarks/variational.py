@@ -71,7 +71,7 @@ def vae_static_binarization():
 
 def iwae_static_binarization():
     """The same network, trained by the importance-weighted bound of five draws."""
-    return static_binarization("iwae", num_samples=5, epochs=300, warmup_epochs=5, kl_warmup_epochs=10)
+    return static_binarization("iwae", num_samples=5, epochs=450, warmup_epochs=5, kl_warmup_epochs=10)
 
 
 def burda_schedule(steps, stages=8):
