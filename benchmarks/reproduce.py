@@ -44,6 +44,7 @@ for function in (
     variational.dynamic_vae_k5,
     variational.dynamic_iwae_k5,
     variational.semi_supervised,
+    variational.semi_supervised_pixels,
     variational.mixture_clusters,
     variational.attribute_vectors,
     variational.conditional_samples,

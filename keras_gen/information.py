@@ -59,6 +59,25 @@ def js_divergence(p, q, base=math.e):
     return (kl_divergence(p, middle, base) + kl_divergence(q, middle, base)) / 2
 
 
+def optimal_discriminator(p, q):
+    """`D*(x) = p(x) / (p(x) + q(x))`: the best probability that x, of p or of q alike, is of p.
+
+    Against it the generator's minimax value is `2 JS(p || q) - log 4` (Goodfellow et al. 2014, equations 2 and 6).
+
+    Args:
+        p: (...), density or probability of the data.
+        q: (...), that of the generator.
+
+    Returns:
+        (...) in [0, 1]; 0.5 where both are 0.
+    """
+    p, q = np.asarray(p, "float64"), np.asarray(q, "float64")
+    if np.any(p < 0) or np.any(q < 0):
+        raise ValueError(f"Densities are at least 0. Received: a minimum of {min(p.min(), q.min())}")
+    both = p + q
+    return np.divide(p, both, out=np.full(both.shape, 0.5), where=both > 0)
+
+
 def mutual_information(joint, base=math.e):
     """`I(X; Y) = KL(p(x, y) || p(x) p(y))`. (..., X, Y), which sums to 1 over both axes -> (...)."""
     joint = np.asarray(joint, "float64")

@@ -26,7 +26,7 @@ ALLOWED = {
     "files": set(),
     "images": {"files"},
     "evaluation": {"core"},
-    "tasks": {"core.provenance", "images", "evaluation", "data", "files"},
+    "tasks": {"core.provenance", "information", "images", "evaluation", "data", "files"},
     "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
     "testing": {"core"},
     "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},

@@ -3,6 +3,7 @@
 from keras_gen.tasks import compression as compression
 from keras_gen.tasks.filters import filters as filters
 from keras_gen.tasks.maps import latent_map as latent_map
+from keras_gen.tasks.one_dimension import OneDimension as OneDimension
 from keras_gen.tasks.sampling import CodeSampler as CodeSampler
 from keras_gen.tasks.walks import attribute_vector as attribute_vector
 from keras_gen.tasks.walks import interpolate as interpolate

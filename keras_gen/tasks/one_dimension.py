@@ -1,0 +1,118 @@
+"""The game of a GAN of one number, where every density can be drawn."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gen import images as image_files
+from keras_gen.core import provenance
+from keras_gen.information import optimal_discriminator
+
+DRAWS = 10_000  # of the generator, whose density is estimated from them
+COLOURS = {"data": "black", "generator": "C2", "discriminator": "C0", "optimal": "C1"}
+
+
+class OneDimension(keras.callbacks.Callback):
+    """Watches a GAN of one number learn: the densities of the data and of the generator, and D beside the optimal D*.
+
+    A callback for `fit`. The generator's density is estimated from 10,000 draws (scipy's `gaussian_kde`);
+    `D*(x) = p(x) / (p(x) + p_g(x))` is what the discriminator would be at its optimum against this generator
+    (Goodfellow et al. 2014, proposition 1). The discriminator's loss must be one of logits: "minimax" or
+    "non_saturating".
+
+    Args:
+        density: function of points (N,) to the density of the data, such as `scipy.stats.norm(2, 0.5).pdf`.
+        low: where the picture begins.
+        high: where it ends.
+        every: epochs between two frames.
+
+    Example:
+        >>> from scipy import stats
+        >>> data = stats.norm(2, 0.5)
+        >>> game = kg.GAN(data_shape=(1,), latent_dim=1)
+        >>> game.compile()
+        >>> watch = kg.tasks.OneDimension(data.pdf, -1, 5)
+        >>> x = data.rvs((500, 1), random_state=0).astype("float32")
+        >>> history = game.fit(x, epochs=3, verbose=0, callbacks=[watch])
+        >>> gaps = watch.gaps()
+    """
+
+    def __init__(self, density, low, high, every=1):
+        super().__init__()
+        if not low < high:
+            raise ValueError(f"`low` must be below `high`. Received: low={low}, high={high}")
+        if every < 1:
+            raise ValueError(f"`every` must be at least 1. Received: every={every}")
+        self.points = np.linspace(low, high, 301)
+        self.data = np.asarray(density(self.points), "float64")
+        self.every = every
+        self.frames = []  # dicts of epoch, generator, discriminator, optimal
+
+    def on_train_begin(self, logs=None):
+        model = self.model
+        if model.data_shape != (1,) or not model.adversarial.is_logit:
+            raise ValueError(
+                "The picture is of a GAN of one number with a loss of logits. Received: "
+                f"data_shape={model.data_shape}, loss={model.loss!r}"
+            )
+        if not self.frames:
+            self._watch(0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            self._watch(epoch + 1)
+
+    def _watch(self, epoch):
+        from scipy.stats import gaussian_kde
+
+        model = self.model
+        draws = np.asarray(model.sample(DRAWS, seed=0))[:, 0]
+        spread = np.ptp(draws) > 1e-6  # of a generator that gives one number only, there is no density
+        generator = gaussian_kde(draws)(self.points) if spread else np.zeros_like(self.points)
+        self.frames.append(
+            {
+                "epoch": epoch,
+                "generator": generator,
+                "discriminator": 1 / (1 + np.exp(-model.score(self.points[:, None].astype("float32")))),
+                "optimal": optimal_discriminator(self.data, generator),
+            }
+        )
+
+    def gaps(self):
+        """Mean of |D - D*| where the data and the generator are, of each frame. -> (frames,)."""
+        return np.array(
+            [
+                np.average(np.abs(f["discriminator"] - f["optimal"]), weights=self.data + f["generator"])
+                for f in self.frames
+            ]
+        )
+
+    def save(self, path, frame=-1):
+        """Draws a frame (.png), or all as an animation (.gif, .webp). Returns the path."""
+        marks = {"epochs": self.frames[-1]["epoch"]}
+        if Path(path).suffix.lower() in image_files.ANIMATIONS:
+            pictures = np.stack([self._picture(f) for f in self.frames])
+            return image_files.save_animation(provenance.mark(pictures, self.model, **marks)[None], path, back=False)
+        return image_files.save_image(provenance.mark(self._picture(self.frames[frame]), self.model, **marks), path)
+
+    def _picture(self, frame):
+        """A frame as an RGB image in [0, 1], (H, W, 3)."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6, 4.5), dpi=100, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        densities, values = figure.subplots(2, sharex=True, height_ratios=(3, 2))
+        densities.fill_between(self.points, self.data, color=COLOURS["data"], alpha=0.15)
+        densities.plot(self.points, self.data, color=COLOURS["data"], label="p(x), data")
+        densities.plot(self.points, frame["generator"], color=COLOURS["generator"], label="p_g(x), generator")
+        densities.set(ylim=(0, 1.6 * self.data.max()), ylabel="density", title=f"Epoch {frame['epoch']}")
+        values.plot(self.points, frame["discriminator"], color=COLOURS["discriminator"], label="D(x)")
+        values.plot(self.points, frame["optimal"], "--", color=COLOURS["optimal"], label="D*(x)")
+        values.axhline(0.5, color="gray", linewidth=0.8)
+        values.set(ylim=(-0.02, 1.02), xlabel="x", ylabel="probability of data")
+        for axes in (densities, values):
+            axes.legend(loc="upper right")
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba(), "float32")[..., :3] / 255

@@ -1,0 +1,481 @@
+"""Adversarial models: losses, optimizers, phases, averages, codes, priors."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+from zoo import IMAGES, LABELS, SHAPE, VECTORS, critics, dcgan, dense, gan
+
+import keras_gen as kg
+from keras_gen import losses, priors
+from keras_gen.core import distribution
+from keras_gen.testing import two_devices
+
+D = np.array([-2.0, -0.3, 0.0, 0.7, 3.0], "float32")
+
+
+def sigmoid(d):
+    return 1 / (1 + np.exp(-np.asarray(d, "float64")))
+
+
+def compiled(cls=kg.GAN, optimizer=None, **arguments):
+    keras.utils.set_random_seed(0)
+    model = cls(**{"data_shape": SHAPE, **arguments})
+    model.compile(optimizer, jit_compile=False, steps_per_execution=1)
+    return model
+
+
+def small_gan(**arguments):
+    keras.utils.set_random_seed(0)  # before the networks are made
+    return compiled(latent_dim=3, **gan(3), **arguments)
+
+
+# === Losses ===
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "generator"),
+    [
+        ("minimax", lambda d: -np.log(sigmoid(d)), lambda d: -np.log(1 - sigmoid(d)), lambda d: np.log(1 - sigmoid(d))),
+        ("non_saturating", lambda d: -np.log(sigmoid(d)), lambda d: -np.log(1 - sigmoid(d)),
+         lambda d: -np.log(sigmoid(d))),
+        ("least_squares", lambda d: (d - 1) ** 2 / 2, lambda d: d**2 / 2, lambda d: (d - 1) ** 2 / 2),
+        ("hinge", lambda d: np.maximum(0, 1 - d), lambda d: np.maximum(0, 1 + d), lambda d: -d),
+        ("wasserstein_gp", lambda d: -d, lambda d: d, lambda d: -d),
+    ],
+)  # fmt: skip
+def test_adversarial_losses_are_those_of_the_papers(name, real, fake, generator):
+    loss = losses.ADVERSARIAL[name]
+    for function, expected in ((loss.real, real), (loss.fake, fake), (loss.generator, generator)):
+        np.testing.assert_allclose(function(tf.constant(D)), expected(D), rtol=1e-5)
+    if loss.at_chance is not None:
+        even = 0.5 if name == "least_squares" else 0.0
+        np.testing.assert_allclose(float(loss.real(even) + loss.fake(even)), loss.at_chance, rtol=1e-6)
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    """d(x) = <w, x> has the gradient w everywhere."""
+    model = compiled(data_shape=(6,), latent_dim=2, loss="wasserstein_gp", generator="dense",
+                     discriminator=kg.networks.shallow_encoder((6,)))  # fmt: skip
+    w = model.critic.get_layer("value").kernel.numpy().ravel()
+    x = tf.constant(VECTORS[:5])
+    images = tf.random.stateless_normal((5, 6), (1, 2))
+    penalty = model._gradient_penalty(x, images, None, training=False)
+    np.testing.assert_allclose(penalty, np.full(5, (np.linalg.norm(w) - 1) ** 2), rtol=1e-4)
+
+
+def test_gradient_penalty_lies_uniformly_between(monkeypatch):
+    """Of d(x) = x^2 / 2 the gradient is the point itself, so its length tells where it was taken."""
+    model = compiled(data_shape=(1,), latent_dim=1, loss="wasserstein_gp")
+    monkeypatch.setattr(model, "logits", lambda features, labels: features[:, 0] ** 2 / 2)
+    monkeypatch.setattr(model, "discriminator", lambda x, training: x)
+    n = 4000
+    penalty = model._gradient_penalty(tf.fill((n, 1), 3.0), tf.fill((n, 1), 1.0), None, training=False)
+    points = 1 + np.sqrt(penalty.numpy())  # at least 1 here
+    assert stats.kstest(points, stats.uniform(1, 2).cdf).pvalue > 0.01
+
+
+def test_discriminator_of_two_known_densities_comes_close_to_the_optimum():
+    """D*(x) = p(x) / (p(x) + p_g(x)), Goodfellow et al. 2014, proposition 1: a trained discriminator nearly is it."""
+    rng = np.random.default_rng(0)
+    p, q = stats.norm(-0.5, 0.7), stats.norm(1.0, 1.0)
+    z = keras.Input((1,))
+    known = keras.Model(z, keras.layers.Rescaling(q.std(), q.mean(), name="image")(z))
+    model = compiled(data_shape=(1,), latent_dim=1, generator=known, optimizer=keras.optimizers.Adam(3e-3))
+    x = p.rvs((20_000, 1), random_state=rng).astype("float32")
+    model.fit(x, batch_size=500, epochs=12, verbose=0)
+    grid = np.linspace(-2, 3, 101)
+    optimal = kg.information.optimal_discriminator(p.pdf(grid), q.pdf(grid))
+    trained = sigmoid(model.score(grid[:, None].astype("float32")))
+    weight = p.pdf(grid) + q.pdf(grid)
+    assert np.average(np.abs(trained - optimal), weights=weight) < 0.03
+    np.testing.assert_allclose(optimal, p.pdf(grid) / weight)
+
+
+def test_at_the_optimum_the_minimax_value_is_a_divergence():
+    """V(D*, G) = 2 JS(p || p_g) - log 4, Goodfellow et al. 2014, theorem 1."""
+    rng = np.random.default_rng(1)
+    p, q = rng.dirichlet(np.ones(6)), rng.dirichlet(np.ones(6))
+    best = kg.information.optimal_discriminator(p, q)
+    value = np.sum(p * np.log(best)) + np.sum(q * np.log(1 - best))
+    np.testing.assert_allclose(value, 2 * kg.information.js_divergence(p, q) - math.log(4))
+
+
+# === The step ===
+
+
+def test_one_step_by_hand():
+    """A step of SGD moves the discriminator along its gradient, then the generator past the new discriminator."""
+    model = small_gan(optimizer=keras.optimizers.SGD(0.1))
+    other = small_gan(optimizer=keras.optimizers.SGD(0.1))
+    x = tf.constant(IMAGES[:4])
+    z = model.draw_latents(4, None, 0, training=True)
+    model.train_on_batch(IMAGES[:4])
+    d, g = (player.variables for player in other.players)
+
+    def loss_of_d():
+        fake = other.logits(other.discriminator(other.image(other.generator(z))))
+        real = other.logits(other.discriminator(x))
+        return tf.reduce_mean(tf.math.softplus(-real) + tf.math.softplus(fake))
+
+    def loss_of_g():
+        return tf.reduce_mean(tf.math.softplus(-other.logits(other.discriminator(other.image(other.generator(z))))))
+
+    for loss, variables in ((loss_of_d, d), (loss_of_g, g)):
+        with tf.GradientTape() as tape:
+            value = loss()
+        for variable, gradient in zip(variables, tape.gradient(value, variables), strict=True):
+            variable.assign_sub(0.1 * gradient)
+    for one, two in zip(model.trainable_weights, other.trainable_weights, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_fakes_are_made_once_per_turn(monkeypatch):
+    model = small_gan(discriminator_steps=3)
+    calls = []
+    original = model.fakes
+    monkeypatch.setattr(
+        model, "fakes", lambda x, y, turn, training: calls.append(turn) or original(x, y, turn, training)
+    )
+    model.train_on_batch(IMAGES[:4])
+    assert calls == [0, 1, 2]  # the third serves the generator too
+    assert int(model.d_optimizer.iterations) == 3
+    assert int(model.g_optimizer.iterations) == 1
+    z = [model.draw_latents(4, None, turn, training=True).numpy() for turn in (0, 1, 0)]
+    assert np.any(z[0] != z[1])
+    np.testing.assert_array_equal(z[0], z[2])
+
+
+def test_optimizers_one_for_all_or_one_each():
+    shared = keras.optimizers.RMSprop(1e-2)
+    model = small_gan(optimizer=shared)
+    assert {type(model.d_optimizer), type(model.g_optimizer)} == {keras.optimizers.RMSprop}
+    assert len({id(model.d_optimizer), id(model.g_optimizer), id(shared)}) == 3
+    model.compile("adam", d_optimizer="sgd")
+    assert isinstance(model.d_optimizer, keras.optimizers.SGD)
+    assert isinstance(model.g_optimizer, keras.optimizers.Adam)
+    model.compile()
+    assert float(model.g_optimizer.learning_rate) == pytest.approx(2e-4)
+    assert model.g_optimizer.beta_1 == 0.5
+    one = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="an optimizer of its own"):
+        model.compile(d_optimizer=one, g_optimizer=one)
+    with pytest.raises(ValueError, match="takes d_optimizer, g_optimizer.*Received: q_optimizer"):
+        model.compile(q_optimizer="adam")
+
+
+def test_schedules_of_players_end_with_the_run():
+    model = small_gan(discriminator_steps=2)
+    made = model.default_optimizers(learning_rate=1e-2, decay_steps=10)
+    for player, optimizer in zip(model.players, made.values(), strict=True):
+        schedule = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))._learning_rate
+        assert float(schedule(10 * player.steps)) == pytest.approx(0.0, abs=1e-9)
+        assert float(schedule(10 * player.steps - 1)) > 0
+
+
+def test_phases():
+    """The discriminator alone, the generator alone, then both; exactly, and by train_on_batch too."""
+    for by_batch in (False, True):
+        model = small_gan(discriminator_warmup=2, generator_warmup=3)
+        counts = []
+        if by_batch:
+            for _ in range(7):
+                model.train_on_batch(IMAGES[:4])
+                counts.append((int(model.d_optimizer.iterations), int(model.g_optimizer.iterations)))
+        else:
+            count = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs, model=model, counts=counts: counts.append(
+                    (int(model.d_optimizer.iterations), int(model.g_optimizer.iterations))
+                )
+            )
+            model.fit(np.tile(IMAGES[:4], (7, 1, 1, 1)), batch_size=4, verbose=0, callbacks=[count])
+        assert counts == [(1, 0), (2, 0), (2, 1), (2, 2), (2, 3), (3, 4), (4, 5)]
+
+
+def test_phases_go_on_in_a_loaded_model(tmp_path):
+    model = small_gan(discriminator_warmup=3)
+    model.train_on_batch(IMAGES[:4])
+    model.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    for _ in range(3):
+        loaded.train_on_batch(IMAGES[:4])
+    assert int(loaded.d_optimizer.iterations) == 4
+    assert int(loaded.g_optimizer.iterations) == 1
+
+
+def test_average_of_the_generator():
+    """w' follows by max(1 - ema, 1 - (1 + t) / (10 + t)), in numpy; samples come from it; moving statistics too."""
+    model = compiled(latent_dim=4, ema=0.5, **dcgan(4))
+    weights = [[w.numpy() for w in (*model.generator.weights, *model.image.weights)]]
+    averages = weights[0]
+    for step in range(20):
+        model.train_on_batch(IMAGES[:4])
+        weights.append([w.numpy() for w in (*model.generator.weights, *model.image.weights)])
+        share = max(0.5, 1 - (1 + step) / (10 + step))
+        averages = [a + share * (w - a) for a, w in zip(averages, weights[-1], strict=True)]
+    for average, expected in zip(model._averaged(), averages, strict=True):
+        np.testing.assert_allclose(average, expected, atol=1e-5)
+    z = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
+    np.testing.assert_allclose(model.decode(z), model.averages[1](model.averages[0](z)), atol=1e-6)
+    assert np.max(np.abs(model.decode(z) - model.image(model.generator(z)))) > 1e-4
+    assert not model.averages[0].trainable_weights
+
+
+def test_clipping_on_two_devices_is_that_of_the_sum():
+    """Keras clips on each replica; here two devices give the weights of one."""
+    weights = []
+    for strategy in (tf.distribute.get_strategy(), two_devices()):
+        with strategy.scope():
+            model = small_gan(optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.01))
+        x = np.repeat(IMAGES[:4], 2, axis=0)  # dense networks: noise that differs would show
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(distribution, "normal", lambda shape, key: tf.zeros(shape))
+            model.fit(x, batch_size=8, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_batch_statistics_are_those_of_all_devices():
+    strategy = two_devices()
+    with strategy.scope():
+        model = compiled(latent_dim=2, **dcgan(2))
+    x = np.concatenate([np.zeros_like(IMAGES[:4]), np.ones_like(IMAGES[:4])])  # one device sees black, the other white
+    model.fit(x, batch_size=8, shuffle=False, verbose=0)
+    for network in (model.generator, model.discriminator):
+        for weight in network.non_trainable_weights:
+            copies = strategy.experimental_local_results(weight.value)
+            np.testing.assert_array_equal(copies[0], copies[1])
+
+
+@pytest.mark.parametrize(
+    ("losses_of_logs", "sentence"),
+    [
+        ({"d_loss": 0.001, "d_real": 0.999, "d_fake": 0.001}, "The discriminator has won"),
+        ({"d_loss": 2.0, "d_real": 0.3, "d_fake": 0.7}, "The generator has won"),
+        ({"d_loss": 1.3, "d_real": 0.55, "d_fake": 0.45}, None),
+    ],
+)
+def test_warns_early_of_a_player_that_has_won(losses_of_logs, sentence, recwarn):
+    from keras_gen.models.base_gan import EARLY, _Referee
+
+    model = small_gan()
+    model.train_on_batch(IMAGES[:4])
+    referee = _Referee()
+    referee.set_model(model)
+    referee.on_epoch_end(0, losses_of_logs)
+    assert not [w for w in recwarn.list if "has won" in str(w.message)], "too early to say"
+    model.step.assign(EARLY)
+    for epoch in range(2):
+        referee.on_epoch_end(epoch, losses_of_logs)
+    said = [str(warning.message) for warning in recwarn.list if "has won" in str(warning.message)]
+    assert len(said) == (sentence is not None), said
+    assert sentence is None or said[0].startswith(sentence)
+
+
+# === Labels and codes ===
+
+
+def test_a_conditional_gan_uses_its_labels():
+    model = compiled(latent_dim=2, num_classes=2, **gan(4))
+    z = np.zeros((4, 2), "float32")
+    zeros, ones = model.decode(z, labels=0), model.decode(z, labels=1)
+    assert np.max(np.abs(zeros - ones)) > 1e-4
+    x = IMAGES[:4]
+    model.train_on_batch(x, LABELS[:4])
+    assert np.any(model.score(x, labels=0) != model.score(x, labels=1))
+    # Without labels, the classes in turn.
+    np.testing.assert_array_equal(model.sample(4, seed=1), model.sample(4, labels=[0, 1, 0, 1], seed=1))
+    for call in (lambda: model.fit(x), lambda: model.score(x), lambda: model.decode(z)):
+        with pytest.raises(ValueError, match="GAN takes the label of each example.*Received: no labels"):
+            call()
+
+
+def test_information_of_infogan_is_bounded_and_rises():
+    model = compiled(kg.InfoGAN, keras.optimizers.Adam(1e-2), num_categories=3, num_continuous=1, noise_dim=2, **gan(6))
+    history = model.fit(IMAGES, epochs=150, batch_size=16, verbose=0).history
+    assert history["information"][-1] > history["information"][0] + 0.3
+    assert max(history["information"]) <= math.log(3)
+
+
+def test_information_is_that_of_the_recognised_codes():
+    """The reported bound against scipy's, of latents and outputs by hand."""
+    model = compiled(kg.InfoGAN, num_categories=3, num_continuous=2, noise_dim=2, **gan(7))
+    latents, images = model.fakes(tf.constant(IMAGES), None, 0, training=False)
+    logits, mean, log_variance = (np.asarray(v) for v in model._recognised(model.discriminator(images)))
+    terms = model.code_terms(model.discriminator(images), latents, training=False)
+    category, codes = latents[:, 2:5].numpy(), latents[:, 5:].numpy()
+    assert set(category.sum(axis=1)) == {1.0}
+    assert np.all(np.abs(codes) <= 1)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(terms["category"], -np.log((probabilities * category).sum(axis=1)), rtol=1e-5)
+    log_q = stats.norm(mean, np.exp(log_variance / 2)).logpdf(codes).sum(axis=1)
+    np.testing.assert_allclose(terms["continuous"], -log_q, rtol=1e-4)
+    figures = model.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+    assert figures["information"] == pytest.approx(math.log(3) - float(np.mean(terms["category"])), rel=1e-4)
+    assert figures["continuous_information"] == pytest.approx(2 * math.log(2) + log_q.mean(), rel=1e-4)
+
+
+def test_infogan_samples_what_it_is_asked_for():
+    model = compiled(kg.InfoGAN, num_categories=3, num_continuous=2, noise_dim=2, **gan(7))
+    made = []
+    model.generate, generate = lambda latents: made.append(np.asarray(latents)) or generate(latents), model.generate
+    model.sample(4, labels=[0, 1, 2, 1], codes=[0.5, -1], seed=1)
+    np.testing.assert_array_equal(made[-1][:, 2:5].argmax(axis=1), [0, 1, 2, 1])
+    np.testing.assert_allclose(made[-1][:, 5:], np.tile([0.5, -1], (4, 1)))
+    walk = model.traversal(1, steps=5, rows=3, seed=2)
+    assert walk.shape == (3, 5, *SHAPE)
+    latents = made[-1].reshape(3, 5, 7)
+    np.testing.assert_allclose(latents[:, :, 6], np.tile(np.linspace(-1, 1, 5), (3, 1)))
+    assert np.ptp(latents[:, :, :2], axis=1).max() == 0
+    probabilities, means = model.infer_codes(IMAGES)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert means.shape == (len(IMAGES), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"codes": [[0.0, 1.5]]}, r"`codes` must lie in \[-1, 1\].*Received: codes in \[0, 1.5\]"),
+        ({"codes": [0.0]}, r"`codes` must be of shape \(2,\) or \(1, 2\).*\(1,\)"),
+        ({"labels": [3]}, "a whole number from 0 to 2"),
+        ({"labels": [0, 1]}, "as many labels as images"),
+    ],
+)
+def test_infogan_refuses_codes_it_was_not_trained_with(arguments, sentence):
+    model = compiled(kg.InfoGAN, num_categories=3, num_continuous=2, noise_dim=2, **gan(7))
+    with pytest.raises(ValueError, match=sentence):
+        model.sample(1, **arguments)
+
+
+# === Adversarial autoencoders ===
+
+
+@pytest.mark.parametrize("name", ["mixture", "swiss_roll"])
+def test_patterns(name):
+    """Each component is its own part of the plane; further dimensions are normal."""
+    pattern = priors.PATTERNS[name](3, 5)
+    rng = np.random.default_rng(0)
+    n = 5000
+    component = rng.integers(5, size=n)
+    z = np.asarray(pattern.place(rng.standard_normal((n, 3)).astype("float32"), rng.random(n).astype("float32"),
+                                 component))  # fmt: skip
+    assert stats.kstest(z[:, 2], stats.norm.cdf).pvalue > 0.01
+    radius, angle = np.hypot(z[:, 0], z[:, 1]), np.arctan2(z[:, 1], z[:, 0])
+    for c in range(5):
+        if name == "mixture":
+            along = z[component == c, :2] @ [np.cos(2 * np.pi * c / 5), np.sin(2 * np.pi * c / 5)]
+            assert along.mean() == pytest.approx(3, abs=0.15)
+            assert along.std() == pytest.approx(0.8, rel=0.1)
+        else:
+            low, high = 4 * np.sqrt(c / 5), 4 * np.sqrt((c + 1) / 5)
+            assert np.mean((radius[component == c] > low - 0.2) & (radius[component == c] < high + 0.2)) > 0.99
+    if name == "swiss_roll":  # two turns: the angle of a point is that of its radius
+        expected = (4 * np.pi * radius / 4 + np.pi) % (2 * np.pi) - np.pi
+        far = radius > 1
+        assert np.mean(np.abs(np.exp(1j * angle[far]) - np.exp(1j * expected[far]))) < 0.15
+
+
+def test_codes_become_distributed_as_the_prior():
+    """From codes that are far from it to N(0, 1), by the game alone."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2000, 1)).astype("float32") * 0.5 + 2
+    model = compiled(
+        kg.AdversarialAutoencoder, data_shape=(1,), latent_dim=1, likelihood="gaussian", **dense(1, (1,), 16),
+        discriminator=kg.networks.dense_encoder((1,), (32,), "leaky_relu"),
+    )  # fmt: skip
+    rates = {"reconstruction": 1e-3, "d": 5e-3, "g": 2e-3}
+    model.compile(**{f"{name}_optimizer": keras.optimizers.Adam(rate, 0.5) for name, rate in rates.items()})
+    before = stats.kstest(model.encode(x)[:, 0], stats.norm.cdf).statistic
+    model.fit(x, batch_size=200, epochs=300, verbose=0)
+    after = stats.kstest(model.encode(x)[:, 0], stats.norm.cdf).statistic
+    assert after < 0.15 < before
+
+
+@pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
+def test_posteriors(posterior):
+    """Only the first gives the same code each time in training; the universal one bends its noise."""
+    model = compiled(kg.AdversarialAutoencoder, latent_dim=2, posterior=posterior, **dense(2), **critics(2))
+    x = tf.repeat(tf.constant(IMAGES[:1]), 3000, axis=0)
+    z = model.codes(x, training=True)[0].numpy()
+    assert (np.ptp(z, axis=0).max() > 1e-3) == (posterior != "deterministic")
+    np.testing.assert_array_equal(model.encode(IMAGES[:4]), model.encode(IMAGES[:4]))
+    if posterior == "gaussian":
+        mean, log_variance = model.code(model.encoder(x[:1]))
+        np.testing.assert_allclose(z.mean(axis=0), mean[0], atol=0.1)
+        np.testing.assert_allclose(z.std(axis=0), np.exp(log_variance[0] / 2), rtol=0.1)
+
+
+def test_discriminator_is_told_the_label():
+    """label_use="prior": of a known class the real codes are of its component; of unknown ones, of any."""
+    model = compiled(kg.AdversarialAutoencoder, latent_dim=2, prior="mixture", num_classes=2, label_use="prior",
+                     **dense(2), **critics(5))  # fmt: skip
+    y = np.repeat([0, 1, -1], 500)
+    z, _, told = model._prior_draws(1500, tf.constant(y), training=False)
+    z = z.numpy()
+    np.testing.assert_array_equal(np.argmax(told, axis=1), np.where(y < 0, 2, y))
+    assert np.all(z[y == 0, 0] > 0)  # two components: right and left
+    assert np.all(z[y == 1, 0] < 0)
+    assert 0.4 < np.mean(z[y < 0, 0] > 0) < 0.6
+    right = model.sample(20, labels=0, seed=1)
+    assert right.shape == (20, *SHAPE)
+
+
+def test_semi_supervised_learns_classes_and_clusters_without_labels():
+    """On two kinds of vectors: few labels name them, no label still separates them."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=600)
+    x = (rng.standard_normal((600, 6)) + np.where(y[:, None] == 1, 3.0, -3.0)).astype("float32")
+    some = np.where(np.arange(600) < 20, y, -1)
+    for labels in (some, None):
+        model = compiled(
+            kg.AdversarialAutoencoder, keras.optimizers.Adam(2e-3), data_shape=(6,), latent_dim=2, num_classes=2,
+            likelihood="gaussian", **dense(2, (6,), 16, part=4), **critics(2, 2),
+        )  # fmt: skip
+        model.fit(x, labels, batch_size=100, epochs=60, verbose=0)
+        assert kg.evaluation.clustering_accuracy(y, model.cluster(x)) > 0.95
+        if labels is not None:
+            assert np.mean(model.classify(x) == y) > 0.95
+
+
+def test_what_has_no_classes_does_not_classify():
+    model = compiled(kg.AdversarialAutoencoder, latent_dim=2, **dense(2), **critics(2))
+    assert not hasattr(model, "classify")
+    with pytest.raises(AttributeError, match="classifies with num_classes"):
+        model.classify(IMAGES)
+    assert "clustering_accuracy" not in kg.evaluation.report(model, IMAGES, LABELS)
+
+
+# === Wrong calls ===
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "sentence"),
+    [
+        (kg.GAN, {"discriminator_steps": 0}, "`discriminator_steps` must be a whole number of at least 1"),
+        (kg.GAN, {"loss": "vanilla"}, "`loss` must be one of 'minimax'.*Received: loss='vanilla'"),
+        (kg.GAN, {"ema": 1.0}, "`ema` must be None or a decay between 0 and 1"),
+        (kg.GAN, {"num_classes": 1}, "`num_classes` must be a whole number of at least 2"),
+        (kg.GAN, {"generator": kg.networks.dcgan_generator(64, (10, 10, 1))},
+         r"`generator` must map \(64,\) to .*the data's shape.*dcgan_generator.*\(10, 10, 1\)"),
+        (kg.GAN, {"generator": "unet"}, "`generator` must be one of 'dcgan', 'dense'"),
+        (kg.InfoGAN, {"num_categories": 1}, "two categories or more"),
+        (kg.InfoGAN, {"num_categories": 0, "num_continuous": 0}, "or continuous codes"),
+        (kg.AdversarialAutoencoder, {"prior": "cauchy"}, "`prior` must be one of 'normal', 'mixture', 'swiss_roll'"),
+        (kg.AdversarialAutoencoder, {"prior": "mixture", "latent_dim": 1}, "a pattern of the plane"),
+        (kg.AdversarialAutoencoder, {"label_use": "prior", "num_classes": 10}, "gives each class its component"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_sentences(cls, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        cls(**{"data_shape": SHAPE, **arguments})
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (28, 28, 1), (33, 17, 1), (3, 3, 1)])
+def test_dcgan_reaches_any_size(shape):
+    model = kg.GAN(shape, 4)
+    assert model.sample(2, seed=1).shape == (2, *shape)
+    assert model.score(np.zeros((2, *shape), "float32")).shape == (2,)
