@@ -273,6 +273,11 @@ def traverse(
         out: PNG file, or an animation, .gif or .webp.
     """
     _at_least("units", units, 1)
+    model = kg.load(run)
+    if hasattr(model, "traversal"):
+        kg.tasks.traverse(model, units=range(min(units, model.num_continuous)), steps=steps, path=out)
+        print(out)
+        return
     model, images, labels = _model_and_images(run, data, 500)
     order = np.argsort(-model.encode(_pictures(model, images), **model.needs(labels)).var(axis=0), kind="stable")
     given = {} if labels is None else model.needs(labels[0])

@@ -66,12 +66,17 @@ def dcgan_discriminator(data_shape, filters=(64, 128), features=None, batch_norm
         x = layers.Conv2D(
             filters[i], KERNEL, strides=2, padding="same", use_bias=not (i and batch_norm), name=f"conv_{i}"
         )(x)
-        x = layers.LeakyReLU(SLOPE, name=f"leaky_{i}")(_normalised(x, i and batch_norm, str(i)))
+        x = _leaky(_normalised(x, i and batch_norm, str(i)))
     x = layers.Flatten(name="flatten")(x)
     if features:
         x = _normalised(layers.Dense(features, use_bias=not batch_norm, name="features")(x), batch_norm, "features")
-        x = layers.LeakyReLU(SLOPE, name="leaky_features")(x)
+        x = _leaky(x)
     return keras.Model(images, x, name="dcgan_discriminator")
+
+
+def _leaky(x):
+    """Leaky ReLU. TensorFlow fails to fuse its own with a convolution and its bias, and says so in red."""
+    return keras.ops.maximum(x, SLOPE * x)
 
 
 def _normalised(x, wanted, name):

@@ -109,7 +109,8 @@ class OneDimension(keras.callbacks.Callback):
         densities.plot(self.points, frame["generator"], color=COLOURS["generator"], label="p_g(x), generator")
         densities.set(ylim=(0, 1.6 * self.data.max()), ylabel="density", title=f"Epoch {frame['epoch']}")
         values.plot(self.points, frame["discriminator"], color=COLOURS["discriminator"], label="D(x)")
-        values.plot(self.points, frame["optimal"], "--", color=COLOURS["optimal"], label="D*(x)")
+        shown = self.data + frame["generator"] > 0.01 * self.data.max()  # where neither is, D* is noise
+        values.plot(self.points[shown], frame["optimal"][shown], "--", color=COLOURS["optimal"], label="D*(x)")
         values.axhline(0.5, color="gray", linewidth=0.8)
         values.set(ylim=(-0.02, 1.02), xlabel="x", ylabel="probability of data")
         for axes in (densities, values):

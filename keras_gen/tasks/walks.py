@@ -55,6 +55,9 @@ def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_lab
 def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, path=None):
     """Images along one unit of the code at a time, the others held.
 
+    Of a model that says by a `traversal` of its own what to vary (InfoGAN: its continuous codes, from -1 to 1, for each
+    category), it is that, and `image`, `extent` and `labels` play no part.
+
     Args:
         model: a model that offers `decode`; and `encode`, if an image is given.
         image: (H, W, C), whose code the others are held at; None for the code 0.
@@ -68,6 +71,10 @@ def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, p
         (units, steps, H, W, C) in [0, 1].
     """
     _check_walk(model, steps)
+    if hasattr(model, "traversal"):
+        units = range(model.num_continuous) if units is None else units
+        made = [model.traversal(unit, steps, seed=0) for unit in units]
+        return _save(image_files.like(np.concatenate(made), made[0]), path)
     label = None if labels is None else np.ravel(labels)[:1]
     z = np.zeros((1, model.latent_dim), "float32")
     if image is not None:
@@ -215,9 +222,13 @@ def _decode(model, z, labels, path, **details):
     repeated = None if labels is None else np.repeat(np.broadcast_to(labels, (walks,)), steps)
     decoded = model.decode(z.reshape(-1, z.shape[-1]).astype("float32"), **_given(repeated))
     getattr(decoded, "provenance", {}).update(details)
-    images = decoded.reshape(walks, steps, *decoded.shape[1:])
+    return _save(decoded.reshape(walks, steps, *decoded.shape[1:]), path)
+
+
+def _save(images, path):
+    """Writes walks (N, steps, H, W, C) to `path`, if there is one, and returns them."""
     if path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
         image_files.save_animation(images, path)
     elif path is not None:
-        image_files.save_grid(decoded, path, steps)
+        image_files.save_grid(images.reshape(-1, *images.shape[2:]), path, images.shape[1])
     return images

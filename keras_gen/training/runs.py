@@ -32,11 +32,11 @@ EXAMPLES = 10_000  # training images, at most, that a model may ask for
 
 
 def registry():
-    """Every model of the package by its name on the command line: {"vae": VAE, ...}."""
+    """Every model of the package by its name on the command line: {"vae": VAE, "infogan": InfoGAN, ...}."""
     classes = [
         value for value in vars(models).values() if isinstance(value, type) and issubclass(value, GenerativeModel)
     ]
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in classes}
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])(?!GAN$)", "_", cls.__name__).lower(): cls for cls in classes}
 
 
 def find_model(name):
