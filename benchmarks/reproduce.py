@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import adversarial
 import autoencoders
 import keras
 import variational
@@ -48,6 +49,12 @@ for function in (
     variational.mixture_clusters,
     variational.attribute_vectors,
     variational.conditional_samples,
+    adversarial.infogan,
+    adversarial.aae_semi_supervised,
+    adversarial.aae_clusters,
+    adversarial.parzen,
+    adversarial.dcgan_samples,
+    adversarial.conditional_gan,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

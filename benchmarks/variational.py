@@ -2,20 +2,12 @@
 
 import keras
 import numpy as np
+from common import SHAPE, classifier, cosine, labelled, spread_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 import keras_gen as kg
 from keras_gen.core.labels import hide
-
-SHAPE = (28, 28, 1)
-
-
-def cosine(rate, epochs, steps, warmup_epochs=0):
-    """A schedule of `steps` per epoch: up to `rate`, then by a cosine to 0."""
-    warmup = {"warmup_target": rate, "warmup_steps": warmup_epochs * steps} if warmup_epochs else {}
-    start = 0.0 if warmup_epochs else rate
-    return keras.optimizers.schedules.CosineDecay(start, (epochs - warmup_epochs) * steps, **warmup)
 
 
 def static_binarization(
@@ -151,17 +143,6 @@ def overnight_iwae_k50():
     return dynamic_binarization(50, "iwae", published=True)
 
 
-def labelled(split):
-    """Images and labels of MNIST, in the stored order."""
-    return kg.data.stack(kg.data.load("mnist", split, labels=True, shuffle=False))
-
-
-def spread_of(errors):
-    """Mean, standard deviation and best of a few seeds, in percent."""
-    errors = 100 * np.asarray(errors)
-    return f"{errors.mean():.2f} +- {errors.std(ddof=1):.2f} (best {errors.min():.2f})"
-
-
 def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=30, epochs=60, rate=3e-3, alpha=1.0):
     """M1 and classifiers of its codes, and M1+M2, with 100 labels."""
     (x, y), (test, test_y) = labelled("train"), labelled("test")
@@ -180,12 +161,12 @@ def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=30, epochs=60, ra
     for seed in seeds:
         some = hide(y, num_labels, seed)
         known = some >= 0
-        for name, classifier in (
+        for name, probe in (
             ("M1+logistic regression", LogisticRegression(max_iter=5000)),
             ("M1+SVM", SVC()),
         ):
-            classifier.fit(codes[known], some[known])
-            errors[name].append(1 - classifier.score(test_codes, test_y))
+            probe.fit(codes[known], some[known])
+            errors[name].append(1 - probe.score(test_codes, test_y))
         keras.utils.set_random_seed(seed)
         m2 = kg.SemiSupervisedVAE(
             SHAPE,
@@ -292,15 +273,6 @@ def mixture_clusters(seeds=(0, 1, 2), pretraining=20, epochs=40, rate=1e-3):
         f" Adam {rate:g}, batch 100, 60,000 images, figures on the 10,000 test images",
         "seed": list(seeds),
     }
-
-
-def classifier(x, y, test, test_y, seed=0):
-    """A classifier of digits that judges what others make, and the share of test images that it is right on."""
-    keras.utils.set_random_seed(seed)
-    judge = kg.Autoencoder(SHAPE, 64, encoder=kg.networks.dense_encoder(SHAPE, (512,))).as_classifier(10)
-    judge.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    judge.fit(x, y, batch_size=128, epochs=8, verbose=2)
-    return judge, judge.evaluate(test, test_y, verbose=0, return_dict=True)["accuracy"]
 
 
 def conditional_samples(seed=0, count=10_000):

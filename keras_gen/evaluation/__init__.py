@@ -1,8 +1,10 @@
 """Figures of trained models. Nothing here imports a model: it speaks to them through the contract."""
 
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
+from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
 from keras_gen.evaluation.jacobian import jacobian_norm as jacobian_norm
 from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood
+from keras_gen.evaluation.parzen import parzen_log_likelihood as parzen_log_likelihood
 from keras_gen.evaluation.quality import psnr as psnr
 from keras_gen.evaluation.summary import report as report
 from keras_gen.evaluation.units import latent_units as latent_units

@@ -25,3 +25,25 @@ def clustering_accuracy(labels, clusters):
     together = np.zeros((clusters.max() + 1, labels.max() + 1), "int64")
     np.add.at(together, (clusters, labels), 1)
     return float(together[linear_sum_assignment(-together)].sum() / len(labels))
+
+
+def named_by_the_most_confident(probabilities, labels):
+    """The class of each cluster: the label of the example that is the most certain to be in it.
+
+    For more clusters than classes (Makhzani et al. 2016, section 6); unlike a matching it looks at one label for each
+    cluster only.
+
+    Args:
+        probabilities: (N, K), of each example to be in each cluster.
+        labels: (N,) ints, the classes of these examples.
+
+    Returns:
+        (K,) ints: `classes[clusters]` are the answers for examples in clusters.
+    """
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or len(probabilities) != len(labels) or len(labels) == 0:
+        raise ValueError(
+            "There must be a row of probabilities for each label. Received: probabilities of shape "
+            f"{probabilities.shape}, {len(labels)} labels"
+        )
+    return labels[np.argmax(probabilities, axis=0)]
