@@ -449,6 +449,59 @@ def test_what_has_no_classes_does_not_classify():
     assert "clustering_accuracy" not in kg.evaluation.report(model, IMAGES, LABELS)
 
 
+# === Figures ===
+
+
+def test_parzen_windows_are_scikit_learns():
+    from sklearn.neighbors import KernelDensity
+
+    rng = np.random.default_rng(0)
+    samples, validation, images = (rng.random((n, 2, 2, 1)).astype("float32") for n in (300, 40, 50))
+    with pytest.warns(UserWarning, match="the last of those tried"):
+        kg.evaluation.parzen_log_likelihood(samples, validation, images, (0.05, 0.06))
+    found, sigma = kg.evaluation.parzen_log_likelihood(samples, validation, images)
+    scores = {}
+    for width in kg.evaluation.parzen.WIDTHS:
+        density = KernelDensity(bandwidth=width).fit(samples.reshape(300, 4))
+        scores[width] = density.score(validation.reshape(40, 4)), density.score_samples(images.reshape(50, 4))
+    best = max(scores, key=lambda width: scores[width][0])
+    assert sigma == best
+    np.testing.assert_allclose(found, scores[best][1], atol=1e-4)
+    with pytest.raises(ValueError, match="must be of one shape"):
+        kg.evaluation.parzen_log_likelihood(samples, validation[:, :1], images)
+
+
+def test_clusters_are_named_by_their_most_certain_image():
+    probabilities = [[0.9, 0.1, 0.0], [0.6, 0.3, 0.1], [0.0, 0.2, 0.8]]
+    np.testing.assert_array_equal(kg.evaluation.named_by_the_most_confident(probabilities, [7, 4, 2]), [7, 4, 2])
+    np.testing.assert_array_equal(kg.evaluation.named_by_the_most_confident(probabilities[:2], [7, 4]), [7, 4, 4])
+    with pytest.raises(ValueError, match="a row of probabilities for each label"):
+        kg.evaluation.named_by_the_most_confident(probabilities, [1])
+
+
+def test_one_dimension_is_watched(tmp_path):
+    data = stats.norm(2, 0.5)
+    keras.utils.set_random_seed(0)
+    watch = kg.tasks.OneDimension(data.pdf, -1, 5, every=2)
+    model = kg.GAN((1,), latent_dim=1)
+    model.compile(jit_compile=False, steps_per_execution=1)
+    model.fit(data.rvs((400, 1), random_state=0).astype("float32"), epochs=4, verbose=0, callbacks=[watch])
+    assert [frame["epoch"] for frame in watch.frames] == [0, 2, 4]
+    last = watch.frames[-1]
+    assert np.trapezoid(last["generator"], watch.points) == pytest.approx(1, abs=0.05)
+    np.testing.assert_allclose(
+        last["discriminator"], sigmoid(model.score(watch.points[:, None].astype("float32"))), atol=1e-6
+    )
+    gap = np.average(
+        np.abs(last["discriminator"] - last["optimal"]), weights=data.pdf(watch.points) + last["generator"]
+    )
+    assert watch.gaps()[-1] == pytest.approx(gap)
+    for name in ("game.png", "game.gif"):
+        assert kg.images.provenance(watch.save(tmp_path / name))["model"] == "GAN"
+    with pytest.raises(ValueError, match="a GAN of one number with a loss of logits. Received"):
+        small_gan().fit(IMAGES, verbose=0, callbacks=[watch])
+
+
 # === Wrong calls ===
 
 

@@ -19,6 +19,7 @@ from keras_gen.core import (
 
 EARLY = 200  # training steps before which nobody has won
 WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
+FOOLED = 1.1  # the share that it has when the generator has won; where both are even, it is close to 1
 RISE = 10  # the average of the generator follows it closely for some multiples of so many steps, and then by `ema`
 
 
@@ -254,7 +255,7 @@ class _Referee(keras.callbacks.Callback):
                 f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}',
                 stacklevel=2,
             )
-        elif logs["d_fake"] > logs["d_real"]:
+        elif chance is not None and logs["d_loss"] > FOOLED * chance and logs["d_fake"] > logs["d_real"]:
             self.silent = True
             warnings.warn(
                 "The generator has won: the discriminator takes generated images for real rather than real ones. Give "
