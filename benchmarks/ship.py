@@ -83,6 +83,44 @@ def conditional_vae_mnist():
     return settings, limits, picture
 
 
+@recipe
+def dcgan_mnist():
+    settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 25, "seed": 0}
+    limits = (
+        "Most samples are digits, some are between two or belong to none. It gives no likelihood, and its classes are as "
+        "frequent as the game left them. It knows centred 28 x 28 digits, light on dark. The samples are those of the "
+        "average of the generator."
+    )
+    return settings, limits, lambda model: (model.sample(200, seed=1), 20)
+
+
+@recipe
+def infogan_mnist():
+    settings = {"model": "infogan", "data": "mnist", "ema": 0.999, "epochs": 15, "seed": 0}
+    limits = (
+        "Its ten categories were found without labels: most are a digit each, some mix digits that look alike. The "
+        "continuous codes change slant and width, more in some categories than in others. It knows centred 28 x 28 "
+        "digits, light on dark."
+    )
+
+    def picture(model):  # each category along each of the two codes
+        walks = [model.traversal(unit, steps=10, rows=10, seed=1) for unit in range(2)]
+        return kg.images.like(np.concatenate(walks, axis=1).reshape(-1, *model.data_shape), walks[0]), 20
+
+    return settings, limits, picture
+
+
+@recipe
+def aae_mnist_2d():
+    settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "epochs": 60,
+                "schedule": "cosine", "seed": 0}  # fmt: skip
+    limits = (
+        "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike share regions of "
+        "the plane. Its codes are close to N(0, I), not equal to it. It knows centred 28 x 28 digits, light on dark."
+    )
+    return settings, limits, lambda model: (kg.tasks.manifold(model, size=20), 20)
+
+
 def main():
     name = sys.argv[1] if len(sys.argv) == 2 else None
     if name not in RECIPES:

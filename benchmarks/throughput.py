@@ -7,16 +7,12 @@ in one process, after a first epoch each that does not count; the figures are me
 The rivals are not requirements of the package: pip install torch pythae==0.1.2
 """
 
-import json
 import os
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 import torch
 from keras import layers, ops
@@ -25,21 +21,11 @@ from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
-from reproduce import FOLDER, machine, table
+from racing import keras_epoch, race
 
 import keras_gen as kg
 
 SHAPE, HIDDEN, LATENT, BATCH, ROUNDS = (28, 28, 1), 512, 16, 100, 5
-
-
-class Clock(keras.callbacks.Callback):
-    """Seconds of one epoch of Keras."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.perf_counter() - self.start
 
 
 def ours(x):
@@ -52,12 +38,6 @@ def ours(x):
     model.compile(optimizer="adam")
     data = kg.data.load("mnist", batch_size=BATCH)
     return lambda: keras_epoch(model, data)
-
-
-def keras_epoch(model, *data, **options):
-    clock = Clock()
-    model.fit(*data, epochs=1, verbose=0, callbacks=[clock], **options)
-    return clock.seconds
 
 
 class PlainVAE(keras.Model):
@@ -154,31 +134,14 @@ def pythae(x):
 def main():
     x = kg.data.stack(kg.data.load("mnist", shuffle=False))
     contenders = {"keras_gen": ours(x), "plain Keras": plain_keras(x), "pythae 0.1.2": pythae(x)}
-    for epoch in contenders.values():
-        epoch()
-    start = time.time()
-    rates = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
-        for name, epoch in contenders.items():
-            rates[name].append(len(x) / epoch())
-            print(f"{name}: {rates[name][-1]:,.0f} images per second", file=sys.stderr, flush=True)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    ratios = {name: medians["keras_gen"] / median for name, median in medians.items()}
-    result = {
-        "what": "Training speed, VAE 784-512-16-512-784, batch 100, MNIST: times that of pythae 0.1.2 and of the "
-        "keras.io pattern, medians of alternating epochs",
-        "published": "none",
-        "ours": f"{ratios['pythae 0.1.2']:.2f} x pythae, {ratios['plain Keras']:.2f} x plain Keras",
-        "figures": {"images_per_second": medians, "rounds": rates, "ratios": ratios},
-        "settings": f"as compiled by default; {ROUNDS} rounds; images per second "
-        + ", ".join(f"{name} {median:,.0f}" for name, median in medians.items()),
-        "seed": None,
-        "minutes": (time.time() - start) / 60,
-        "machine": machine() | {"torch": torch.__version__, "numpy": np.__version__},
-    }
-    (FOLDER / "results").mkdir(exist_ok=True)
-    (FOLDER / "results" / "throughput.json").write_text(json.dumps(result, indent=2) + "\n")
-    table()
+    race(
+        "throughput",
+        "Training speed, VAE 784-512-16-512-784, batch 100, MNIST: times that of pythae 0.1.2 and of the keras.io "
+        "pattern, medians of alternating epochs",
+        contenders,
+        len(x),
+        ROUNDS,
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Training speeds of several programs, in turns, in one process."""
+
+import json
+import statistics
+import sys
+import time
+
+import keras
+from reproduce import FOLDER, machine, table
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of one epoch of Keras."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds = time.perf_counter() - self.start
+
+
+def keras_epoch(model, *data, **options):
+    clock = Clock()
+    model.fit(*data, epochs=1, verbose=0, callbacks=[clock], **options)
+    return clock.seconds
+
+
+def race(name, what, contenders, images, rounds, published="none", settings="as compiled by default"):
+    """Writes results/NAME.json: images per second of each contender, medians, and the first one's ratio to the others.
+
+    Args:
+        name: of the row.
+        what: it says.
+        contenders: name -> function of no argument that trains for one epoch and returns its seconds; ours first.
+        images: per epoch.
+        rounds: epochs of each that count, after a first one that does not.
+        published: the literature's figure.
+        settings: what else to say.
+    """
+    for epoch in contenders.values():
+        epoch()
+    start = time.time()
+    rates = {contender: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender, epoch in contenders.items():
+            rates[contender].append(images / epoch())
+            print(f"{contender}: {rates[contender][-1]:,.0f} images per second", file=sys.stderr, flush=True)
+    medians = {contender: statistics.median(values) for contender, values in rates.items()}
+    first, *others = contenders
+    ratios = {contender: medians[first] / medians[contender] for contender in contenders}
+    result = {
+        "what": what,
+        "published": published,
+        "ours": ", ".join(f"{ratios[other]:.2f} x {other}" for other in others),
+        "figures": {"images_per_second": medians, "rounds": rates, "ratios": ratios},
+        "settings": f"{settings}; {rounds} rounds; images per second "
+        + ", ".join(f"{contender} {median:,.0f}" for contender, median in medians.items()),
+        "seed": None,
+        "minutes": (time.time() - start) / 60,
+        "machine": machine(),
+    }
+    (FOLDER / "results").mkdir(exist_ok=True)
+    (FOLDER / "results" / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    table()
