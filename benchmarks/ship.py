@@ -87,8 +87,8 @@ def conditional_vae_mnist():
 def dcgan_mnist():
     settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 25, "seed": 0}
     limits = (
-        "Most samples are digits, some are between two or belong to none. It gives no likelihood, and its classes are as "
-        "frequent as the game left them. It knows centred 28 x 28 digits, light on dark. The samples are those of the "
+        "Most samples are digits, some are between two or belong to none. It gives no likelihood, and its classes are "
+        "as frequent as the game left them. It knows centred 28 x 28 digits, light on dark. The samples are those of the "
         "average of the generator."
     )
     return settings, limits, lambda model: (model.sample(200, seed=1), 20)
@@ -115,8 +115,8 @@ def aae_mnist_2d():
     settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "epochs": 60,
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
-        "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike share regions of "
-        "the plane. Its codes are close to N(0, I), not equal to it. It knows centred 28 x 28 digits, light on dark."
+        "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike share regions "
+        "of the plane. Its codes are close to N(0, I), not equal to it. It knows centred 28 x 28 digits, light on dark."
     )
     return settings, limits, lambda model: (kg.tasks.manifold(model, size=20), 20)
 
