@@ -10,4 +10,5 @@ from keras_gen.core.checks import check_choice as check_choice
 from keras_gen.core.checks import check_labels as check_labels
 from keras_gen.core.checks import check_whole as check_whole
 from keras_gen.core.checks import is_probability as is_probability
+from keras_gen.core.checks import sample_labels as sample_labels
 from keras_gen.core.model import GenerativeModel as GenerativeModel

@@ -21,6 +21,7 @@ class Player:
         networks: the layers whose trainable weights it moves.
         steps: how many times it moves per batch.
         meets_fakes: whether its terms look at what `fakes` makes. Who does not, moves first.
+        reports: whether the step reports its loss; else the model does it in its terms.
         learning_rate: of Adam, where the model is compiled without an optimizer.
     """
 
@@ -28,6 +29,7 @@ class Player:
     networks: tuple
     steps: int = 1
     meets_fakes: bool = True
+    reports: bool = True
     learning_rate: float = 2e-4
 
     @property
@@ -48,7 +50,10 @@ class AdversarialModel(GenerativeModel):
     `{name}_terms(x, y, fakes, training)` that returns named terms, (B,) each. The player minimises the mean of their
     sum, weighted by `term_weights`; terms that the model lists in `terms` are reported. `fakes(x, y, turn, training)`
     makes what the players meet over, such as generated images, once for all who move in a turn; the last player's
-    gradient flows through them. Who moves several times per batch meets new ones each time.
+    gradient flows through them. Who moves several times per batch meets new ones each time, over the same data.
+
+    Regularizers of weights are part of the loss of the player that moves them; of activities, they are refused. A
+    callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
 
     `loss` is the sum of the players' losses: it tells whether the figures are finite, not whether training goes well.
 
@@ -107,26 +112,52 @@ class AdversarialModel(GenerativeModel):
         }
         if len({id(value) for value in chosen.values()}) < len(names):
             raise ValueError(f"Each player needs an optimizer of its own. Received: one object for {', '.join(chosen)}")
-        scale = kwargs.pop("auto_scale_loss", True) and self.dtype_policy.name == "mixed_float16"
+        auto_scale_loss = kwargs.pop("auto_scale_loss", True)
+        scale = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
         for player in self.players:
             own = chosen[player.optimizer_name]
+            self._check_player(player, own)
             if scale and not isinstance(own, keras.optimizers.LossScaleOptimizer):
                 own = keras.optimizers.LossScaleOptimizer(own)
             own.build(player.variables)
             setattr(self, player.optimizer_name, own)
-        if self.phases and steps_per_execution == "auto":
-            steps_per_execution = 1  # so that each phase ends where it should
+        if self.phases and steps_per_execution not in ("auto", 1):
+            raise ValueError(
+                "Phases end between two calls: each call must be one step. Received: "
+                f"steps_per_execution={steps_per_execution}"
+            )
+        steps_per_execution = 1 if self.phases else steps_per_execution
         # Keras knows the last player's only, for callbacks that look at a learning rate: it is built and scaled.
         super().compile(own, steps_per_execution=steps_per_execution, auto_scale_loss=False, **kwargs)
-        self.request.pop("auto_scale_loss")
+        self.request["auto_scale_loss"] = auto_scale_loss
+        self.moving = self.moving_at(int(ops.convert_to_numpy(self.step)))
+
+    def _check_player(self, player, optimizer):
+        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+            raise ValueError(
+                "Keras would write the averages of one player's optimizer into the weights of all. Received: "
+                f"use_ema=True in {player.optimizer_name}"
+            )
+        for network in player.networks:
+            for layer in getattr(network, "layers", [network]):
+                if getattr(layer, "activity_regularizer", None) is not None:
+                    raise ValueError(
+                        "A network is called for several purposes in a step, so regularizers of activities are not "
+                        f"counted; those of weights are. Received: activity_regularizer in the layer {layer.name}"
+                    )
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
-        return {
-            player.optimizer_name: keras.optimizers.Adam(
-                self.rate(learning_rate or player.learning_rate, (decay_steps or 0) * player.steps), *self.betas
-            )
-            for player in self.players
-        }
+        optimizers = {}
+        for player in self.players:
+            own_steps = max(1, decay_steps - self._rest_of(player)) * player.steps if decay_steps else None
+            rate = self.rate(learning_rate or player.learning_rate, own_steps)
+            optimizers[player.optimizer_name] = keras.optimizers.Adam(rate, *self.betas)
+        return optimizers
+
+    def _rest_of(self, player):
+        """Steps in which a player does not move."""
+        ends = [0, *(until for until, _ in self.phases)]
+        return sum(end - ends[i] for i, (end, names) in enumerate(self.phases) if player.name not in names)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -148,9 +179,11 @@ class AdversarialModel(GenerativeModel):
             for player in alone:
                 for _ in range(player.steps):
                     self._turn([player], x, y, None)
-            turns = max((player.steps for player in together), default=0)
-            for turn in range(turns):  # who moves less often than others does so in the last turns
-                self._turn([player for player in together if player.steps >= turns - turn], x, y, turn)
+            # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
+            steps = {player.name: player.steps if player.name in self.moving else 1 for player in together}
+            turns = max(steps.values(), default=0)
+            for turn in range(turns):
+                self._turn([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
             self.after_moves()
         self.step.assign_add(1)
         return self.get_metrics_result()
@@ -184,11 +217,12 @@ class AdversarialModel(GenerativeModel):
         """This replica's share of the mean of a player's weighted terms; all are reported."""
         terms = getattr(self, f"{player.name}_terms")(x, y, fakes, training)
         total = sum(self.term_weights.get(name, 1.0) * term for name, term in terms.items())
-        for name, per_example in {**terms, f"{player.name}_loss": total}.items():
+        penalty = sum(ops.sum(v.regularizer(v)) for v in player.variables if v.regularizer is not None)
+        reported = {**terms, f"{player.name}_loss": total + penalty} if player.reports else terms
+        for name, per_example in reported.items():
             if name in self.trackers:
                 self.trackers[name].update_state(per_example)
-        penalties = [loss for network in player.networks for loss in network.losses if distribution.is_own(loss)]
-        return distribution.share_of_mean(total) + sum(map(ops.sum, penalties)) / distribution.num_replicas()
+        return distribution.share_of_mean(total) + penalty / distribution.num_replicas()
 
     def test_step(self, data):
         """Every player's terms, with noise that is the same in each evaluation."""
@@ -207,7 +241,11 @@ class AdversarialModel(GenerativeModel):
     def _taken(self, data):
         """Data, float32, and labels or None, of a batch as Keras gives it."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return tf.cast(x, tf.float32), None if self.labelling is None else y
+        if self.labelling is None:
+            y = None
+        elif y is None:
+            self.check_target(y)
+        return tf.cast(x, tf.float32), y
 
     def key(self, purpose, training):
         """The key of this step's noise on this replica; of an evaluation, the same for each batch."""
@@ -221,9 +259,9 @@ class AdversarialModel(GenerativeModel):
         return next((names for until, names in self.phases if step < until), everybody)
 
     def make_train_function(self, force=False):
-        """Keras' own, made anew where a phase begins: who does not move is left out of the graph."""
+        """Keras' own, made anew where a phase begins: the moves of those who rest are left out of the graph."""
         moving = self.moving_at(int(ops.convert_to_numpy(self.step)))
-        if moving != getattr(self, "moving", None):
+        if moving != self.moving:
             self.moving, force = moving, True
         return super().make_train_function(force)
 

@@ -33,7 +33,7 @@ def check_whole(minimum, **arguments):
 
 def check_choice(name, value, choices):
     """Raises a sentence if an argument is not one of its choices."""
-    if value not in choices:
+    if value not in tuple(choices):
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
 
 
@@ -85,3 +85,19 @@ def check_labels(labels, num_classes, name, unknown=False):
         raise ValueError(f"{sentence} Received: labels of shape {labels.shape}, {labels.dtype}")
     if len(labels) and not (labels.min() >= (-1 if unknown else 0) and labels.max() < num_classes):
         raise ValueError(f"{sentence} Received: labels from {labels.min()} to {labels.max()}")
+
+
+def sample_labels(n, labels, num_classes, name):
+    """Labels of n images to draw, one for each or one for all, as (n,) ints, or a sentence.
+
+    Args:
+        n: how many.
+        labels: (n,) ints, or an int.
+        num_classes: how many classes, categories or components there are.
+        name: of what takes them.
+    """
+    labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
+    check_labels(labels, num_classes, name)
+    if len(labels) != n:
+        raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
+    return labels

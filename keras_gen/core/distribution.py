@@ -132,6 +132,7 @@ def averaged(gradients, optimizer):
     replicas = num_replicas()
     if replicas == 1:
         return gradients
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # of an embedding they are sparse
     gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     clip = getattr(optimizer, "inner_optimizer", optimizer)
     scale = optimizer.scale_loss(1.0)
@@ -141,7 +142,9 @@ def averaged(gradients, optimizer):
         gradients, _ = tf.clip_by_global_norm(gradients, clip.global_clipnorm * scale)
     elif clip.clipvalue:
         limit = clip.clipvalue * scale
-        gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        clipped = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        # An overflow has to stay one, for the scale of the loss to go down.
+        gradients = [tf.where(tf.math.is_finite(g), c, g) for g, c in zip(gradients, clipped, strict=True)]
     return [gradient / replicas for gradient in gradients]
 
 

@@ -131,7 +131,8 @@ class GenerativeModel(keras.Model):
             run_eagerly=run_eagerly,
             **kwargs,
         )
-        self.optimizer.build(self.trainable_variables)
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
         self.request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution, **kwargs}
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
@@ -163,10 +164,7 @@ class GenerativeModel(keras.Model):
             ValueError: if the data do not have the model's shape or range, or examples are weighted.
         """
         if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
-            raise ValueError(
-                f"{type(self).__name__} weighs every example alike: its objective is a sum of terms of which some "
-                "have no weight. Repeat examples instead. Received: sample_weight or class_weight"
-            )
+            self._refuse_weights()
         self.check_data(x, y)
         if self.labelling == "partial" and y is not None:
             x, y, batch_size = self._spread(x, np.asarray(y), batch_size, kwargs)
@@ -198,6 +196,8 @@ class GenerativeModel(keras.Model):
             options["validation_data"], x, y = (x[at:], y[at:]), x[:at], y[:at]
         if not options.get("shuffle", True):
             return x, y, batch_size
+        if self._even_batch(x, batch_size or 32) != min(len(x), batch_size or 32):
+            self._refuse_odd_batch(min(len(x), batch_size or 32))
         return labels.spread(x, y, batch_size or 32, self.seed), None, None
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
@@ -325,7 +325,9 @@ class GenerativeModel(keras.Model):
         """
         if isinstance(x, tf.data.Dataset):
             for element in x.take(1):
-                x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+                x, y, weight = keras.utils.unpack_x_y_sample_weight(element)
+                if weight is not None:
+                    self._refuse_weights()
                 if shared and self._even_batch(x, len(x)) != len(x):
                     self._refuse_odd_batch(len(x))
         if hasattr(x, "shape"):
@@ -379,6 +381,12 @@ class GenerativeModel(keras.Model):
         within = tf.reduce_all((y >= lowest) & (y < self.num_classes))
         with tf.control_dependencies([tf.debugging.Assert(within, [sentence, "Received:", y])]):
             return tf.identity(x), tf.identity(y)
+
+    def _refuse_weights(self):
+        raise ValueError(
+            f"{type(self).__name__} weighs every example alike: its objective is a sum of terms of which some have no "
+            "weight. Repeat examples instead. Received: weights of examples or classes"
+        )
 
     def _refuse_odd_batch(self, size):
         raise ValueError(

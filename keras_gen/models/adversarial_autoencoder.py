@@ -14,10 +14,10 @@ from keras_gen.core import (
     Player,
     batched,
     check_choice,
-    check_labels,
     check_whole,
     distribution,
     provenance,
+    sample_labels,
 )
 
 GAME = losses.ADVERSARIAL["non_saturating"]
@@ -36,12 +36,13 @@ class AdversarialAutoencoder(AdversarialModel):
     or `num_classes`, in a ring), or "swiss_roll"; the last two are patterns of the plane, further dimensions of the
     code are normal.
 
-    With `num_classes`, labels are ints, -1 where unknown, and serve in one of two ways:
+    With `num_classes`, labels are ints, -1 where unknown, and serve in one of three ways:
 
-    - label_use="code": a category y ~ uniform joins the code, softmax(y(x)), with a discriminator of its own. With some
-      known labels the model classifies (semi-supervised); with none, `fit(images)`, it clusters.
-    - label_use="prior": the discriminator of z is told the label, and asks images of class c to lie in the c-th
-      component of the mixture or of the roll.
+    - label_use="code": a category y ~ uniform joins the code, softmax(y(x)), with a discriminator of its own, and
+      learns from the labels that are known: the model classifies (semi-supervised).
+    - label_use="none": the same category learns from no labels: the model clusters.
+    - label_use="prior": no category; the discriminator of z is told the label, and asks images of class c to lie in the
+      c-th component of the mixture or of the roll.
 
     Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real`, `d_fake`, the means of D of draws of the prior and of
     codes, which come close to 0.5 where the codes are as they should be; with a category, `classification_loss`
@@ -52,13 +53,13 @@ class AdversarialAutoencoder(AdversarialModel):
         posterior: "deterministic", "gaussian" or "universal".
         prior: "normal", "mixture" or "swiss_roll".
         num_classes: None, or how many classes or clusters.
-        label_use: "code" or "prior".
+        label_use: "code", "none" or "prior".
         likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
         noise_dim: size of the noise of the universal posterior.
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
         decoder: likewise, a built `keras.Model` of codes, followed by the category where there is one, to features.
-        discriminator: a built `keras.Model` of codes, followed by the label with label_use="prior" (of
-            num_classes + 1 numbers, the last for unknown), to features; None for a dense one.
+        discriminator: "dense", None for the same, or a built `keras.Model` of codes, followed by the label with
+            label_use="prior" (of num_classes + 1 numbers, the last for unknown), to features.
         category_discriminator: the same, of categories.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -89,13 +90,13 @@ class AdversarialAutoencoder(AdversarialModel):
         posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic",
         prior: Literal["normal", "mixture", "swiss_roll"] = "normal",
         num_classes: int | None = None,
-        label_use: Literal["code", "prior"] = "code",
+        label_use: Literal["code", "none", "prior"] = "code",
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
         noise_dim: int = 8,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
-        discriminator: keras.Model | None = None,
-        category_discriminator: keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        category_discriminator: str | keras.Model | None = None,
         seed: int = 0,
         **kwargs,
     ):
@@ -103,7 +104,7 @@ class AdversarialAutoencoder(AdversarialModel):
         check_whole(1, latent_dim=latent_dim, noise_dim=noise_dim)
         check_choice("posterior", posterior, ("deterministic", "gaussian", "universal"))
         check_choice("prior", prior, priors.PATTERNS)
-        check_choice("label_use", label_use, ("code", "prior"))
+        check_choice("label_use", label_use, ("code", "none", "prior"))
         check_choice("likelihood", likelihood, self.likelihoods)
         if num_classes is not None:
             check_whole(2, num_classes=num_classes)
@@ -123,12 +124,12 @@ class AdversarialAutoencoder(AdversarialModel):
         self.label_use = label_use
         self.likelihood = likelihood
         self.noise_dim = noise_dim
-        self.labelling = self.labelling_of({"num_classes": num_classes})
+        self.labelling = self.labelling_of({"num_classes": num_classes, "label_use": label_use})
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
         self.category_discriminator = None
-        self.has_category = num_classes is not None and label_use == "code"
+        self.has_category = num_classes is not None and label_use != "prior"
         told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self._posterior_head()
@@ -141,6 +142,7 @@ class AdversarialAutoencoder(AdversarialModel):
             self.category = networks.code_head(self.encoder, num_classes)
             self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
             self.category_critic = networks.critic_head(self.category_discriminator)
+        if self.has_category and self.labelling:
             self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
             self.accuracy = keras.metrics.Mean(name="accuracy")
         self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
@@ -148,7 +150,8 @@ class AdversarialAutoencoder(AdversarialModel):
 
     @classmethod
     def labelling_of(cls, arguments):
-        return "partial" if arguments.get("num_classes") is not None else None
+        learns = arguments.get("num_classes") is not None and arguments.get("label_use", "code") != "none"
+        return "partial" if learns else None
 
     def _posterior_head(self):
         if self.posterior == "gaussian":
@@ -165,7 +168,9 @@ class AdversarialAutoencoder(AdversarialModel):
         if self.has_category:
             encoder += (self.category,)
             critics += (self.category_discriminator, self.category_critic)
-            classification = (Player("classification", (self.encoder, self.category), meets_fakes=False),)
+        if self.has_category and self.labelling:
+            classifier = (self.encoder, self.category)
+            classification = (Player("classification", classifier, meets_fakes=False, reports=False),)
         autoencoder = (*encoder, self.decoder, self.image)
         return (
             Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=1e-3),
@@ -174,29 +179,41 @@ class AdversarialAutoencoder(AdversarialModel):
             Player("g", encoder),
         )
 
-    def codes(self, x, training=False):
-        """z, drawn in training, and the probabilities of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes)."""
+    def codes(self, x, training=False, noise=None):
+        """z, and the probabilities of y or None. (B, ...) -> (B, latent_dim), (B, num_classes).
+
+        Args:
+            x: (B, *data_shape).
+            training: whether layers train.
+            noise: standard normal, (B, noise_size), that z is drawn by; None for its mean, or the code of noise 0.
+        """
         features = self.encoder(x, training=training)
-        noise_size = self.noise_dim if self.posterior == "universal" else self.latent_dim
-        noise = ops.zeros((ops.shape(x)[0], noise_size))
-        if training:
-            noise = distribution.normal((tf.shape(x)[0], noise_size), self.noise_key("posterior"))
+        y = ops.softmax(self.category(features)) if self.has_category else None
         if self.posterior == "gaussian":
             mean, log_variance = self.code(features)
-            z = layers.draw_codes(mean, log_variance, noise) if training else mean
-        else:
-            z = self.code([features, noise] if self.posterior == "universal" else features)
-        return z, ops.softmax(self.category(features)) if self.has_category else None
+            return (mean if noise is None else layers.draw_codes(mean, log_variance, noise)), y
+        if self.posterior == "universal":
+            noise = ops.zeros((ops.shape(x)[0], self.noise_dim)) if noise is None else noise
+            return self.code([features, noise]), y
+        return self.code(features), y
+
+    def posterior_noise(self, x, training):
+        """Noise to draw codes of x by, (B, noise_size); None where the posterior is deterministic."""
+        if self.posterior == "deterministic":
+            return None
+        size = self.noise_dim if self.posterior == "universal" else self.latent_dim
+        return distribution.normal((tf.shape(x)[0], size), self.key("posterior", training))
 
     def images(self, z, y, training=False):
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
         return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
 
     def fakes(self, x, y, turn, training):
-        return self.codes(x, training)
+        return self.codes(x, training, self.posterior_noise(x, training))
 
     def reconstruction_terms(self, x, y, fakes, training):
-        return {"error": self.reconstruction_term(x, self.images(*self.codes(x, training), training))}
+        noise = self.posterior_noise(x, training) if training else None  # of an evaluation, by the mean
+        return {"error": self.reconstruction_term(x, self.images(*self.codes(x, training, noise), training))}
 
     def reconstruction_term(self, target, y_pred):
         return self.likelihoods[self.likelihood](target, y_pred)
@@ -208,6 +225,7 @@ class AdversarialAutoencoder(AdversarialModel):
         surprise = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
         right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == y, "float32")
         self.accuracy.update_state(right, sample_weight=known)
+        self.trackers["classification_loss"].update_state(surprise, sample_weight=known)
         # Its mean over the batch is that over the known labels.
         return {"surprise": surprise / ops.maximum(distribution.global_mean(known), 1e-6)}
 
@@ -261,10 +279,16 @@ class AdversarialAutoencoder(AdversarialModel):
 
     # === Abilities ===
 
+    @property
+    def expansion(self):
+        """Without a label, a code is decoded with every category."""
+        return self.num_classes if self.has_category else 1
+
     def call(self, x, training=False):
         x, _ = self.unpack(x)
         self.check_shape(x)
-        return self.images(*self.codes(x, training), training)
+        noise = self.posterior_noise(x, training) if training else None
+        return self.images(*self.codes(x, training, noise), training)
 
     @batched
     def encode(self, x):
@@ -274,6 +298,11 @@ class AdversarialAutoencoder(AdversarialModel):
     @batched(images=True)
     def decode(self, z, labels=None):
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
+        if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
+            raise ValueError(
+                f"Codes are decoded with the categories 0 to {self.num_classes - 1} of a model that has such. "
+                f"Received: labels={np.asarray(labels)}, label_use={self.label_use!r}"
+            )
         if not self.has_category:
             return self.images(z, None)
         if labels is not None:
@@ -300,7 +329,7 @@ class AdversarialAutoencoder(AdversarialModel):
     def class_probabilities(self):
         """q(y|x) of images, (B, *data_shape) -> (B, num_classes), of a model with a category."""
         if not self.has_category:
-            raise AttributeError("An adversarial autoencoder classifies with num_classes and label_use='code'.")
+            raise AttributeError("An adversarial autoencoder classifies with num_classes, and no label_use='prior'.")
         return self._probabilities
 
     @property
@@ -316,8 +345,8 @@ class AdversarialAutoencoder(AdversarialModel):
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
         if self.num_classes:
-            labels = np.arange(n) % self.num_classes if labels is None else np.broadcast_to(labels, (n,))
-            check_labels(labels, self.num_classes, f"{type(self).__name__}.sample")
+            labels = np.arange(n) % self.num_classes if labels is None else labels
+            labels = sample_labels(n, labels, self.num_classes, f"{type(self).__name__}.sample")
         elif labels is not None:
             raise ValueError(f"This {type(self).__name__} knows no classes. Received: labels={labels}")
         component = rng.integers(self.pattern.num_components, size=n)

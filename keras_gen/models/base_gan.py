@@ -1,5 +1,6 @@
 """What the generative adversarial networks share. The models themselves are in files of their own."""
 
+import math
 import warnings
 from typing import Literal
 
@@ -12,14 +13,15 @@ from keras_gen.core import (
     AdversarialModel,
     Player,
     batched,
+    check_between,
     check_choice,
     check_whole,
     distribution,
 )
 
-EARLY = 200  # training steps before which nobody has won
+EARLY = 200  # training steps of both before which nobody has won
 WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
-FOOLED = 1.1  # the share that it has when the generator has won; where both are even, it is close to 1
+FOOLED = 0.1  # by how much its loss is above that at chance when the generator has won
 RISE = 10  # the average of the generator follows it closely for some multiples of so many steps, and then by `ema`
 
 
@@ -34,8 +36,9 @@ class BaseGAN(AdversarialModel):
         loss: "non_saturating" or "minimax" (Goodfellow et al. 2014), "least_squares" (Mao et al. 2017), "hinge"
             (Miyato et al. 2018), or "wasserstein_gp", with 10 times the gradient penalty at points drawn uniformly
             between real and generated images (Gulrajani et al. 2017).
-        discriminator_steps: moves of the discriminator per batch, each with other generated images.
-        discriminator_warmup: steps in which the discriminator learns alone.
+        discriminator_steps: moves of the discriminator per batch, over the same data, each with other generated images;
+            5 in the paper of "wasserstein_gp".
+        discriminator_warmup: steps in which the discriminator learns alone, against the untrained generator.
         generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
         ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
         generator: "dcgan" (images), "dense", None to choose by the data, or a built `keras.Model` of latents, followed
@@ -66,8 +69,8 @@ class BaseGAN(AdversarialModel):
         check_choice("loss", loss, losses.ADVERSARIAL)
         check_whole(1, discriminator_steps=discriminator_steps)
         check_whole(0, discriminator_warmup=discriminator_warmup, generator_warmup=generator_warmup)
-        if ema is not None and not 0 < ema < 1:
-            raise ValueError(f"`ema` must be None or a decay between 0 and 1, such as 0.999. Received: ema={ema}")
+        if ema is not None:
+            check_between(0, 1, ema=ema)
 
         # === Config ===
         self.loss = loss
@@ -126,7 +129,10 @@ class BaseGAN(AdversarialModel):
             Player("g", (self.generator, self.image), learning_rate=self.rates[1]),
         )
 
-    rates = (2e-4, 2e-4)  # of Adam for the discriminator, for the generator
+    @property
+    def rates(self):
+        """Learning rates of Adam, of the discriminator and of the generator; the papers'."""
+        return (1e-4, 1e-4) if self.loss == "wasserstein_gp" else (2e-4, 2e-4)
 
     @property
     def phases(self):
@@ -139,9 +145,13 @@ class BaseGAN(AdversarialModel):
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
     def fakes(self, x, y, turn, training):
-        """Latents and the images made of them, as many as x has. -> (B, latent_size), (B, *data_shape)."""
+        """As many as x has: latents (B, latent_size), images, where to look between real ones and them."""
         latents = self.draw_latents(tf.shape(x)[0], y, turn, training)
-        return latents, self.image(self.generator(latents, training=training), training=training)
+        images = self.image(self.generator(latents, training=training), training=training)
+        mix = None
+        if self.loss == "wasserstein_gp":
+            mix = distribution.uniform((tf.shape(x)[0], *[1] * len(self.data_shape)), self.key(f"mix {turn}", training))
+        return latents, images, mix
 
     def draw_latents(self, n, labels, turn, training):
         """What the generator is given, (n, latent_size)."""
@@ -156,7 +166,8 @@ class BaseGAN(AdversarialModel):
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
 
     def d_terms(self, x, y, fakes, training):
-        latents, images = fakes
+        latents, images, mix = fakes
+        training = training and "d" in self.moving  # while it rests, its statistics rest too
         real = self.logits(self.discriminator(x, training=training), y)
         features = self.discriminator(images, training=training)
         fake = self.logits(features, y)
@@ -164,11 +175,12 @@ class BaseGAN(AdversarialModel):
             self.trackers[name].update_state(ops.sigmoid(values) if self.adversarial.is_logit else values)
         terms = {"real": self.adversarial.real(real), "fake": self.adversarial.fake(fake)}
         if self.loss == "wasserstein_gp":
-            terms["gradient_penalty"] = self._gradient_penalty(x, images, y, training)
+            terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
         return terms | self.code_terms(features, latents, training)
 
     def g_terms(self, x, y, fakes, training):
-        latents, images = fakes
+        latents, images, _ = fakes
+        training = training and "d" in self.moving
         features = self.discriminator(images, training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
@@ -177,13 +189,11 @@ class BaseGAN(AdversarialModel):
         """What both players minimise besides, of the features of generated images and of their latents."""
         return {}
 
-    def _gradient_penalty(self, x, images, labels, training):
-        mix = distribution.uniform((tf.shape(x)[0], *[1] * (len(x.shape) - 1)), self.key("between", training))
-        between = mix * x + (1 - mix) * images
+    def _gradient_penalty(self, points, labels, training):
         with tf.GradientTape() as tape:
-            tape.watch(between)
-            values = self.logits(self.discriminator(between, training=training), labels)
-        return losses.gradient_penalty(ops.cast(tape.gradient(values, between), "float32"))
+            tape.watch(points)
+            values = self.logits(self.discriminator(points, training=training), labels)
+        return losses.gradient_penalty(ops.cast(tape.gradient(values, points), "float32"))
 
     # === The average of the generator ===
 
@@ -204,7 +214,7 @@ class BaseGAN(AdversarialModel):
 
     def before_training(self, total_steps):
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
-        if self.discriminator_warmup + self.generator_warmup > last_step:
+        if self.phases and self.phases[-1][0] >= last_step:
             warnings.warn(
                 f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
                 f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
@@ -222,6 +232,8 @@ class BaseGAN(AdversarialModel):
         """The critic's values of data, logits for the losses that have such. (B, *data_shape) -> (B,)."""
         x, labels = self.unpack(x)
         self.check_shape(x)
+        if self.num_classes and labels is None:
+            self.check_target(labels)
         return self.logits(self.discriminator(x, training=training), labels if self.num_classes else None)
 
     @batched
@@ -241,25 +253,32 @@ class _Referee(keras.callbacks.Callback):
         super().__init__()
         self.silent = False
 
+    def on_epoch_begin(self, epoch, logs=None):
+        step = int(ops.convert_to_numpy(self.model.step))
+        self.judging = step >= EARLY + (self.model.phases[-1][0] if self.model.phases else 0)
+
     def on_epoch_end(self, epoch, logs=None):
-        model, logs = self.model, logs or {}
-        if self.silent or len(model.moving) < len(model.players) or int(ops.convert_to_numpy(model.step)) < EARLY:
+        loss = self.model.adversarial
+        if self.silent or not self.judging:
             return
-        figures = f"mean D(x)={logs['d_real']:.3g}, mean D(G(z))={logs['d_fake']:.3g}"
-        chance = model.adversarial.at_chance
-        if chance is not None and logs["d_loss"] < WON * chance:
-            self.silent = True
-            warnings.warn(
-                f"The discriminator has won: it tells nearly all images apart, and the generator has little to learn "
+        real, fake = logs["d_real"], logs["d_fake"]
+        figures = f"mean D(x)={real:.3g}, mean D(G(z))={fake:.3g}"
+        if loss.is_logit:
+            real, fake = (math.log(max(p, 1e-7) / max(1 - p, 1e-7)) for p in (real, fake))
+        contest = float(loss.real(real) + loss.fake(fake))
+        if loss.at_chance is not None and contest < WON * loss.at_chance:
+            self._say(
+                "The discriminator has won: it tells nearly all images apart, and the generator has little to learn "
                 "from. Give the discriminator a smaller learning rate, fewer steps or a smaller network, or use "
-                f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}',
-                stacklevel=2,
+                f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}'
             )
-        elif chance is not None and logs["d_loss"] > FOOLED * chance and logs["d_fake"] > logs["d_real"]:
-            self.silent = True
-            warnings.warn(
+        elif fake > real and contest > (loss.at_chance or 0) + FOOLED:
+            self._say(
                 "The generator has won: the discriminator takes generated images for real rather than real ones. Give "
                 f"the discriminator a larger learning rate, more steps or a larger network. Epoch {epoch + 1}: "
-                f"{figures}",
-                stacklevel=2,
+                f"{figures}"
             )
+
+    def _say(self, sentence):
+        self.silent = True
+        warnings.warn(sentence, stacklevel=2)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import Player, batched, check_at_least, check_labels, check_whole, distribution, provenance
+from keras_gen.core import Player, batched, check_at_least, check_whole, distribution, provenance, sample_labels
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.base_gan import BaseGAN
 
@@ -164,10 +164,12 @@ class InfoGAN(BaseGAN):
         probabilities, means = np.split(self._codes(x), [self.num_categories], axis=-1)
         return probabilities, means
 
-    def classify(self, x):
-        """The most probable category of each image. (B, *data_shape) -> (B,) int64."""
-        self._needs_categories("classify")
-        return np.argmax(self.infer_codes(x)[0], axis=-1)
+    @property
+    def classify(self):
+        """The most probable category of images, (B, *data_shape) -> (B,) int64, of a model that has categories."""
+        if not self.num_categories:
+            raise AttributeError("An InfoGAN with num_categories=0 does not classify.")
+        return lambda x: np.argmax(self.infer_codes(x)[0], axis=-1)
 
     cluster = classify
 
@@ -211,7 +213,9 @@ class InfoGAN(BaseGAN):
         Returns:
             (rows, steps, *data_shape), images in [0, 1].
         """
-        if not 0 <= unit < self.num_continuous:
+        check_whole(0, unit=unit)
+        check_whole(1, steps=steps, rows=rows)
+        if unit >= self.num_continuous:
             raise ValueError(f"`unit` must be among the {self.num_continuous} continuous codes. Received: unit={unit}")
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
@@ -224,17 +228,10 @@ class InfoGAN(BaseGAN):
         images = self.decode(latents.reshape(rows * steps, -1))
         return provenance.note(images, self, seed=seed).reshape(rows, steps, *self.data_shape)
 
-    def _needs_categories(self, what):
-        if not self.num_categories:
-            raise ValueError(f"This InfoGAN has no categories to {what}. Received: num_categories=0")
-
     def _given_categories(self, n, labels):
-        self._needs_categories("sample")
-        labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
-        check_labels(labels, self.num_categories, f"{type(self).__name__}.sample")
-        if len(labels) != n:
-            raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
-        return labels
+        if not self.num_categories:
+            raise ValueError("This InfoGAN has no categories to draw from. Received: labels, with num_categories=0")
+        return sample_labels(n, labels, self.num_categories, f"{type(self).__name__}.sample")
 
     def _given_codes(self, n, codes):
         codes = np.asarray(codes, "float32")

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import batched, check_labels, check_whole, provenance
+from keras_gen.core import batched, check_whole, provenance, sample_labels
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational import BaseVAE
 from keras_gen.priors import MixturePrior
@@ -137,10 +137,7 @@ class MixtureVAE(BaseVAE):
     def draw(self, n, labels, rng, details):
         """Images of given components, (n,) or one for all; of none, of any."""
         if labels is not None:
-            labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
-            check_labels(labels, self.num_components, f"{type(self).__name__}.sample")
-            if len(labels) != n:
-                raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
+            labels = sample_labels(n, labels, self.num_components, f"{type(self).__name__}.sample")
         return provenance.note(self.decode(self.code_prior.draw(n, rng, labels)), self, **details)
 
 

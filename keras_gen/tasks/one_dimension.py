@@ -47,34 +47,39 @@ class OneDimension(keras.callbacks.Callback):
         self.points = np.linspace(low, high, 301)
         self.data = np.asarray(density(self.points), "float64")
         self.every = every
+        self.epochs = 0
         self.frames = []  # dicts of epoch, generator, discriminator, optimal
 
     def on_train_begin(self, logs=None):
         model = self.model
-        if model.data_shape != (1,) or not model.adversarial.is_logit:
+        game = getattr(model, "adversarial", None)
+        if game is None or model.data_shape != (1,) or not game.is_logit or model.num_classes:
             raise ValueError(
-                "The picture is of a GAN of one number with a loss of logits. Received: "
-                f"data_shape={model.data_shape}, loss={model.loss!r}"
+                "The picture is of a GAN of one number, without labels, with a loss of logits. Received: "
+                f"{type(model).__name__}, data_shape={model.data_shape}, loss={getattr(model, 'loss', None)!r}"
             )
         if not self.frames:
-            self._watch(0)
+            self._watch()
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0:
-            self._watch(epoch + 1)
+        self.epochs += 1
+        if self.epochs % self.every == 0:
+            self._watch()
 
-    def _watch(self, epoch):
+    def _watch(self):
+        from scipy.special import expit
         from scipy.stats import gaussian_kde
 
         model = self.model
-        draws = np.asarray(model.sample(DRAWS, seed=0))[:, 0]
+        latents = np.random.default_rng(0).standard_normal((DRAWS, model.latent_dim)).astype("float32")
+        draws = np.asarray(model.image(model.generator(latents)))[:, 0]  # of the player itself, not of its average
         spread = np.ptp(draws) > 1e-6  # of a generator that gives one number only, there is no density
         generator = gaussian_kde(draws)(self.points) if spread else np.zeros_like(self.points)
         self.frames.append(
             {
-                "epoch": epoch,
+                "epoch": self.epochs,
                 "generator": generator,
-                "discriminator": 1 / (1 + np.exp(-model.score(self.points[:, None].astype("float32")))),
+                "discriminator": expit(model.score(self.points[:, None].astype("float32"))),
                 "optimal": optimal_discriminator(self.data, generator),
             }
         )
@@ -90,6 +95,8 @@ class OneDimension(keras.callbacks.Callback):
 
     def save(self, path, frame=-1):
         """Draws a frame (.png), or all as an animation (.gif, .webp). Returns the path."""
+        if not self.frames:
+            raise ValueError("Nothing was watched yet: give this callback to `fit` first. Received: save before fit")
         marks = {"epochs": self.frames[-1]["epoch"]}
         if Path(path).suffix.lower() in image_files.ANIMATIONS:
             pictures = np.stack([self._picture(f) for f in self.frames])

@@ -73,6 +73,8 @@ def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, p
     _check_walk(model, steps)
     if hasattr(model, "traversal"):
         units = range(model.num_continuous) if units is None else units
+        if not len(units):
+            raise ValueError(f"{type(model).__name__} has no continuous codes to go along. Received: num_continuous=0")
         made = [model.traversal(unit, steps, seed=0) for unit in units]
         return _save(image_files.like(np.concatenate(made), made[0]), path)
     label = None if labels is None else np.ravel(labels)[:1]
