@@ -279,7 +279,7 @@ def check_refusals(case):
         message = _error(NotImplementedError, getattr(model, ability), *arguments[ability])
         assert message.startswith(f"{case.cls.__name__} does not"), message
     weights = np.ones(len(case.x))
-    assert "weighs every example alike" in _error(ValueError, model.fit, case.x, sample_weight=weights)
+    assert "weighs every example alike" in _error(ValueError, model.fit, *case.pair(), sample_weight=weights)
     weighted = tf.data.Dataset.from_tensor_slices((case.x, np.zeros(len(case.x), "int64"), weights)).batch(4)
     assert "weighs every example alike" in _error(ValueError, model.fit, weighted)
     assert "loss" in _error(ValueError, case.cls(**case.arguments()).compile, loss="mse")

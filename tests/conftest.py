@@ -1,5 +1,7 @@
 """Two logical CPU devices for the whole suite: they must exist before TensorFlow starts."""
 
+import gc
+import itertools
 import os
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the suite is written for any machine
@@ -8,3 +10,11 @@ import tensorflow as tf
 
 _cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+_tests = itertools.count(1)
+
+
+def pytest_runtest_teardown(item):
+    """Models are in cycles with their compiled steps: without this, a thousand of them fill several gigabytes."""
+    if next(_tests) % 20 == 0:
+        gc.collect()

@@ -81,7 +81,7 @@ def labels_of(model, x, labels):
     """
     if labels is None and model.labelling != "required":
         return None
-    if model.labelling is None:
+    if getattr(model, "num_classes", None) is None:
         raise ValueError(f"{type(model).__name__} takes no labels. Received: labels={labels}")
     check_labels(
         np.ravel(labels) if labels is not None and np.ndim(labels) == 0 else labels,
