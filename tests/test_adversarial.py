@@ -408,7 +408,7 @@ def test_codes_become_distributed_as_the_prior():
     rates = {"reconstruction": 1e-3, "d": 5e-3, "g": 2e-3}
     model.compile(**{f"{name}_optimizer": keras.optimizers.Adam(rate, 0.5) for name, rate in rates.items()})
     before = stats.kstest(model.encode(x)[:, 0], stats.norm.cdf).statistic
-    model.fit(x, batch_size=200, epochs=300, verbose=0)
+    model.fit(x, batch_size=200, epochs=200, verbose=0)
     after = stats.kstest(model.encode(x)[:, 0], stats.norm.cdf).statistic
     assert after < 0.15 < before
 
