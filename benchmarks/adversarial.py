@@ -10,7 +10,7 @@ from keras_gen.core.labels import hide
 HALF = {"filters": (32, 64), "features": 512}  # of the paper's network
 
 
-def infogan(seeds=(0, 1, 2), epochs=20, batch_size=128):
+def infogan(seeds=(0, 1, 2), epochs=15, batch_size=128):
     """InfoGAN: how well its categories are the digits."""
     x, (test, test_y) = labelled("train")[0], labelled("test")
     errors = []

@@ -356,6 +356,12 @@ def _other_process():
     return _processes[0]
 
 
+def close():
+    """Ends the other process, where one was started."""
+    while _processes:
+        _processes.pop().shutdown()
+
+
 def _load_and_train(module, path, pair):
     importlib.import_module(module)
     with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import sys
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the suite is written for any machine
 
@@ -18,3 +19,9 @@ def pytest_runtest_teardown(item):
     """Models are in cycles with their compiled steps: without this, a thousand of them fill several gigabytes."""
     if next(_tests) % 20 == 0:
         gc.collect()
+
+
+def pytest_sessionfinish(session):
+    """A worker of pytest-xdist leaves without a goodbye to the processes that it started."""
+    if testing := sys.modules.get("keras_gen.testing"):
+        testing.close()
