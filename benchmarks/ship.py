@@ -85,7 +85,7 @@ def conditional_vae_mnist():
 
 @recipe
 def dcgan_mnist():
-    settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 25, "seed": 0}
+    settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 15, "seed": 0}
     limits = (
         "Most samples are digits, some are between two or belong to none. It gives no likelihood, and its classes are "
         "as frequent as the game left them. It knows centred 28 x 28 digits, light on dark. The samples are those "
