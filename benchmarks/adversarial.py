@@ -144,7 +144,7 @@ def dcgan_samples(seed=0, count=10_000):
     }
 
 
-def conditional_gan(seed=0, epochs=20):
+def conditional_gan(seed=0, epochs=8, batch_size=64):
     """A classifier that has seen samples of a conditional GAN only, on real digits."""
     (x, y), (test, test_y) = labelled("train"), labelled("test")
     keras.utils.set_random_seed(seed)
@@ -152,12 +152,12 @@ def conditional_gan(seed=0, epochs=20):
         SHAPE,
         num_classes=10,
         ema=0.999,
-        generator=kg.networks.dcgan_generator(74, SHAPE, (32, 64)),
-        discriminator=kg.networks.dcgan_discriminator(SHAPE, (32, 64)),
+        generator=kg.networks.dcgan_generator(74, SHAPE, **HALF),
+        discriminator=kg.networks.dcgan_discriminator(SHAPE, **HALF),
         seed=seed,
     )
     model.compile()
-    model.fit(x, y, batch_size=128, epochs=epochs, verbose=2)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=2)
     labels = np.arange(len(x)) % 10
     _, right = classifier(np.asarray(model.sample(len(x), labels, seed)), labels, test, test_y, seed)
     _, at_best = classifier(x, y, test, test_y, seed)
@@ -166,7 +166,7 @@ def conditional_gan(seed=0, epochs=20):
         "published": "none",
         "ours": f"{100 * right:.2f}; trained on the real images {100 * at_best:.2f}",
         "figures": {"right": right, "trained_on_real": at_best},
-        "settings": f"DCGAN with filters 32, 64, EMA 0.999, {epochs} epochs, batch 128, Adam 2e-4; 60,000 samples; "
+        "settings": f"DCGAN {HALF}, EMA 0.999, {epochs} epochs, batch {batch_size}, Adam 2e-4; 60,000 samples; "
         "classifier 784-512-64-10",
         "seed": seed,
     }

@@ -85,7 +85,7 @@ def conditional_vae_mnist():
 
 @recipe
 def dcgan_mnist():
-    settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 15, "seed": 0}
+    settings = {"model": "gan", "data": "mnist", "ema": 0.999, "epochs": 10, "batch_size": 64, "seed": 0}
     limits = (
         "Most samples are digits, some are between two or belong to none. It gives no likelihood, and its classes are "
         "as frequent as the game left them. It knows centred 28 x 28 digits, light on dark. The samples are those "
@@ -96,7 +96,8 @@ def dcgan_mnist():
 
 @recipe
 def infogan_mnist():
-    settings = {"model": "infogan", "data": "mnist", "ema": 0.999, "epochs": 15, "seed": 0}
+    settings = {"model": "infogan", "data": "mnist", "ema": 0.999, "epochs": 12, "batch_size": 64,
+                "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Its ten categories were found without labels: most are a digit each, some mix digits that look alike. The "
         "continuous codes change slant and width, more in some categories than in others. It knows centred 28 x 28 "

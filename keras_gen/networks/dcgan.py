@@ -1,6 +1,7 @@
 """The bodies of the DCGAN (Radford et al. 2016): strided and transposed convolutions with batch normalisation.
 
-Batch statistics are those of all devices together.
+Radford et al. have no dense layer beside the convolutions, Chen et al. 2016 ("InfoGAN") do. It sees the whole image and
+is there by default: on MNIST more samples are digits with it. Batch statistics are those of all devices together.
 """
 
 import keras
@@ -12,14 +13,14 @@ SLOPE = 0.2  # of the leaky ReLU
 KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
 
 
-def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=None, batch_norm=True):
+def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=512, batch_norm=True):
     """Dense, then transposed 4x4 convolutions of stride 2 up to the image. (latent_dim,) -> (H, W, C) in [0, 1].
 
     Args:
         latent_dim: size of what it is given: the latent, and a one-hot label where there is one.
         data_shape: (H, W, C); any size, an odd side is cropped.
         filters: of the layers, from the image inwards; halving stops before a side falls below 4.
-        features: units of a dense layer before all others, or None for no such layer.
+        features: units of a dense layer before all others, or None for none.
         batch_norm: whether every layer but the last is normalised.
     """
     sizes = stages(data_shape, filters)
@@ -50,13 +51,13 @@ def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=None, ba
     return keras.Model(latent, x, name="dcgan_generator")
 
 
-def dcgan_discriminator(data_shape, filters=(64, 128), features=None, batch_norm=True):
+def dcgan_discriminator(data_shape, filters=(64, 128), features=512, batch_norm=True):
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 
     Args:
         data_shape: (H, W, C).
         filters: of the layers, from the image inwards; halving stops before a side falls below 4.
-        features: units of a dense layer at the end, or None for no such layer.
+        features: units of a dense layer at the end, or None for none.
         batch_norm: whether every layer but the first is normalised; not for a critic with a gradient penalty, which
             is one of single images.
     """
