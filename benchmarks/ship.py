@@ -113,7 +113,7 @@ def infogan_mnist():
 
 @recipe
 def aae_mnist_2d():
-    settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "epochs": 60,
+    settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "epochs": 40,
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike share regions "

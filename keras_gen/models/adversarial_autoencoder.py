@@ -170,7 +170,10 @@ class AdversarialAutoencoder(AdversarialModel):
             critics += (self.category_discriminator, self.category_critic)
         if self.has_category and self.labelling:
             classifier = (self.encoder, self.category)
-            classification = (Player("classification", classifier, meets_fakes=False, reports=False),)
+            # Faster than the game, which else decides what a category stands for.
+            classification = (
+                Player("classification", classifier, meets_fakes=False, reports=False, learning_rate=1e-3),
+            )
         autoencoder = (*encoder, self.decoder, self.image)
         return (
             Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=1e-3),
