@@ -21,6 +21,9 @@ from keras_gen.core import (
 )
 
 GAME = losses.ADVERSARIAL["non_saturating"]
+# Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
+# drives codes out of the prior without end, a game that is faster than the labels decides what a category stands for.
+RATE = 1e-3
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -170,16 +173,15 @@ class AdversarialAutoencoder(AdversarialModel):
             critics += (self.category_discriminator, self.category_critic)
         if self.has_category and self.labelling:
             classifier = (self.encoder, self.category)
-            # Faster than the game, which else decides what a category stands for.
             classification = (
-                Player("classification", classifier, meets_fakes=False, reports=False, learning_rate=1e-3),
+                Player("classification", classifier, meets_fakes=False, reports=False, learning_rate=RATE),
             )
         autoencoder = (*encoder, self.decoder, self.image)
         return (
-            Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=1e-3),
+            Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=RATE),
             *classification,
-            Player("d", critics),
-            Player("g", encoder),
+            Player("d", critics, learning_rate=RATE),
+            Player("g", encoder, learning_rate=RATE),
         )
 
     def codes(self, x, training=False, noise=None):
