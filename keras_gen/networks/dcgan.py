@@ -13,7 +13,7 @@ SLOPE = 0.2  # of the leaky ReLU
 KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
 
 
-def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=512, batch_norm=True):
+def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=128, batch_norm=True):
     """Dense, then transposed 4x4 convolutions of stride 2 up to the image. (latent_dim,) -> (H, W, C) in [0, 1].
 
     Args:
@@ -51,7 +51,7 @@ def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=512, bat
     return keras.Model(latent, x, name="dcgan_generator")
 
 
-def dcgan_discriminator(data_shape, filters=(64, 128), features=512, batch_norm=True):
+def dcgan_discriminator(data_shape, filters=(64, 128), features=128, batch_norm=True):
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 
     Args:
