@@ -7,8 +7,6 @@ from common import SHAPE, classifier, cosine, labelled, spread_of
 import keras_gen as kg
 from keras_gen.core.labels import hide
 
-HALF = {"filters": (32, 64), "features": 512}  # of the paper's network
-
 
 def infogan(seeds=(0, 1, 2), epochs=25, batch_size=64):
     """InfoGAN: how well its categories are the digits."""
@@ -16,12 +14,7 @@ def infogan(seeds=(0, 1, 2), epochs=25, batch_size=64):
     errors = []
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        model = kg.InfoGAN(
-            SHAPE,
-            generator=kg.networks.dcgan_generator(74, SHAPE, **HALF),
-            discriminator=kg.networks.dcgan_discriminator(SHAPE, **HALF),
-            seed=seed,
-        )
+        model = kg.InfoGAN(SHAPE, seed=seed)
         model.compile(**model.default_optimizers(decay_steps=epochs * (len(x) // batch_size)))
         model.fit(x, batch_size=batch_size, epochs=epochs, verbose=2)
         errors.append(1 - kg.evaluation.clustering_accuracy(test_y, model.classify(test)))
@@ -32,8 +25,9 @@ def infogan(seeds=(0, 1, 2), epochs=25, batch_size=64):
         "published": "5 (one seed)",
         "ours": spread_of(errors),
         "figures": {"error": errors},
-        "settings": f"half the paper's width ({HALF}), noise 62, 10 categories, 2 continuous codes; Adam 2e-4 for the "
-        f"discriminator, 1e-3 for the generator, cosine to 0; batch {batch_size}, {epochs} epochs; 60,000 images",
+        "settings": "half the paper's width (32, 64 filters, 512 features), noise 62, 10 categories, 2 continuous "
+        f"codes; Adam 2e-4 for the discriminator, 1e-3 for the generator, cosine to 0; batch {batch_size}, {epochs} "
+        "epochs; 60,000 images",
         "seed": list(seeds),
     }
 
@@ -169,8 +163,8 @@ def conditional_gan(seed=0, epochs=8, batch_size=64):
         SHAPE,
         num_classes=10,
         ema=0.999,
-        generator=kg.networks.dcgan_generator(74, SHAPE, **HALF),
-        discriminator=kg.networks.dcgan_discriminator(SHAPE, **HALF),
+        generator="infogan",  # narrow, with a wide dense layer: the fastest for one digit of 28 x 28
+        discriminator="infogan",
         seed=seed,
     )
     model.compile()
@@ -183,7 +177,7 @@ def conditional_gan(seed=0, epochs=8, batch_size=64):
         "published": "none",
         "ours": f"{100 * right:.2f}; trained on the real images {100 * at_best:.2f}",
         "figures": {"right": right, "trained_on_real": at_best},
-        "settings": f"DCGAN {HALF}, EMA 0.999, {epochs} epochs, batch {batch_size}, Adam 2e-4; 60,000 samples; "
-        "classifier 784-512-64-10",
+        "settings": f"networks of InfoGAN at half width, EMA 0.999, {epochs} epochs, batch {batch_size}, Adam 2e-4; "
+        "60,000 samples; classifier 784-512-64-10",
         "seed": seed,
     }

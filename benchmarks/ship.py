@@ -96,7 +96,7 @@ def dcgan_mnist():
 
 @recipe
 def infogan_mnist():
-    settings = {"model": "infogan", "data": "mnist", "ema": 0.999, "epochs": 12, "batch_size": 64,
+    settings = {"model": "infogan", "data": "mnist", "ema": 0.999, "epochs": 25, "batch_size": 64,
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Its ten categories were found without labels: most are a digit each, some mix digits that look alike. The "

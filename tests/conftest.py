@@ -7,12 +7,20 @@ import sys
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the suite is written for any machine
 
+import keras
+import pytest
 import tensorflow as tf
 
 _cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 _tests = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Every test begins alike, whichever ran before it on its worker."""
+    keras.utils.set_random_seed(0)
 
 
 def pytest_runtest_teardown(item):

@@ -667,7 +667,7 @@ def test_one_dimension_is_watched(tmp_path):
         (kg.GAN, {"num_classes": 1}, "`num_classes` must be a whole number of at least 2"),
         (kg.GAN, {"generator": kg.networks.dcgan_generator(64, (10, 10, 1))},
          r"`generator` must map \(64,\) to .*the data's shape.*dcgan_generator.*\(10, 10, 1\)"),
-        (kg.GAN, {"generator": "unet"}, "`generator` must be one of 'dcgan', 'dense'"),
+        (kg.GAN, {"generator": "unet"}, "`generator` must be one of 'dcgan', 'infogan', 'dense'"),
         (kg.InfoGAN, {"num_categories": 1}, "two categories or more"),
         (kg.InfoGAN, {"num_categories": 0, "num_continuous": 0}, "or continuous codes"),
         (kg.AdversarialAutoencoder, {"prior": "cauchy"}, "`prior` must be one of 'normal', 'mixture', 'swiss_roll'"),

@@ -50,7 +50,10 @@ def test_readme_names_the_commands_that_exist():
 
 def test_shipped_models_load_and_have_cards():
     shipped = kg.training.checkpoints.shipped()
-    assert {"vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"} <= set(shipped)
+    assert {
+        *("vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"),
+        *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d"),
+    } <= set(shipped)
     for name, path in shipped.items():
         model = kg.load(name)
         x = np.zeros((2, *model.data_shape), "float32")

@@ -41,16 +41,17 @@ class BaseGAN(AdversarialModel):
         discriminator_warmup: steps in which the discriminator learns alone, against the untrained generator.
         generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
         ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
-        generator: "dcgan" (images), "dense", None to choose by the data, or a built `keras.Model` of latents, followed
-            by the one-hot label where there is one, to features, or straight to images (to vectors, if its last layer
-            is named "image").
-        discriminator: "dcgan", "dense", None, or a built `keras.Model` of data to features.
+        generator: "dcgan" or "infogan" (images), "dense", None to choose by the data, or a built `keras.Model` of
+            latents, followed by the one-hot label where there is one, to features, or straight to images (to vectors,
+            if its last layer is named "image").
+        discriminator: "dcgan", "infogan", "dense", None, or a built `keras.Model` of data to features.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
     terms = ("d_loss", "g_loss", "d_real", "d_fake")
     term_weights = {"gradient_penalty": 10.0}  # noqa: RUF012
+    image_body = "dcgan"  # generator and discriminator, where the data are images and none is asked for
 
     def __init__(
         self,
@@ -104,10 +105,12 @@ class BaseGAN(AdversarialModel):
             discriminator: argument of the constructor.
             latent_size: how many numbers the generator is given.
         """
-        self.generator = networks.make_generator(generator, latent_size, self.data_shape)
+        self.generator = networks.make_generator(generator, latent_size, self.data_shape, self.image_body)
         self.image = networks.image_head(self.generator, self.data_shape, "sigmoid" if self.bounded else "linear")
         has_own_scale = self.loss != "wasserstein_gp"  # that loss is of differences between single images
-        self.discriminator = networks.make_discriminator(discriminator, self.data_shape, batch_norm=has_own_scale)
+        self.discriminator = networks.make_discriminator(
+            discriminator, self.data_shape, batch_norm=has_own_scale, of_images=self.image_body
+        )
         self.critic = networks.critic_head(self.discriminator, self.num_classes or 0, use_bias=has_own_scale)
         if self.ema is not None:
             self.averages = [networks.copy(self.generator), networks.copy(self.image)]

@@ -60,6 +60,7 @@ class InfoGAN(BaseGAN):
 
     terms = (*BaseGAN.terms, "information", "continuous_information")
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
+    image_body = "infogan"  # with the wide dense layer of the paper
 
     def __init__(
         self,

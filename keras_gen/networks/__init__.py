@@ -35,7 +35,12 @@ from keras_gen.networks.pool import with_switches as with_switches
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
-GENERATORS = {"dcgan": dcgan_generator, "dense": dense_decoder}
+HALF_INFOGAN = {"filters": (32, 64), "features": 512}  # half the width of Chen et al. 2016, table 1
+GENERATORS = {
+    "dcgan": dcgan_generator,
+    "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
+    "dense": dense_decoder,
+}
 CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
 LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
 
@@ -99,20 +104,24 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
     return body
 
 
-def make_generator(generator, latent_size, data_shape):
-    """The generator body that a constructor's argument asks for: None, a name of GENERATORS, or as `make_decoder`."""
+def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
+    """The generator body that a constructor's argument asks for: None, a name of GENERATORS, or as `make_decoder`.
+
+    None stands for `of_images`, or for "dense" where the data are vectors.
+    """
     if not isinstance(generator, keras.Model):
-        name = generator or ("dense" if len(data_shape) == 1 else "dcgan")
+        name = generator or ("dense" if len(data_shape) == 1 else of_images)
         generator = _named(GENERATORS, "generator", name, data_shape)(latent_size, data_shape)
     return make_decoder(generator, latent_size, data_shape, argument="generator")
 
 
-def make_discriminator(discriminator, data_shape, batch_norm=True):
-    """The discriminator body that a constructor's argument asks for: None, "dcgan", "dense", or as `make_encoder`."""
+def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dcgan"):
+    """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
     if not isinstance(discriminator, keras.Model):
-        name = discriminator or ("dense" if len(data_shape) == 1 else "dcgan")
+        name = discriminator or ("dense" if len(data_shape) == 1 else of_images)
         discriminators = {
             "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
+            "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
             "dense": functools.partial(dense_encoder, activation="leaky_relu"),
         }
         discriminator = _named(discriminators, "discriminator", name, data_shape)(data_shape)
