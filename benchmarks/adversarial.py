@@ -102,8 +102,8 @@ def aae_clusters(seeds=(0, 1, 2), num_clusters=30, latent_dim=5, epochs=25):
         "ours": spread_of(errors),
         "figures": {"error": errors},
         "settings": f"784-1000-1000, z {latent_dim}, noise 0.3 on the encoder's images; Adam 1e-3, "
-        f"cosine to 0 at epoch {epochs}, batch 200; clusters "
-        "named by the last 10,000 training images, error on the test images",
+        f"cosine to 0 at epoch {epochs}, batch 200; settings of the category chosen by runs on seed 0, on the last "
+        "10,000 training images; clusters named by the last 10,000 training images, error on the test images",
         "seed": list(seeds),
     }
 

@@ -27,6 +27,24 @@ def draw_codes(mean, log_variance, noise):
     return mean + ops.exp(0.5 * log_variance) * noise
 
 
+def draw_category(logits, noise, temperature):
+    """A draw of softmax(logits), one-hot; its gradient is that of the relaxed draw. (B, K), (B, K) -> (B, K).
+
+    With Gumbel noise g = -log(-log(noise)) the largest of logits + g is such a draw, and softmax((logits + g) /
+    temperature) the relaxed one. The straight-through estimator of Jang, Gu, Poole 2017, "Categorical
+    reparameterization with Gumbel-softmax", sections 2.1 and 2.2.
+
+    Args:
+        logits: of the categories.
+        noise: uniform on [0, 1).
+        temperature: of the relaxed draw, above 0; the lower, the closer it is to one-hot, and the wilder its gradient.
+    """
+    gumbel = -ops.log(-ops.log(ops.clip(noise, 1e-7, 1 - 1e-7)))
+    relaxed = ops.softmax((logits + gumbel) / temperature)
+    drawn = ops.one_hot(ops.argmax(relaxed, axis=-1), logits.shape[-1], dtype=relaxed.dtype)
+    return drawn + relaxed - ops.stop_gradient(relaxed)
+
+
 def fixed_noise(draws, size, seed, scaled=True):
     """Noise that is the same for every example: antithetic pairs, scaled to variance 1. -> (draws, 1, size).
 

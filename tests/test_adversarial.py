@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
+from scipy import special, stats
 from zoo import IMAGES, LABELS, SHAPE, VECTORS, critics, dcgan, dense, gan
 
 import keras_gen as kg
@@ -470,6 +470,52 @@ def test_semi_supervised_learns_classes_and_clusters_without_labels():
         assert kg.evaluation.clustering_accuracy(y, model.cluster(x)) > 0.95
         if labels is not None:
             assert np.mean(model.classify(x) == y) > 0.95
+
+
+def test_drawn_categories():
+    """As frequent as softmax says; the gradient is that of the relaxed draw."""
+    p = np.array([0.1, 0.2, 0.7], "float32")
+    noise = np.random.default_rng(0).random((100_000, 3), dtype="float32")
+    drawn = np.asarray(kg.layers.draw_category(tf.constant(np.log([p])), noise, 0.7))
+    assert set(np.unique(drawn.round(6))) == {0.0, 1.0}
+    np.testing.assert_allclose(drawn.mean(axis=0), p, atol=0.01)
+    logits, value = tf.constant(np.log([p])), tf.constant([1.0, -2.0, 0.5])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(value * kg.layers.draw_category(logits, noise[:1], 0.7))
+    relaxed = special.softmax((np.log(p) - np.log(-np.log(noise[0]))) / 0.7)
+    expected = relaxed * (value - np.sum(relaxed * value)) / 0.7
+    np.testing.assert_allclose(tape.gradient(total, logits)[0], expected, rtol=1e-4)
+
+
+def test_every_cluster_is_used():
+    """Ten clusters of vectors that lie evenly: none is left over, none takes all."""
+    x = np.random.default_rng(0).random((1000, 4)).astype("float32")
+    model = compiled(
+        kg.AdversarialAutoencoder, keras.optimizers.Adam(2e-3), data_shape=(4,), latent_dim=1, num_classes=10,
+        label_use="none", likelihood="gaussian", **dense(1, (4,), 32, part=11), **critics(1, 10),
+    )  # fmt: skip
+    model.fit(x, batch_size=100, epochs=60, verbose=0)
+    shares = np.bincount(model.cluster(x), minlength=10) / len(x)
+    assert shares.min() > 0.01
+    assert shares.max() < 0.25
+
+
+def test_clusters_are_drawn_in_training_and_looked_up_afterwards():
+    model = compiled(kg.AdversarialAutoencoder, latent_dim=2, num_classes=3, label_use="none",
+                     **dense(2, part=5), **critics(2, 3))  # fmt: skip
+    x = tf.constant(IMAGES)
+    for training in (True, False):
+        drawn = model.fakes(x, None, 0, training)[1].numpy()
+        np.testing.assert_array_equal(np.sort(drawn.round(6), axis=1), [[0.0, 0.0, 1.0]] * len(x))
+    logits = np.asarray(model.category(model.encoder(x), training=True))
+    np.testing.assert_allclose(logits.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(logits.std(axis=0), 2, rtol=0.1)
+    np.testing.assert_allclose(model.class_probabilities(IMAGES).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(model.reconstruct(IMAGES), model.reconstruct(IMAGES))
+    z, y = model.codes(x, noise=model.posterior_noise(x, training=True))
+    noisy = np.asarray(model(x, training=True))  # of the same draw of y
+    assert np.abs(noisy - np.asarray(model.images(z, y))).max() > 1e-3
 
 
 def test_what_has_no_classes_does_not_classify():

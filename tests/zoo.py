@@ -366,6 +366,19 @@ ZOO = [
         SOME_LABELS,
     ),
     Case(
+        "adversarial_autoencoder_clusters",
+        kg.AdversarialAutoencoder,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "num_classes": 3,
+            "label_use": "none",
+            **dense(2, part=5),
+            **critics(2, 3),
+        },
+        IMAGES,
+    ),
+    Case(
         "adversarial_autoencoder_labels_in_prior",
         kg.AdversarialAutoencoder,
         lambda: {

@@ -24,6 +24,10 @@ GAME = losses.ADVERSARIAL["non_saturating"]
 # Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
 # drives codes out of the prior without end, a game that is faster than the labels decides what a category stands for.
 RATE = 1e-3
+# Of clusters. With the category's softmax itself, as in the paper, few categories were ever used on MNIST; without the
+# noise on the codes they hold what the category should.
+TEMPERATURE = 0.7
+CODE_NOISE = 0.5  # in standard deviations of the prior
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -43,7 +47,9 @@ class AdversarialAutoencoder(AdversarialModel):
 
     - label_use="code": a category y ~ uniform joins the code, softmax(y(x)), with a discriminator of its own, and
       learns from the labels that are known: the model classifies (semi-supervised).
-    - label_use="none": the same category learns from no labels: the model clusters.
+    - label_use="none": a category learns from no labels: the model clusters. Here, unlike in the paper, logits are
+      normalised over the batch, in training the category is drawn (straight-through Gumbel-softmax), and the codes that
+      the decoder sees are noisy.
     - label_use="prior": no category; the discriminator of z is told the label, and asks images of class c to lie in the
       c-th component of the mixture or of the roll.
 
@@ -133,6 +139,7 @@ class AdversarialAutoencoder(AdversarialModel):
         # === Layers ===
         self.category_discriminator = None
         self.has_category = num_classes is not None and label_use != "prior"
+        self.clusters = self.has_category and not self.labelling
         told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self._posterior_head()
@@ -142,7 +149,7 @@ class AdversarialAutoencoder(AdversarialModel):
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + told,))
         self.critic = networks.critic_head(self.discriminator)
         if self.has_category:
-            self.category = networks.code_head(self.encoder, num_classes)
+            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
             self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
             self.category_critic = networks.critic_head(self.category_discriminator)
         if self.has_category and self.labelling:
@@ -184,16 +191,20 @@ class AdversarialAutoencoder(AdversarialModel):
             Player("g", encoder, learning_rate=RATE),
         )
 
-    def codes(self, x, training=False, noise=None):
-        """z, and the probabilities of y or None. (B, ...) -> (B, latent_dim), (B, num_classes).
+    def codes(self, x, training=False, noise=(None, None)):
+        """z, and the probabilities of y, a draw of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes).
 
         Args:
             x: (B, *data_shape).
             training: whether layers train.
-            noise: standard normal, (B, noise_size), that z is drawn by; None for its mean, or the code of noise 0.
+            noise: what `posterior_noise` gives: standard normal, (B, noise_size), that z is drawn by, None for its mean
+                or the code of noise 0; and uniform, (B, num_classes), that y is drawn by, None for its probabilities.
         """
         features = self.encoder(x, training=training)
-        y = ops.softmax(self.category(features)) if self.has_category else None
+        noise, category_noise = noise
+        y = self.category(features, training=training) if self.has_category else None
+        if y is not None:
+            y = ops.softmax(y) if category_noise is None else layers.draw_category(y, category_noise, TEMPERATURE)
         if self.posterior == "gaussian":
             mean, log_variance = self.code(features)
             return (mean if noise is None else layers.draw_codes(mean, log_variance, noise)), y
@@ -203,11 +214,15 @@ class AdversarialAutoencoder(AdversarialModel):
         return self.code(features), y
 
     def posterior_noise(self, x, training):
-        """Noise to draw codes of x by, (B, noise_size); None where the posterior is deterministic."""
-        if self.posterior == "deterministic":
-            return None
-        size = self.noise_dim if self.posterior == "universal" else self.latent_dim
-        return distribution.normal((tf.shape(x)[0], size), self.key("posterior", training))
+        """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
+        noise = category_noise = None
+        if self.posterior != "deterministic":
+            size = self.noise_dim if self.posterior == "universal" else self.latent_dim
+            noise = distribution.normal((tf.shape(x)[0], size), self.key("posterior", training))
+        if self.clusters:
+            shape = (tf.shape(x)[0], self.num_classes)
+            category_noise = distribution.uniform(shape, self.key("posterior category", training))
+        return noise, category_noise
 
     def images(self, z, y, training=False):
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
@@ -217,8 +232,7 @@ class AdversarialAutoencoder(AdversarialModel):
         return self.codes(x, training, self.posterior_noise(x, training))
 
     def reconstruction_terms(self, x, y, fakes, training):
-        noise = self.posterior_noise(x, training) if training else None  # of an evaluation, by the mean
-        return {"error": self.reconstruction_term(x, self.images(*self.codes(x, training, noise), training))}
+        return {"error": self.reconstruction_term(x, self(x, training=training))}
 
     def reconstruction_term(self, target, y_pred):
         return self.likelihoods[self.likelihood](target, y_pred)
@@ -292,8 +306,12 @@ class AdversarialAutoencoder(AdversarialModel):
     def call(self, x, training=False):
         x, _ = self.unpack(x)
         self.check_shape(x)
-        noise = self.posterior_noise(x, training) if training else None
-        return self.images(*self.codes(x, training, noise), training)
+        if not training:  # by means
+            return self.images(*self.codes(x))
+        z, y = self.codes(x, training, self.posterior_noise(x, training))
+        if self.clusters:
+            z += CODE_NOISE * distribution.normal(ops.shape(z), self.key("code", training))
+        return self.images(z, y, training)
 
     @batched
     def encode(self, x):

@@ -21,6 +21,7 @@ from keras_gen.networks.dense import shallow_encoder as shallow_encoder
 from keras_gen.networks.dense import tie_weights as tie_weights
 from keras_gen.networks.dense import tied_decoder as tied_decoder
 from keras_gen.networks.heads import classifier as classifier
+from keras_gen.networks.heads import cluster_head as cluster_head
 from keras_gen.networks.heads import code_head as code_head
 from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import critic_head as critic_head

@@ -16,6 +16,24 @@ def code_head(body, latent_dim, activation="linear"):
     return head
 
 
+def cluster_head(body, num_clusters, spread=2.0):
+    """Logits of clusters, each normalised over the batch: none wins or dies at the start. (F,) -> (num_clusters,).
+
+    A built model, in float32 whatever the policy.
+
+    Args:
+        body: what makes the features.
+        num_clusters: how many.
+        spread: standard deviation of each logit. One of K that answers 1 / K of the images can reach spread * sqrt(K).
+    """
+    features = keras.Input(body.output_shape[1:], name="features")
+    x = layers.Dense(num_clusters, use_bias=False, dtype="float32", name="logits")(features)
+    x = layers.BatchNormalization(
+        momentum=0.9, center=False, scale=False, synchronized=True, dtype="float32", name="norm"
+    )(x)
+    return keras.Model(features, layers.Rescaling(spread, dtype="float32", name="spread")(x), name="cluster_head")
+
+
 def critic_head(body, num_classes=0, use_bias=True):
     """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
 
