@@ -38,14 +38,18 @@ def critic_head(body, num_classes=0, use_bias=True):
     """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
 
     With classes, [(F,), one-hot (num_classes,)] -> (1,): to the value that all classes share, the inner product of
-    the features with a vector of the class is added (Miyato and Koyama 2018, equation 4).
+    the features with a vector of the class is added (Miyato and Koyama 2018, equation 4). Here it is divided by sqrt(F)
+    and begins at 0: Adam moves all F entries at once, and without the spectral normalisation of the paper such a critic
+    wins within an epoch of MNIST.
     """
     inputs = features = keras.Input(body.output_shape[1:], name="features")
     value = layers.Dense(1, use_bias=use_bias, dtype="float32", name="value")(features)
     if num_classes:
         inputs = [inputs, keras.Input((num_classes,), name="label")]
-        of_class = layers.Dense(features.shape[-1], use_bias=False, dtype="float32", name="of_class")(inputs[1])
-        product = layers.Dot(axes=-1, dtype="float32", name="projection")([features, of_class])
+        size = features.shape[-1]
+        of_class = layers.Dense(size, use_bias=False, kernel_initializer="zeros", dtype="float32", name="of_class")
+        product = layers.Dot(axes=-1, dtype="float32", name="product")([features, of_class(inputs[1])])
+        product = layers.Rescaling(size**-0.5, dtype="float32", name="projection")(product)
         value = layers.Add(dtype="float32", name="sum")([value, product])
     return keras.Model(inputs, value, name="critic_head")
 
