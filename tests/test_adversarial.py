@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import special, stats
+from sklearn.linear_model import LogisticRegression
 from zoo import IMAGES, LABELS, SHAPE, VECTORS, critics, dcgan, dense, gan
 
 import keras_gen as kg
@@ -320,6 +321,18 @@ def test_a_conditional_gan_uses_its_labels():
     for call in (lambda: model.fit(x), lambda: model.score(x), lambda: model.decode(z)):
         with pytest.raises(ValueError, match="GAN takes the label of each example.*Received: no labels"):
             call()
+
+
+def test_conditional_gan_draws_the_class_that_it_is_asked_for():
+    """With a wide critic, which wins at once if its labels move it too fast."""
+    x, y = kg.data.stack(kg.data.load("digits", labels=True, shuffle=False))
+    model = compiled(data_shape=x.shape[1:], num_classes=10, generator="infogan", discriminator="infogan")
+    history = model.fit(x, y, batch_size=64, epochs=75, verbose=0).history
+    assert history["d_fake"][-1] > 0.1
+    judge = LogisticRegression(max_iter=2000).fit(x.reshape(len(x), -1), y)
+    labels = np.arange(500) % 10
+    samples = np.asarray(model.sample(500, labels, seed=1)).reshape(500, -1)
+    assert judge.score(samples, labels) > 0.6
 
 
 def test_information_of_infogan_rises():
