@@ -136,6 +136,28 @@ def test_one_step_by_hand():
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
+def test_weights_move_after_the_loss_was_computed():
+    """That of "wasserstein_gp" is linear in d(x): its gradient does not need d(x), which could be of moved weights."""
+
+    class Marked(kg.GAN):
+        def d_terms(self, *args):
+            return {name: tf.identity(term, name=f"marked_{name}") for name, term in super().d_terms(*args).items()}
+
+    model = compiled(Marked, data_shape=(6,), latent_dim=2, loss="wasserstein_gp", **gan(2, (6,)))
+    graph = tf.function(model.train_step).get_concrete_function((tf.constant(VECTORS[:4]),)).graph
+    kernel = next(inner for outer, inner in graph.captures if outer is model.critic.trainable_weights[0].value.handle)
+    moves = [op for op in graph.get_operations() if op.type.startswith("Assign") and op.inputs[0] is kernel]
+    assert moves
+    for move in moves:
+        before, waiting = set(), [move]
+        while waiting:
+            op = waiting.pop()
+            if op.name not in before:
+                before.add(op.name)
+                waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+        assert {"marked_real", "marked_fake", "marked_gradient_penalty"} <= before
+
+
 def test_fakes_are_made_once_per_turn(monkeypatch):
     model = small_gan(discriminator_steps=3)
     calls = []

@@ -211,6 +211,10 @@ class AdversarialModel(GenerativeModel):
             return
         optimizer = getattr(self, player.optimizer_name)
         gradients = tape.gradient(loss, player.variables, unconnected_gradients="zero")
+        # The gradient of a loss that is linear in d(x) does not need its value, and TensorFlow has been seen to move
+        # weights before the loss had read them: to be sure, gradients wait for the loss.
+        with tf.control_dependencies([loss]):
+            gradients = [tf.identity(gradient) for gradient in gradients]
         optimizer.apply(distribution.averaged(gradients, optimizer), player.variables)
 
     def _loss(self, player, x, y, fakes, training):
