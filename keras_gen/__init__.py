@@ -35,10 +35,12 @@ from keras_gen.models import AdversarialAutoencoder as AdversarialAutoencoder
 from keras_gen.models import Autoencoder as Autoencoder
 from keras_gen.models import ConditionalVAE as ConditionalVAE
 from keras_gen.models import ContractiveAutoencoder as ContractiveAutoencoder
+from keras_gen.models import CycleGAN as CycleGAN
 from keras_gen.models import DenoisingAutoencoder as DenoisingAutoencoder
 from keras_gen.models import InfoGAN as InfoGAN
 from keras_gen.models import LinearAutoencoder as LinearAutoencoder
 from keras_gen.models import MixtureVAE as MixtureVAE
+from keras_gen.models import Pix2Pix as Pix2Pix
 from keras_gen.models import SemiSupervisedVAE as SemiSupervisedVAE
 from keras_gen.models import SourceSeparator as SourceSeparator
 from keras_gen.models import SparseAutoencoder as SparseAutoencoder

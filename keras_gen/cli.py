@@ -32,6 +32,13 @@ train_app = cyclopts.App(
 )
 app.command(train_app)
 
+# What `train` takes and a model has no use for, by how it is paired.
+OF_PAIRS = {
+    None: ("data_a", "data_b", "task", "level"),
+    "pairs": ("binarize", "num_labels"),
+    "unpaired": ("binarize", "num_labels", "data", "task", "level"),
+}
+
 
 def _options(function, skip):
     """The parameters of a function as keyword-only options, with the help of its docstring."""
@@ -65,7 +72,8 @@ def _add_train_command(name, cls):
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
         print(f"{options['out']}: trained. Look at its pictures; `keras-gen evaluate {options['out']}` prints figures.")
 
-    parameters = [*_options(cls, skip={"data_shape", "seed"}), *_options(kg.training.train, skip={"model"})]
+    skip = {"model", *OF_PAIRS[cls.pairing]}
+    parameters = [*_options(cls, skip={"data_shape", "target_shape", "seed"}), *_options(kg.training.train, skip)]
     command.__signature__ = inspect.Signature(sorted(parameters, key=lambda p: p.default is not p.empty))
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = (inspect.getdoc(cls) or "").split("\n\n")[0]
@@ -207,6 +215,38 @@ def separate(run: str, *, data: str | None = None, as_given: bool = False, count
         separated = model.separate(mixtures)
     rows = kg.images.rows(mixtures, *separated.swapaxes(0, 1))
     print(kg.images.save_grid(_pictures(model, rows), out, columns=len(mixtures)))
+
+
+@app.command
+def translate(
+    run: str,
+    folder: str,
+    *,
+    out: str,
+    direction: Literal["forward", "backward"] | None = None,
+    channels: int | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    verbose: int = 1,
+):
+    """Translate every image of a folder, each in its own size, into PNG files of the same names.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        folder: of images, at any depth; read one at a time.
+        out: folder for the translations; nothing that exists is overwritten.
+        direction: of a model that translates there and back.
+        channels: turn files into gray (1) or colour (3) images before; none for as they are.
+        on_error: stop at a file that cannot be translated, or skip it and name it.
+        verbose: 0 silent, 1 a progress bar.
+    """
+    model = kg.load(run)
+    options = {} if direction is None else {"direction": direction}
+    if direction is not None and model.pairing != "unpaired":
+        raise ValueError(f"{type(model).__name__} knows one direction only. Received: --direction {direction}")
+    count = kg.tasks.translate_folder(
+        model, folder, out, on_error=on_error, channels=channels, verbose=verbose, **options
+    )
+    print(f"{out}: {count} images.")
 
 
 @app.command
@@ -415,6 +455,10 @@ def _model_and_data(run, source, count, labels=None):
     if not Path(run).is_dir() and source is None:
         raise ValueError(f"A model without a run folder needs --data. Received: {run}")
     config = runs.read_config(run) if Path(run).is_dir() else None
+    if model.pairing is not None:
+        if source is not None:
+            raise ValueError(f"{type(model).__name__} is looked at on the pairs of its run. Received: --data {source}")
+        return model, runs.load_data(config, runs.held_out_split(config), limit=count), runs.source_info(config)
     if source is None:
         info = runs.source_info(config)
         labels = info.num_classes is not None if labels is None else labels

@@ -15,6 +15,7 @@ IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1
 )
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
+COLOURS = 1 - np.repeat(IMAGES, 3, axis=-1) * np.array([1, 0.7, 0.4], "float32")
 SOME_LABELS = np.where(np.arange(16) % 3 == 1, -1, LABELS)
 
 
@@ -86,6 +87,15 @@ def critics(size, num_classes=None):
     if num_classes:
         critic["category_discriminator"] = kg.networks.dense_encoder((num_classes,), (8,), "leaky_relu")
     return critic
+
+
+def translators(*channels, names=("generator", "discriminator"), given=None, **options):
+    """A tiny network from images to images, by name, and a critic, made anew."""
+    body = kg.networks.resnet if "blocks" in options else kg.networks.unet
+    return {
+        names[0]: body((8, 8, channels[0]), channels[1], **options),
+        names[1]: kg.networks.patch_critic((8, 8, channels[1]), (2, 4), given),
+    }
 
 
 ZOO = [
@@ -392,5 +402,29 @@ ZOO = [
         },
         IMAGES,
         SOME_LABELS,
+    ),
+    Case(
+        "pix2pix",
+        kg.Pix2Pix,
+        lambda: {
+            "data_shape": (4, 4, 1),
+            "target_shape": (8, 8, 3),
+            **translators(1, 3, given=4, filters=(3, 4)),
+        },
+        IMAGES.reshape(16, 4, 2, 4, 2, 1).mean(axis=(2, 4)),
+        COLOURS,
+    ),
+    Case(
+        "cyclegan",
+        kg.CycleGAN,
+        lambda: {
+            "data_shape": SHAPE,
+            "target_shape": (8, 8, 3),
+            "buffer_size": 10,
+            **translators(1, 3, filters=(2, 3), blocks=1),
+            **translators(3, 1, names=("inverse_generator", "inverse_discriminator"), filters=(2, 3), blocks=1),
+        },
+        IMAGES,
+        COLOURS,
     ),
 ]

@@ -67,7 +67,18 @@ class AdversarialModel(GenerativeModel):
     learning_rate = None  # each player has its own
     betas = (0.5, 0.999)  # of Adam, where the model is compiled without an optimizer
     term_weights = {}  # noqa: RUF012  what a term counts for; 1 if it is not named
+    _adversarial_loss = None
     phases = ()  # (step up to which, names of the players that move until then), ...; afterwards all do
+
+    @property
+    def loss(self):
+        """Name of the adversarial loss, if it has one. Keras sets an attribute of this name to None on compiling."""
+        return self._adversarial_loss
+
+    @loss.setter
+    def loss(self, name):
+        if name is not None:
+            self._adversarial_loss = name
 
     @property
     def players(self):

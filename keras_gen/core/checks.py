@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 
-def check_data_shape(data_shape):
+def check_data_shape(data_shape, name="data_shape"):
     """(H, W, C) or (D,) as a tuple of ints, or a sentence."""
     shape = tuple(data_shape) if isinstance(data_shape, tuple | list) else (data_shape,)
     if len(shape) not in (1, 3) or any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
         raise ValueError(
-            "`data_shape` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
-            f"Received: data_shape={data_shape}"
+            f"`{name}` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
+            f"Received: {name}={data_shape}"
         )
     return tuple(int(size) for size in shape)
 

@@ -186,6 +186,14 @@ def global_batch_size(values):
     return cross_replica_sum(tf.cast(tf.shape(values)[0], tf.float32)) if agreed is None else agreed
 
 
+def examples_before(values):
+    """How many examples of this step the replicas before this one have. (B, ...) -> int32 scalar."""
+    if num_replicas() == 1:
+        return tf.constant(0)
+    sizes = tf.one_hot(replica_id(), num_replicas(), tf.cast(tf.shape(values)[0], tf.float32))
+    return tf.cast(tf.cumsum(cross_replica_sum(sizes), exclusive=True)[replica_id()], tf.int32)
+
+
 def barrier():
     """Lets all replicas come this far: before terms that communicate while a model is called, see `step_over`."""
     cross_replica_sum(tf.zeros(()))

@@ -37,6 +37,7 @@ class GenerativeModel(keras.Model):
     terms = ("reconstruction_loss",)  # the figures that the model reports besides `loss`
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
+    pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     clips_sums = False  # whether gradients are summed over the devices before they are clipped
     learning_rate = 1e-3  # of Adam, where none is asked for
@@ -437,8 +438,8 @@ class GenerativeModel(keras.Model):
         self._cannot("separate", ": it was not trained on mixtures")
 
     def compared(self, x, y=None):
-        """What a report's squared error compares: (images that the model makes of a batch, what they should be)."""
-        return self.reconstruct(x, **self.needs(y)), x
+        """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
+        return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
 
     def pictures(self, originals, seed=0, **given):
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""

@@ -104,13 +104,21 @@ class FolderSource:
                         f"Received: {first.name} of {height} x {width} and {path.name} of {h} x {w}"
                     )
             self.size = (height, width)
-        self.info = Info(
+
+    @property
+    def info(self):
+        """What the folder holds."""
+        return Info(
             str(self.root),
             (*self.size, self.channels),
             self.class_names and len(self.class_names),
             self.class_names,
             {split: len(files) for split, files in self.files.items()},
         )
+
+    def keep(self, split, files):
+        """Leaves nothing in a split but some of its files, in their order."""
+        self.files[split] = files
 
     def open(self, split):
         paths, shape = self.files[split], self.info.data_shape

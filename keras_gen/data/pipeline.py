@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core.labels import hide, known_per_batch
-from keras_gen.data import sources
+from keras_gen.data import sources, tasks
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
-GRAY = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow
 
 
 def info(source, **options):
@@ -27,7 +26,7 @@ def info(source, **options):
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
     """
     if "image_size" in options:
-        options["image_size"] = _pair(options["image_size"])
+        options["image_size"] = as_size(options["image_size"])
     return sources.open_source(source, **options).info
 
 
@@ -89,7 +88,7 @@ def load(
         raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
-    size = _pair(image_size)
+    size = as_size(image_size)
     opened = sources.open_source(source, image_size=size, channels=channels, on_error=on_error)
     name, part = _parse_split(split, opened.info)
     if labels and opened.info.num_classes is None:
@@ -113,7 +112,7 @@ def load(
         limit=limit,
         batch_size=batch_size,
         drop_remainder=drop_remainder,
-        epochs=_epochs(first_epoch) if shuffle or binarize == "dynamic" else tf.data.Dataset.from_tensors(np.int64(0)),
+        epochs=epochs_from(first_epoch if shuffle or binarize == "dynamic" else None),
         shuffle=shuffle,
         seed=seed,
         binarize=binarize,
@@ -131,8 +130,13 @@ def stack(dataset):
     return np.concatenate(batches)
 
 
-def _epochs(first):
-    """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows."""
+def epochs_from(first):
+    """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows.
+
+    Of None, 0 on every pass.
+    """
+    if first is None:
+        return tf.data.Dataset.from_tensors(np.int64(0))
     numbers = itertools.count(first)
     return tf.data.Dataset.from_generator(lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64))
 
@@ -261,7 +265,7 @@ def _preparation(shape, size, channels):
     def prepare(x):
         x = tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
         if channels == 1 and x.shape[-1] == 3:
-            x = tf.tensordot(x, tf.constant(GRAY), 1)[..., None]
+            x = tasks.gray(x)
         elif channels == 3 and x.shape[-1] == 1:
             x = tf.repeat(x, 3, axis=-1)
         if size is not None and tuple(x.shape[1:3]) != size:
@@ -284,7 +288,8 @@ def _crop_to_aspect(x, size):
     return x[:, top : top + cropped_height, left : left + cropped_width]
 
 
-def _pair(image_size):
+def as_size(image_size):
+    """(height, width) of an `image_size`, None of None."""
     if image_size is None:
         return None
     pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)

@@ -128,10 +128,12 @@ def _as_labels(path, y, x):
 
 
 def open_source(source, **options):
-    """The source of a name, a folder or a file; see `kg.data.load`."""
+    """The source of a name, a folder or a file; see `kg.data.load`. One that is open comes back."""
     from keras_gen.data.folder import FolderSource
     from keras_gen.data.prepared import PreparedSource
 
+    if isinstance(source, FolderSource):
+        return source
     if str(source) in EMBEDDED:
         return digits()
     path = Path(source).expanduser()

@@ -6,5 +6,6 @@ from keras_gen.evaluation.jacobian import jacobian_norm as jacobian_norm
 from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood
 from keras_gen.evaluation.parzen import parzen_log_likelihood as parzen_log_likelihood
 from keras_gen.evaluation.quality import psnr as psnr
+from keras_gen.evaluation.quality import ssim as ssim
 from keras_gen.evaluation.summary import report as report
 from keras_gen.evaluation.units import latent_units as latent_units

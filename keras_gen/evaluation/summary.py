@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_gen.evaluation.clusters import clustering_accuracy
 from keras_gen.evaluation.likelihood import log_likelihood
-from keras_gen.evaluation.quality import psnr_of_error
+from keras_gen.evaluation.quality import psnr_of_error, ssim
 
 LIKELIHOOD_IMAGES = 1_000
 BATCH = 100
@@ -24,7 +24,8 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     Returns:
         dict of name to figure: `images` (how many), the model's own terms as `evaluate` gives them,
         `squared_error` (per image, summed over pixels; of the reconstruction, of a denoiser of what it restores from
-        corrupted images, of a separator of the sources), `psnr` (dB, for images, of the mean squared error), `score`
+        corrupted images, of a separator of the sources, of a translator of pairs, and of one without pairs of the way
+        there and back), `psnr` (dB, for images, of the mean squared error), `ssim` (for images, the mean), `score`
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
         likelihood only of zeros and ones and for a discretized one of 8-bit levels, for it is no likelihood of other
         values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
@@ -40,12 +41,18 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
             verbose=verbose,
             return_dict=True,
         )
-    squared_error, score, first, first_labels, clusters, classes = 0.0, 0.0, [], [], [], []
+    squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
+    first, first_labels, clusters, classes = [], [], [], []
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
-        if "reconstruct" in model.offers:
-            made, expected = model.compared(x, y)
-            squared_error += np.sum((np.asarray(made) - expected) ** 2, dtype="float64") * x.size / made.size
+        compared = model.compared(x, y)
+        if compared is not None:
+            dimensions = len(model.data_shape)  # of an image; a separator gives several of each
+            made, expected = (np.asarray(part).reshape(-1, *part.shape[-dimensions:]) for part in compared)
+            squared_error += np.sum((made - expected) ** 2, dtype="float64") * len(x) / len(made)
+            values = made[0].size
+            if dimensions == 3:
+                similarity += np.sum(ssim(made, expected), dtype="float64") * len(x) / len(made)
         if "score" in model.offers:
             score += np.sum(model.score(x, **model.needs(y)), dtype="float64")
         if hasattr(model, "cluster") and y is not None:
@@ -54,10 +61,11 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         if sum(map(len, first)) < LIKELIHOOD_IMAGES:
             first.append(x)
             first_labels.append(y)
-    if "reconstruct" in model.offers:
+    if values is not None:
         figures["squared_error"] = float(squared_error / figures["images"])
         if len(model.data_shape) == 3:
-            figures["psnr"] = psnr_of_error(figures["squared_error"] / np.prod(model.data_shape))
+            figures["psnr"] = psnr_of_error(figures["squared_error"] / values)
+            figures["ssim"] = float(similarity / figures["images"])
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
     first = np.concatenate(first)[:LIKELIHOOD_IMAGES]

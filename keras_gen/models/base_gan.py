@@ -83,16 +83,6 @@ class BaseGAN(AdversarialModel):
             self.trackers["gradient_penalty"] = keras.metrics.Mean(name="gradient_penalty")
 
     @property
-    def loss(self):
-        """Name of the adversarial loss. Keras sets an attribute of this name to None when it compiles."""
-        return self._adversarial_loss
-
-    @loss.setter
-    def loss(self, name):
-        if name is not None:
-            self._adversarial_loss = name
-
-    @property
     def adversarial(self):
         """The functions of the loss; see `losses.ADVERSARIAL`."""
         return losses.ADVERSARIAL[self.loss]

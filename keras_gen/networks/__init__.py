@@ -33,6 +33,13 @@ from keras_gen.networks.pool import pool_decoder as pool_decoder
 from keras_gen.networks.pool import pool_encoder as pool_encoder
 from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
+from keras_gen.networks.translators import make_patch_critic as make_patch_critic
+from keras_gen.networks.translators import make_translator as make_translator
+from keras_gen.networks.translators import multiple_of as multiple_of
+from keras_gen.networks.translators import patch_critic as patch_critic
+from keras_gen.networks.translators import resizer as resizer
+from keras_gen.networks.translators import resnet as resnet
+from keras_gen.networks.translators import unet as unet
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}

@@ -2,6 +2,7 @@
 
 from keras_gen.tasks import compression as compression
 from keras_gen.tasks.filters import filters as filters
+from keras_gen.tasks.folders import translate_folder as translate_folder
 from keras_gen.tasks.maps import latent_map as latent_map
 from keras_gen.tasks.one_dimension import OneDimension as OneDimension
 from keras_gen.tasks.sampling import CodeSampler as CodeSampler

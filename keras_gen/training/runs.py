@@ -52,6 +52,10 @@ def train(
     model: str = "vae",
     *,
     data: str = "digits",
+    data_a: str | None = None,
+    data_b: str | None = None,
+    task: str | None = None,
+    level: float | None = None,
     out: str,
     epochs: int = 20,
     batch_size: int = 128,
@@ -74,6 +78,12 @@ def train(
     Args:
         model: name of the model.
         data: digits, an image dataset of TensorFlow Datasets, a folder of images, or a .npy or .npz file.
+        data_a: of a model that translates images, the folder of its inputs; of one that needs no pairs, any data.
+        data_b: the folder of the targets, whose files have the names of the inputs; or any data of the other kind.
+        task: of a model that learns from pairs, what makes inputs out of the data: super_resolution, inpainting,
+            colorization, denoising or edges.
+        level: of the task: the factor of super_resolution, the standard deviation of the noise of denoising, the share
+            of a side that inpainting hides.
         out: run folder; it must not exist yet.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices together.
@@ -124,13 +134,14 @@ def train(
             f"The run folder must not exist yet: choose another, or go on with `keras-gen resume {folder}`. "
             f"Received: out={out}"
         )
-    if str(data) not in EMBEDDED and Path(data).exists():
-        data = Path(data).resolve()
+    chosen = {"data_a": data_a, "data_b": data_b, "task": task, "level": level}
+    source, target = _sources(name, cls, data, **chosen)
     defaults = {key: p.default for key, p in cls.arguments().items() if p.default is not p.empty and key != "seed"}
     config = {
         "model": name,
         "arguments": {**defaults, **arguments},
-        "data": {"source": str(data), "image_size": image_size, "channels": channels, "binarize": binarize,
+        "data": {"source": source, "target": target, "task": task, "level": level, "image_size": image_size,
+                 "channels": channels, "binarize": binarize,
                  "num_labels": num_labels, "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
                      "validation": validation, "devices": devices, "seed": seed},
@@ -181,6 +192,28 @@ def resume(folder, epochs=None, verbose=1):
     return run.fit()
 
 
+def _sources(name, cls, data, *, data_a, data_b, task, level):
+    """What a run reads, and what else it reads, as config.json holds them."""
+    if cls.pairing is None and any(value is not None for value in (data_a, data_b, task, level)):
+        raise ValueError(f"data_a, data_b, task and level are for models that translate images. Received: model={name}")
+    if (data_a is None) != (data_b is None):
+        raise ValueError(f"data_a and data_b go together. Received: data_a={data_a}, data_b={data_b}")
+    if cls.pairing == "unpaired" and (data_a is None or task is not None or level is not None):
+        raise ValueError(
+            f"{name} learns from data_a and data_b, without a task. Received: data_a={data_a}, task={task}"
+        )
+    if cls.pairing == "pairs" and (data_a is None) == (task is None):
+        raise ValueError(
+            f"{name} learns from data and a task, or from the folders data_a and data_b. "
+            f"Received: data_a={data_a}, task={task}"
+        )
+    found = (data, None) if data_a is None else (data_a, data_b)
+    return tuple(
+        str(Path(source).resolve()) if source and str(source) not in EMBEDDED and Path(source).exists() else source
+        for source in found
+    )
+
+
 def _set_num_classes(name, config):
     """The number of classes is that of the data, unless it was given; then it is at least that."""
     info = source_info(config)
@@ -223,7 +256,15 @@ def load_data(config, split, **options):
     settings["num_labels"] = None  # labels are hidden from the training alone
     settings["labels"] = registry()[config["model"]].labelling_of(config["arguments"]) is not None
     settings |= options
-    return data.load(settings.pop("source"), split, **settings)
+    source, pairing = settings.pop("source"), registry()[config["model"]].pairing
+    chosen = {name: settings.pop(name, None) for name in ("target", "task", "level")}
+    if pairing is None:
+        return data.load(source, split, **settings)
+    for name in ("labels", "num_labels", "binarize"):
+        settings.pop(name)
+    if pairing == "unpaired":
+        return data.unpaired(source, chosen["target"], split, **settings)
+    return data.pairs(source, split=split, **chosen, **settings)
 
 
 def _parts(config):
@@ -283,8 +324,10 @@ class _Run:
     def _build(self):
         settings = self.config["training"]
         cls = registry()[self.config["model"]]
-        shape = tuple(tf.nest.flatten(self.train_data.element_spec)[0].shape[1:])
+        shape, *others = (tuple(spec.shape[1:]) for spec in tf.nest.flatten(self.train_data.element_spec))
         arguments = {"seed": settings["seed"], **self.config["arguments"]}
+        if cls.pairing is not None:
+            arguments["target_shape"] = others[0]
         for name, parameter in cls.arguments().items():
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = checkpoints.load(arguments[name])  # a trained model, by its run, file or name

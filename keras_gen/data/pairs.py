@@ -1,0 +1,175 @@
+"""`pairs` and `unpaired`: images of two kinds, for models that translate one into the other."""
+
+import warnings
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_gen.data import sources
+from keras_gen.data.pipeline import as_size, epochs_from, load
+from keras_gen.data.tasks import TASKS
+
+
+def pairs(
+    source,
+    target=None,
+    split="train",
+    *,
+    task=None,
+    level=None,
+    batch_size=128,
+    image_size=None,
+    channels=None,
+    shuffle=None,
+    seed=0,
+    drop_remainder=False,
+    limit=None,
+    on_error="stop",
+    first_epoch=0,
+):
+    """Pairs (input, target) of images as a `tf.data.Dataset` of float32 batches in [0, 1].
+
+    Either of one source and a task, which makes inputs out of its images, or of two folders, whose files belong
+    together by name: `a/1.jpg` and `b/1.png`, at any depth, whatever their suffix.
+
+    Args:
+        source: with `task` as for `load`: the targets; else the folder of the inputs.
+        target: the folder of the targets.
+        split: as for `load`.
+        task: "super_resolution", "inpainting", "colorization", "denoising" or "edges".
+        level: of the task: the whole factor of super_resolution (2 if not given), the share of the shorter side that
+            inpainting hides (0.4), the standard deviation of the noise of denoising (0.2). Noise and places are drawn
+            anew in each epoch where the dataset is shuffled, and are the same in each pass where it is not.
+        batch_size: pairs per batch.
+        image_size: side, or (height, width), of the images that a task starts from; of two folders, of both.
+        channels: 1 (gray) or 3 (RGB), likewise.
+        shuffle: None for the training split only.
+        seed: of shuffling and of the task's noise.
+        drop_remainder: whether to leave out a last batch that is not full.
+        limit: use that many pairs, a fixed random choice.
+        on_error: of folders, "stop" to list files that cannot be read or have no partner, "skip" to leave them out with
+            a warning.
+        first_epoch: number of the epoch that the first pass over the dataset is.
+
+    Returns:
+        A dataset of (inputs, targets).
+
+    Raises:
+        ValueError, FileNotFoundError: if the sources do not make pairs, or an option is not what it should be.
+    """
+    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
+               "seed": seed, "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error,
+               "first_epoch": first_epoch}  # fmt: skip
+    if (task is None) == (target is None):
+        raise ValueError(
+            f"Pairs come from a source and a task ({', '.join(TASKS)}), or from two folders. "
+            f"Received: source={str(source)!r}, target={None if target is None else str(target)!r}, task={task!r}"
+        )
+    if target is not None:
+        if level is not None:
+            raise ValueError(f"`level` goes with a task. Received: level={level}, task=None")
+        a, b = _matched_folders(source, target, options)
+        return tf.data.Dataset.zip(load(a, split, **options), load(b, split, **options))
+    if task not in TASKS:
+        raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Received: task={task!r}")
+    chosen = TASKS[task]
+    if level is not None and chosen.level is None:
+        raise ValueError(f"{task} has no level. Received: level={level}")
+    level = chosen.level if level is None else level
+    images = load(source, split, **options)
+    if len(images.element_spec.shape) != 4:
+        raise ValueError(f"Tasks are for images. Received: {source} of vectors {images.element_spec.shape[1:]}")
+    # Whether the task can be done with them, before it is done in a graph, where sentences get lost.
+    chosen.make(tf.zeros((1, *images.element_spec.shape[1:])), level, tf.zeros(2, tf.int64))
+
+    def epoch_pairs(epoch):
+        def to_pair(batch, x):
+            key = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(seed, tf.int64), epoch]), batch)
+            return chosen.make(x, level, key), x
+
+        return images.enumerate().map(to_pair, num_parallel_calls=tf.data.AUTOTUNE)
+
+    shuffled = split.startswith("train") if shuffle is None else shuffle
+    made = epochs_from(first_epoch if shuffled else None).flat_map(epoch_pairs)
+    return made.apply(tf.data.experimental.assert_cardinality(images.cardinality())).prefetch(tf.data.AUTOTUNE)
+
+
+def unpaired(source_a, source_b, split="train", *, batch_size=128, limit=None, drop_remainder=False, **options):
+    """Images of two sources that do not belong together, as a `tf.data.Dataset` of (images a, images b).
+
+    A pass is as long as the longer source; the shorter one is repeated, shuffled anew each time.
+
+    Args:
+        source_a: as for `load`.
+        source_b: as for `load`.
+        split: of both.
+        batch_size: images of each per batch.
+        limit: use at most that many images of each, a fixed random choice.
+        drop_remainder: whether to leave out a last batch that is not full.
+        **options: image_size, channels, shuffle, seed, on_error, first_epoch of `load`, for both.
+
+    Returns:
+        A dataset of (images a, images b), as many of each.
+    """
+    both = [load(source, split, batch_size=batch_size, limit=limit, **options) for source in (source_a, source_b)]
+    sizes = [_count(source, split, limit, options) for source in (source_a, source_b)]
+    count = max(sizes)
+    examples = [dataset.unbatch() for dataset in both]
+    examples = [d.repeat() if size < count else d for d, size in zip(examples, sizes, strict=True)]
+    zipped = tf.data.Dataset.zip(*examples).take(count).batch(batch_size, drop_remainder=drop_remainder)
+    batches = count // batch_size if drop_remainder else -(-count // batch_size)
+    return zipped.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+
+
+def _count(source, split, limit, options):
+    """How many examples a part of a source has."""
+    examples = load(source, split, batch_size=1, limit=limit, **options)
+    return int(examples.cardinality())
+
+
+def _matched_folders(a, b, options):
+    """Two sources of as many images each, in the order of their common names."""
+    read = {"channels": options["channels"], "on_error": options["on_error"]}
+    opened = []
+    for folder in (a, b):
+        if not Path(folder).expanduser().is_dir():
+            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}")
+        opened.append(sources.open_source(folder, image_size=as_size(options["image_size"]), **read))
+    first, second = opened
+    if set(first.files) != set(second.files):
+        raise ValueError(
+            "Two folders of pairs have the same splits. Received: "
+            f"{a} with {', '.join(first.files)}; {b} with {', '.join(second.files)}"
+        )
+    alone = []
+    for split in first.files:
+        named = [_by_name(source, split) for source in opened]
+        common = sorted(set(named[0]) & set(named[1]))
+        alone += [str(path) for one, other in (named, named[::-1]) for name, path in one.items() if name not in other]
+        if not common:
+            raise ValueError(
+                f"The files of two folders belong together by name. Received: no common name in {a} and {b} ({split}), "
+                f"such as {', '.join(list(named[0])[:2])} and {', '.join(list(named[1])[:2])}"
+            )
+        for source, names in zip(opened, named, strict=True):
+            source.keep(split, [names[name] for name in common])
+    if alone:
+        listed = ", ".join(alone[:20]) + (f", and {len(alone) - 20} more" if len(alone) > 20 else "")
+        if options["on_error"] == "stop":
+            raise ValueError(
+                f'{len(alone)} files have no partner of their name; leave them out with on_error="skip". '
+                f"Received: {listed}"
+            )
+        warnings.warn(f"Left out {len(alone)} files that have no partner of their name: {listed}", stacklevel=4)
+    return opened
+
+
+def _by_name(source, split):
+    """Path below the split's folder, without suffix -> file."""
+    found = {}
+    for path in source.files[split]:
+        name = str(path.relative_to(source.folders[split]).with_suffix(""))
+        if name in found:
+            raise ValueError(f"Of two files of one name it is not known which to pair. Received: {found[name]}, {path}")
+        found[name] = path
+    return found

@@ -1,0 +1,198 @@
+"""Translation of images that do not come in pairs."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+
+from keras_gen import layers, networks
+from keras_gen.core import Player, batched, check_at_least, check_choice, check_whole
+from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+
+DIRECTIONS = ("forward", "backward")
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class CycleGAN(BaseTranslator):
+    """Image to image and back, learned from two heaps of images without pairs.
+
+    G makes images b of images a, F the reverse, and a critic of patches for each kind tells made ones from real ones.
+    The generators minimise, d the critics' values under the loss of least squares,
+
+        1/2 (d_b(G(a)) - 1)^2 + 1/2 (d_a(F(b)) - 1)^2 + cycle_weight (|F(G(a)) - a| + |G(F(b)) - b|)
+            + identity_weight (|G(b) - b| + |F(a) - a|)
+
+    with means over patches and over pixels in [-1, 1]. The critics are shown made images of the past too. It is trained
+    by `fit(images_a, images_b)`, or on a dataset of `kg.data.unpaired`.
+
+    Reported: `d_loss`, `g_loss`, `cycle_loss`, the mean absolute error of values in [0, 1] after both ways,
+    `identity_loss`, and `d_real`, `d_fake`, the critics' mean value of real and of made images.
+
+    Args:
+        cycle_weight: weight of the way there and back.
+        identity_weight: weight of images staying what they are where they are already of the kind; None for half of
+            cycle_weight, or for 0 where the kinds have other channels.
+        buffer_size: how many made images of each kind the critics are shown again.
+        generator: "resnet", "unet", None for "resnet", or a built `keras.Model` of images a to images b.
+        inverse_generator: the same of images b to images a.
+        discriminator: "patch", None, or a built `keras.Model` of images b to a map of values (H', W', 1).
+        inverse_discriminator: the same of images a.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> `call` and `translate` (B, *target_shape); with `direction="backward"` the reverse.
+        `translate` takes images of every size that the generators can halve as often.
+
+    Score unit:
+        None: it does not score.
+
+    Reference:
+        Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks", equation 3;
+        the identity loss section 5.2; the history section 4.
+
+    Example:
+        >>> train = kg.data.unpaired("digits", "digits")
+        >>> model = kg.CycleGAN(data_shape=(8, 8, 1))
+        >>> model.compile()
+        >>> history = model.fit(train.take(2), verbose=0)
+        >>> digits = kg.data.stack(kg.data.load("digits", split="test"))
+        >>> model.translate(digits, direction="backward").shape
+        (360, 8, 8, 1)
+    """
+
+    terms = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "d_real", "d_fake")
+    pairing = "unpaired"
+    takes = "images of two kinds, as many of each"
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        target_shape: tuple[int, ...] | None = None,
+        cycle_weight: float = 10.0,
+        identity_weight: float | None = None,
+        loss: Literal["least_squares", "non_saturating", "minimax", "hinge"] = "least_squares",
+        buffer_size: int = 50,
+        generator: str | keras.Model | None = None,
+        inverse_generator: str | keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        inverse_discriminator: str | keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, target_shape, loss, seed, **kwargs)
+        check_at_least(0, cycle_weight=cycle_weight)
+        check_whole(1, buffer_size=buffer_size)
+        if identity_weight is not None:
+            check_at_least(0, identity_weight=identity_weight)
+        if self.data_shape[:2] != self.target_shape[:2]:
+            raise ValueError(
+                "The way there and back takes images of one height and width; resize them, for example with "
+                f"image_size. Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
+            )
+        if identity_weight and self.data_shape != self.target_shape:
+            raise ValueError(
+                "Only where both kinds have as many channels can an image stay what it is. Received: "
+                f"identity_weight={identity_weight}, data_shape={self.data_shape}, target_shape={self.target_shape}"
+            )
+
+        # === Config ===
+        self.cycle_weight = cycle_weight
+        self.identity_weight = identity_weight
+        self.buffer_size = buffer_size
+
+        # === Layers ===
+        a, b = self.data_shape, self.target_shape
+        self.generator = networks.make_translator(generator, a, b[-1], "resnet")
+        self.inverse_generator = networks.make_translator(inverse_generator, b, a[-1], "resnet", "inverse_generator")
+        self.discriminator = networks.make_patch_critic(discriminator, b)
+        self.inverse_discriminator = networks.make_patch_critic(
+            inverse_discriminator, a, argument="inverse_discriminator"
+        )
+        self.made_b = layers.HistoryBuffer(buffer_size, seed, name="made_b")
+        self.made_a = layers.HistoryBuffer(buffer_size, seed, name="made_a")
+        self.made_b.build((None, *b))
+        self.made_a.build((None, *a))
+        self.built = True
+
+    # === The game ===
+
+    @property
+    def players(self):
+        return (
+            Player("d", (self.discriminator, self.inverse_discriminator)),
+            Player("g", (self.generator, self.inverse_generator)),
+        )
+
+    @property
+    def term_weights(self):
+        return {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
+
+    @property
+    def _identity(self):
+        if self.identity_weight is None:
+            return self.cycle_weight / 2 if self.data_shape == self.target_shape else 0.0
+        return self.identity_weight
+
+    def fakes(self, x, y, turn, training):
+        return self.generator(x, training=training), self.inverse_generator(y, training=training)
+
+    def d_terms(self, x, y, fakes, training):
+        made_b, made_a = self.made_b(fakes[0], training=training), self.made_a(fakes[1], training=training)
+        terms = {}
+        for kind, critic, real, made in (
+            ("b", self.discriminator, y, made_b),
+            ("a", self.inverse_discriminator, x, made_a),
+        ):
+            values = (self.judged(critic, images, training) for images in (real, made))
+            terms |= {f"{name}_{kind}": term for name, term in self.told_apart(*values).items()}
+        return terms
+
+    def g_terms(self, x, y, fakes, training):
+        made_b, made_a = fakes
+        fooling = self.adversarial.generator
+        terms = {
+            "fooling_b": over_pixels(fooling(self.judged(self.discriminator, made_b, training))),
+            "fooling_a": over_pixels(fooling(self.judged(self.inverse_discriminator, made_a, training))),
+            "cycle_loss": absolute_error(self.inverse_generator(made_b, training=training), x)
+            + absolute_error(self.generator(made_a, training=training), y),
+        }
+        if self._identity:
+            terms["identity_loss"] = absolute_error(self.generator(y, training=training), y) + absolute_error(
+                self.inverse_generator(x, training=training), x
+            )
+        return terms
+
+    # === Abilities ===
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        return self.generator(x, training=training)
+
+    @batched(images=True)
+    def translate(self, x, direction="forward"):
+        """Images of the other kind, of any size that the generator takes. (B, H, W, C) -> (B, H, W, C') in [0, 1].
+
+        Args:
+            x: images a, or with "backward" images b.
+            direction: "forward" or "backward".
+        """
+        check_choice("direction", direction, DIRECTIONS)
+        network, shape = (
+            (self.generator, self.data_shape) if direction == "forward" else (self.inverse_generator, self.target_shape)
+        )
+        self.check_fits(x, shape, networks.multiple_of(network))
+        return network(x)
+
+    def compared(self, x, y=None):
+        """The way there and back, and what it began with."""
+        return self.translate(self.translate(x), direction="backward"), x
+
+    def pictures(self, originals, seed=0, targets=None):
+        def there_and_back(images, direction, reverse):
+            made = self.translate(images, direction=direction)
+            return [images, made, np.asarray(self.translate(made, direction=reverse))]
+
+        pictures = {"forward": there_and_back(originals, *DIRECTIONS)}
+        if targets is not None:
+            pictures["backward"] = there_and_back(targets, *DIRECTIONS[::-1])
+        return {name: in_one_colour(groups) for name, groups in pictures.items()}

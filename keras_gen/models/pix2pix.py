@@ -1,0 +1,155 @@
+"""Translation of images that come in pairs."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen import networks
+from keras_gen.core import Player, batched, check_at_least
+from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Pix2Pix(BaseTranslator):
+    """Image to image, learned from pairs: a U-Net that is close to the target and that a critic takes for real.
+
+    With D(x, y) = sigmoid(d(x, y)) for each patch, the generator minimises
+
+        adversarial_weight * mean_patch -log D(x, G(x)) + l1_weight * mean |y - G(x)|
+
+    and the discriminator `mean_patch -log D(x, y) - log(1 - D(x, G(x)))`. G is deterministic: the noise of the paper,
+    dropout, hardly changed what it made (section 3.2). Where the target is larger or smaller than what is given, that
+    is brought to the target's size first. It is trained by `fit(inputs, targets)`, or on a dataset of `kg.data.pairs`.
+
+    Reported: `d_loss`, `g_loss`, `l1_loss`, the mean absolute error of values in [0, 1], and `d_real`, `d_fake`, the
+    discriminator's mean value of real and of made images; without a discriminator, its figures are 0.
+
+    Args:
+        l1_weight: weight of the mean absolute error, of pixels in [-1, 1] as in the paper.
+        adversarial_weight: weight of the game; 0 for the absolute error alone, without a discriminator.
+        generator: "unet", "resnet", None for "unet", or a built `keras.Model` of images of the target's size, with the
+            channels of what is given, to targets.
+        discriminator: "patch", None, or a built `keras.Model` of images of the target's size, with the channels of
+            both, to a map of values (H', W', 1).
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> `call` and `translate` (B, *target_shape). `translate` takes images of every size that the
+        generator can halve as often.
+
+    Score unit:
+        None: it does not score.
+
+    Reference:
+        Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", equation 4.
+
+    Example:
+        >>> train = kg.data.pairs("digits", task="denoising")
+        >>> model = kg.Pix2Pix(data_shape=(8, 8, 1))
+        >>> model.compile()
+        >>> history = model.fit(train, epochs=2, verbose=0)
+        >>> noisy, clean = kg.data.stack(kg.data.pairs("digits", split="test", task="denoising"))
+        >>> model.translate(noisy).shape
+        (360, 8, 8, 1)
+    """
+
+    terms = ("d_loss", "g_loss", "l1_loss", "d_real", "d_fake")
+    pairing = "pairs"
+    takes = "pairs of images, inputs and targets"
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        target_shape: tuple[int, ...] | None = None,
+        l1_weight: float = 100.0,
+        adversarial_weight: float = 1.0,
+        loss: Literal["non_saturating", "minimax", "least_squares", "hinge"] = "non_saturating",
+        generator: str | keras.Model | None = None,
+        discriminator: str | keras.Model | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, target_shape, loss, seed, **kwargs)
+        check_at_least(0, l1_weight=l1_weight, adversarial_weight=adversarial_weight)
+        if l1_weight == adversarial_weight == 0:
+            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+
+        # === Config ===
+        self.l1_weight = l1_weight
+        self.adversarial_weight = adversarial_weight
+
+        # === Layers ===
+        self.resize = networks.resizer(self.data_shape, self.target_shape)
+        channels, made = self.data_shape[-1], self.target_shape[-1]
+        given_shape = (*self.target_shape[:2], channels)
+        self.generator = networks.make_translator(generator, given_shape, made, "unet")
+        self.discriminator = None
+        if adversarial_weight:
+            self.discriminator = networks.make_patch_critic(discriminator, self.target_shape, channels + made)
+        self.built = True
+
+    # === The game ===
+
+    @property
+    def players(self):
+        if self.discriminator is None:
+            return (Player("g", (self.generator,), learning_rate=1e-3),)
+        return Player("d", (self.discriminator,)), Player("g", (self.generator,))
+
+    @property
+    def term_weights(self):
+        return {"l1_loss": SPAN * self.l1_weight, "fooling": self.adversarial_weight}
+
+    def fakes(self, x, y, turn, training):
+        given = self._resized(x)
+        return given, self.generator(given, training=training)
+
+    def _values(self, given, images, training):
+        return self.judged(self.discriminator, ops.concatenate([given, images], axis=-1), training)
+
+    def d_terms(self, x, y, fakes, training):
+        given, images = fakes
+        return self.told_apart(self._values(given, y, training), self._values(given, images, training))
+
+    def g_terms(self, x, y, fakes, training):
+        given, images = fakes
+        terms = {"l1_loss": absolute_error(y, images)}
+        if self.discriminator is not None:
+            values = self.adversarial.generator(self._values(given, images, training))
+            terms["fooling"] = over_pixels(values)
+        return terms
+
+    # === Abilities ===
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        return self.generator(self._resized(x), training=training)
+
+    def _resized(self, x):
+        return x if self.resize is None else self.resize(x)
+
+    @batched(images=True)
+    def translate(self, x):
+        """The targets of inputs, of any size that the generator takes. (B, H, W, C) -> (B, H', W', C') in [0, 1]."""
+        self.check_fits(x, self.data_shape, self._multiple)
+        return self.generator(self._resized(x))
+
+    @property
+    def _multiple(self):
+        """What height and width of an input must be multiples of."""
+        (height, width), (to_height, to_width) = self.data_shape[:2], self.target_shape[:2]
+        halved = networks.multiple_of(self.generator)
+        if height > to_height:
+            return int(np.lcm(halved * height // to_height, halved * width // to_width))
+        return int(np.lcm(halved // np.gcd(halved, to_height // height), halved // np.gcd(halved, to_width // width)))
+
+    def compared(self, x, y=None):
+        return None if y is None else (self.translate(x), y)
+
+    def pictures(self, originals, seed=0, targets=None):
+        made = self.translate(originals)
+        given = np.asarray(self._resized(originals))
+        groups = [given, made] if targets is None else [given, made, targets]
+        return {"translations": in_one_colour(groups)}

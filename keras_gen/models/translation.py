@@ -1,0 +1,118 @@
+"""What the models that translate images share. The models themselves are in files of their own."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import losses
+from keras_gen.core import AdversarialModel, check_choice
+from keras_gen.core.checks import check_data_shape
+
+SPAN = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
+LOSSES = tuple(name for name in losses.ADVERSARIAL if name != "wasserstein_gp")
+
+
+class BaseTranslator(AdversarialModel):
+    """Generators from images to images, and critics of patches. Abstract.
+
+    Args:
+        data_shape: (H, W, C) of the images that are given.
+        target_shape: (H', W', C') of the images that are made; None for data_shape.
+        loss: "non_saturating", "minimax", "least_squares" or "hinge".
+        seed: seed of all noise of training.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+    """
+
+    def __init__(self, data_shape, target_shape=None, loss="non_saturating", seed=0, **kwargs):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_choice("loss", loss, LOSSES)
+
+        # === Config ===
+        self.target_shape = self.data_shape if target_shape is None else check_data_shape(target_shape, "target_shape")
+        self.loss = loss
+        for name, shape in (("data_shape", self.data_shape), ("target_shape", self.target_shape)):
+            if len(shape) != 3:
+                raise ValueError(
+                    f"{type(self).__name__} is for images (height, width, channels). Received: {name}={shape}"
+                )
+
+    @property
+    def adversarial(self):
+        """The functions of the loss; see `losses.ADVERSARIAL`."""
+        return losses.ADVERSARIAL[self.loss]
+
+    def judged(self, critic, images, training):
+        """A critic's values, one for each patch, (B, H', W')."""
+        return critic(images, training=training)[..., 0]
+
+    def told_apart(self, real, fake):
+        """The discriminator's terms of its values of real and of made images, means over patches; reports both."""
+        for name, values in (("d_real", real), ("d_fake", fake)):
+            self.trackers[name].update_state(ops.sigmoid(values) if self.adversarial.is_logit else values)
+        return {"real": over_pixels(self.adversarial.real(real)), "fake": over_pixels(self.adversarial.fake(fake))}
+
+    # === Checks ===
+
+    def _taken(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.check_target(y)
+        return tf.cast(x, tf.float32), tf.cast(y, tf.float32)
+
+    def check_data(self, x, y=None, shared=True):
+        super().check_data(x, y, shared)
+        if hasattr(x, "shape") and len(x) != len(y):
+            raise ValueError(
+                f"{type(self).__name__} takes as many targets as inputs. Received: {len(x)} inputs, {len(y)} targets"
+            )
+
+    def check_target(self, y):
+        shape = getattr(y, "shape", None)
+        expected = (None, *self.target_shape)
+        if shape is None or len(shape) != 4 or tuple(shape[1:]) != self.target_shape:
+            raise ValueError(
+                f"{type(self).__name__} takes {self.takes}; see kg.data.{self.pairing}. Expected: the second of shape "
+                f"{expected}. Received: {'nothing' if shape is None else f'shape={tuple(shape)}'}"
+            )
+        if not tf.is_tensor(y) and not np.issubdtype(np.asarray(y[:1]).dtype, np.floating):
+            raise ValueError(f"{type(self).__name__} takes float32 images. Received: {np.asarray(y[:1]).dtype}")
+        self.check_range(y)
+
+    def check_fits(self, x, shape, multiple):
+        """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
+
+        Args:
+            x: the images.
+            shape: (H, W, C) that the model was built for.
+            multiple: what height and width must be multiples of.
+        """
+        received = tuple(x.shape)
+        if len(received) == 4 and received[1:] == tuple(shape):
+            return
+        if len(received) != 4 or received[3] != shape[2] or received[1] % multiple or received[2] % multiple:
+            raise ValueError(
+                f"{type(self).__name__} translates images (batch, height, width, {shape[2]}) whose height and width "
+                f"are multiples of {multiple}; it was trained on {shape[0]} x {shape[1]}. Received: shape={received}"
+            )
+
+    # === Pictures ===
+
+    def needs(self, labels):
+        """What belongs to the images, for `pictures`."""
+        return {} if labels is None else {"targets": labels}
+
+
+def over_pixels(values):
+    """Mean over all axes but the first. (B, ...) -> (B,)."""
+    return ops.mean(values, axis=tuple(range(1, len(values.shape))))
+
+
+def absolute_error(x, y):
+    """Mean absolute error of an image's values. (B, ...), (B, ...) -> (B,)."""
+    return over_pixels(ops.abs(x - y))
+
+
+def in_one_colour(groups):
+    """Groups of images for one picture: the gray ones with three channels, where others have colours."""
+    colour = any(group.shape[-1] == 3 for group in groups)
+    return [np.repeat(group, 3, axis=-1) if colour and group.shape[-1] == 1 else group for group in groups]

@@ -1,0 +1,226 @@
+"""Bodies that turn images into images, (H, W, C) -> (H, W, C'), and the critic of their patches.
+
+All are fully convolutional: built for one size of image, they take every size that they can halve as often.
+"""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from keras_gen.networks.dcgan import KERNEL, SLOPE
+
+SMALLEST_BOTTOM = 4  # a U-Net stops halving before a side falls below this
+SMALLEST_MAP = 7  # so does a critic of patches, before its map of values gets smaller
+DARKEST = 1 / 64  # how close to 0 and 1 the image lies that a translation starts from
+
+
+def halvings(height, width, smallest, most):
+    """How often both sides can be halved without a rest, `most` at most, and stay at `smallest` or more."""
+    count = 0
+    while count < most and height % 2 == width % 2 == 0 and min(height, width) // 2 >= smallest:
+        height, width, count = height // 2, width // 2, count + 1
+    return count
+
+
+def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
+    """U-Net (Ronneberger et al. 2015; as generator Isola et al. 2017). (H, W, C) -> (H, W, channels) in [0, 1].
+
+    Strided 4x4 convolutions down, transposed ones up, each level joined to its mirror; one more level at full
+    resolution, which the paper does not have, keeps fine detail. What the network computes is added to the logit of
+    the image that it is given (of its gray, or repeated, where the channels differ): it begins as the identity.
+
+    Args:
+        data_shape: (H, W, C); both sides even, and halved as often as they can be, up to len(filters) - 1 times.
+        channels: of the output.
+        filters: of the levels, from full resolution downwards.
+        norm: whether the halved levels are normalised, each image for itself (instance normalisation).
+    """
+    height, width = data_shape[:2]
+    depth = halvings(height, width, SMALLEST_BOTTOM, len(filters) - 1)
+    if depth == 0:
+        raise ValueError(
+            "A U-Net halves height and width: both must be even, and at least "
+            f"{2 * SMALLEST_BOTTOM}. {_nearest(data_shape, 2)}. Received: images of {height} x {width}"
+        )
+    images = keras.Input((None, None, data_shape[-1]), name="data")
+    x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
+    x = _leaky(layers.Conv2D(filters[0], 3, padding="same", name="level_0")(x))
+    levels = [x]
+    for i in range(1, depth + 1):
+        x = layers.Conv2D(filters[i], KERNEL, strides=2, padding="same", name=f"down_{i}")(x)
+        x = _leaky(instance_norm(x, f"norm_down_{i}") if norm else x)
+        levels.append(x)
+    for i in reversed(range(depth)):
+        x = layers.Conv2DTranspose(filters[i], KERNEL, strides=2, padding="same", name=f"up_{i}")(x)
+        x = layers.ReLU(name=f"relu_{i}")(instance_norm(x, f"norm_up_{i}") if norm and i else x)
+        x = layers.Concatenate(name=f"join_{i}")([x, levels[i]])
+    x = layers.ReLU(name="relu_last")(layers.Conv2D(filters[0], 3, padding="same", name="last")(x))
+    return keras.Model(images, _from_identity(x, images, channels), name="unet")
+
+
+def resnet(data_shape, channels, filters=(32, 64, 128), blocks=None):
+    """Residual blocks between two halvings and two doublings. (H, W, C) -> (H, W, channels) in [0, 1].
+
+    Source: Johnson et al. 2016; as generator Zhu et al. 2017, section 7.2, with 64 to 256 filters, and 6 blocks for
+    images of 128 pixels or 9 for more.
+
+    Args:
+        data_shape: (H, W, C), both sides multiples of 2^(len(filters) - 1).
+        channels: of the output.
+        filters: at full resolution and after each halving.
+        blocks: how many; None for 3 where a side is at most 64, 6 up to 128, 9 above.
+    """
+    height, width = data_shape[:2]
+    multiple = 2 ** (len(filters) - 1)
+    if height % multiple or width % multiple:
+        raise ValueError(
+            f"A ResNet generator halves height and width {len(filters) - 1} times: both must be multiples of "
+            f"{multiple}. {_nearest(data_shape, multiple)}. Received: images of {height} x {width}"
+        )
+    longest = max(height, width)
+    blocks = blocks or (3 if longest <= 64 else 6 if longest <= 128 else 9)
+    images = keras.Input((None, None, data_shape[-1]), name="data")
+    x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
+    x = layers.Conv2D(filters[0], 7, padding="same", name="first")(x)
+    x = layers.ReLU(name="relu_first")(instance_norm(x, "norm_first"))
+    for i, count in enumerate(filters[1:], 1):
+        x = layers.Conv2D(count, 3, strides=2, padding="same", name=f"down_{i}")(x)
+        x = layers.ReLU(name=f"relu_down_{i}")(instance_norm(x, f"norm_down_{i}"))
+    for i in range(blocks):
+        y = layers.Conv2D(filters[-1], 3, padding="same", name=f"block_{i}_a")(x)
+        y = layers.ReLU(name=f"relu_block_{i}")(instance_norm(y, f"norm_block_{i}_a"))
+        y = layers.Conv2D(filters[-1], 3, padding="same", name=f"block_{i}_b")(y)
+        x = layers.Add(name=f"block_{i}")([x, instance_norm(y, f"norm_block_{i}_b")])
+    for i, count in reversed(list(enumerate(filters[:-1]))):
+        x = layers.Conv2DTranspose(count, KERNEL, strides=2, padding="same", name=f"up_{i}")(x)
+        x = layers.ReLU(name=f"relu_up_{i}")(instance_norm(x, f"norm_up_{i}"))
+    x = layers.Conv2D(channels, 7, padding="same", dtype="float32", name="to_image")(x)
+    return keras.Model(images, layers.Activation("sigmoid", dtype="float32", name="image")(x), name="resnet")
+
+
+def patch_critic(data_shape, filters=(32, 64, 128), channels=None):
+    """PatchGAN (Isola et al. 2017): a value for each patch of an image. (H, W, C) -> (H', W', 1), float32.
+
+    Half as wide as the paper's: strided 4x4 convolutions, as many as `filters` or as leave a map of at least 7 x 7
+    values, with instance normalisation in all but the first.
+
+    Args:
+        data_shape: (H, W, C) of the images.
+        filters: of the strided convolutions.
+        channels: of what it is given, if that is more than the image.
+    """
+    images = keras.Input((None, None, channels or data_shape[-1]), name="data")
+    x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
+    side = min(data_shape[:2])
+    for i, count in enumerate(filters):
+        stride = 2 if math.ceil(side / 2) >= SMALLEST_MAP else 1
+        side = math.ceil(side / stride)
+        x = layers.Conv2D(count, KERNEL, strides=stride, padding="same", name=f"conv_{i}")(x)
+        x = _leaky(instance_norm(x, f"norm_{i}") if i else x)
+        if stride == 1:  # one convolution at the last size, as in the paper
+            break
+    x = layers.Conv2D(1, KERNEL, padding="same", dtype="float32", name="value")(x)
+    return keras.Model(images, x, name="patch_critic")
+
+
+TRANSLATORS = {"unet": unet, "resnet": resnet}
+
+
+def make_translator(generator, data_shape, channels, default, argument="generator"):
+    """The generator that a constructor's argument asks for: None, a name of TRANSLATORS, or a built `keras.Model`.
+
+    Args:
+        generator: None for `default`.
+        data_shape: (H, W, C) of what it is given.
+        channels: of the images that it makes, as large.
+        default: name.
+        argument: the constructor's name for it.
+    """
+    if not isinstance(generator, keras.Model):
+        name = generator or default
+        if name not in TRANSLATORS:
+            raise ValueError(
+                f"`{argument}` must be one of {', '.join(map(repr, TRANSLATORS))}, or a built keras.Model. "
+                f"Received: {argument}={name!r}"
+            )
+        return TRANSLATORS[name](data_shape, channels)
+    return _checked(generator, data_shape, (*data_shape[:2], channels), argument)
+
+
+def make_patch_critic(discriminator, data_shape, channels=None, argument="discriminator"):
+    """The critic that a constructor's argument asks for: None, "patch", or a built `keras.Model` to (H', W', 1)."""
+    if not isinstance(discriminator, keras.Model):
+        if discriminator not in (None, "patch"):
+            raise ValueError(
+                f"`{argument}` must be 'patch' or a built keras.Model. Received: {argument}={discriminator!r}"
+            )
+        return patch_critic(data_shape, channels=channels)
+    return _checked(discriminator, (*data_shape[:2], channels or data_shape[-1]), (None, None, 1), argument)
+
+
+def _checked(body, input_shape, output_shape, argument):
+    """A given network, if it maps what it should to what it should."""
+    made = None
+    if body.built and len(getattr(body, "inputs", None) or []) == 1:
+        received = body.inputs[0].shape[1:]
+        if len(received) == 3 and all(r in (None, e) for r, e in zip(received, input_shape, strict=True)):
+            made = body.compute_output_shape((None, *input_shape))[1:]
+    if made is None or len(made) != 3 or any(e not in (None, m) for m, e in zip(made, output_shape, strict=True)):
+        raise ValueError(
+            f"`{argument}` must be a built keras.Model that maps {tuple(input_shape)} to {output_shape}. "
+            f"Received: {body.name}" + ("" if made is None else f", which makes {tuple(made)}")
+        )
+    return body
+
+
+def resizer(data_shape, target_shape):
+    """A layer that brings images from the one size to the other, in float32, None where they are equal.
+
+    By a whole factor, so that it works for images of other sizes too: bilinear up, the mean of the pixels down.
+    """
+    (height, width), (to_height, to_width) = data_shape[:2], target_shape[:2]
+    if (height, width) == (to_height, to_width):
+        return None
+    if to_height % height == 0 and to_width % width == 0:
+        factors = (to_height // height, to_width // width)
+        return layers.UpSampling2D(factors, interpolation="bilinear", dtype="float32", name="resize")
+    if height % to_height == 0 and width % to_width == 0:
+        return layers.AveragePooling2D((height // to_height, width // to_width), dtype="float32", name="resize")
+    raise ValueError(
+        "Source and target must have the same height and width, or those of one must be whole multiples of those of "
+        f"the other. Received: {height} x {width} and {to_height} x {to_width}"
+    )
+
+
+def multiple_of(body):
+    """What height and width of an image must be multiples of for a body to take it: its halvings, 2 to their number."""
+    halving = [layer for layer in body.layers if isinstance(layer, layers.Conv2D) and layer.strides[0] > 1]
+    return math.prod(layer.strides[0] for layer in halving)
+
+
+def instance_norm(x, name):
+    """Normalises each channel of each image over its pixels (Ulyanov et al. 2016), in float32 inside."""
+    return layers.GroupNormalization(groups=-1, name=name)(x)
+
+
+def _from_identity(x, images, channels):
+    """The image of `logit(given image) + convolution of x`, a convolution that begins at 0."""
+    change = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="to_image")(x)
+    given = ops.clip(ops.cast(images, "float32"), DARKEST, 1 - DARKEST)
+    given = ops.log(given) - ops.log(1 - given)
+    if images.shape[-1] != channels:
+        given = ops.mean(given, axis=-1, keepdims=True)  # the sum below repeats it
+    return layers.Activation("sigmoid", dtype="float32", name="image")(change + given)
+
+
+def _leaky(x):
+    """See `dcgan`."""
+    return ops.maximum(x, SLOPE * x)
+
+
+def _nearest(shape, multiple):
+    sides = [
+        f"{max(multiple, side // multiple * multiple)} or {(side // multiple + 1) * multiple}" for side in shape[:2]
+    ]
+    return f"Sizes that work: height {sides[0]}, width {sides[1]}"

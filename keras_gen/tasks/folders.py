@@ -1,0 +1,84 @@
+"""A folder of images through a model that translates, file by file."""
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gen import images
+from keras_gen.data.folder import SUFFIXES, read_image
+
+
+def translate_folder(model, source, out, *, on_error="stop", channels=None, verbose=1, **options):
+    """Translates every image file below a folder, one at a time, each in its own size, into a folder of PNG files.
+
+    `source/a/b.jpg` becomes `out/a/b.png`, marked as generated; nothing that exists is overwritten.
+
+    Args:
+        model: a model that translates.
+        source: folder of images.
+        out: folder for the translations; made where it does not exist.
+        on_error: "stop" at a file that cannot be read or whose size or channels the model does not take, or "skip" it
+            with a warning that names all such files.
+        channels: 1 or 3, to turn files into gray or colour images before; None for as they are.
+        verbose: 1 for a progress bar.
+        **options: of the model's `translate`, such as `direction="backward"`.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        NotImplementedError: if the model does not translate.
+        ValueError, FileNotFoundError: if the folder is none, holds no images, or a file stops it; what was written
+            until then stays.
+        FileExistsError: if a file of a translation is there already.
+    """
+    source, out = Path(source), Path(out)
+    if "translate" not in model.offers:
+        model.translate(None)  # says what it does instead
+    if on_error not in ("stop", "skip"):
+        raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
+    if not source.is_dir():
+        raise FileNotFoundError(f"There is no such folder of images. Received: {source}")
+    # Names only; pixels are read one file at a time. What a former call wrote below `source` is no input.
+    files = sorted(
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and out.resolve() not in path.resolve().parents
+    )
+    if not files:
+        raise ValueError(f"{source} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
+    targets = {}
+    for path in files:
+        target = out / path.relative_to(source).with_suffix(".png")
+        if target in targets:
+            raise ValueError(f"Two files would become {target}. Received: {targets[target]} and {path}")
+        if target.exists():
+            raise FileExistsError(f"Nothing is overwritten: choose another folder. Received: {target}, which exists")
+        targets[target] = path
+    progress = keras.utils.Progbar(len(targets), unit_name="image", verbose=verbose)
+    left_out = []
+    for i, (target, path) in enumerate(targets.items()):
+        try:
+            image = read_image(path, channels=channels)
+            translated = model.translate(_as_batch(image), **options)
+        except ValueError as error:
+            sentence = str(error) if str(path) in str(error) else f"{path}: {error}"
+            if on_error == "stop":
+                raise ValueError(
+                    f'{sentence} ({i} of {len(targets)} files were translated; on_error="skip" leaves such files out)'
+                ) from None
+            left_out.append(sentence)
+        else:
+            images.save_image(translated[0], target)
+        progress.update(i + 1)
+    if left_out:
+        listed = "; ".join(left_out[:20]) + (f"; and {len(left_out) - 20} more" if len(left_out) > 20 else "")
+        warnings.warn(f"Left out {len(left_out)} of {len(targets)} files: {listed}", stacklevel=2)
+    return len(targets) - len(left_out)
+
+
+def _as_batch(image):
+    """uint8 (H, W, C) -> float32 (1, H, W, C) in [0, 1]."""
+    return image[None].astype(np.float32) / np.float32(255)
