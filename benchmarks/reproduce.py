@@ -14,6 +14,7 @@ from pathlib import Path
 import adversarial
 import autoencoders
 import keras
+import translation
 import variational
 
 import keras_gen as kg
@@ -55,6 +56,8 @@ for function in (
     adversarial.parzen,
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
+    translation.restoration,
+    translation.cyclegan,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

@@ -122,6 +122,23 @@ def aae_mnist_2d():
     return settings, limits, lambda model: (kg.tasks.manifold(model, size=20), 20)
 
 
+@recipe
+def super_resolution_mnist():
+    settings = {"model": "pix2pix", "data": "mnist", "task": "super_resolution", "epochs": 6, "batch_size": 64,
+                "schedule": "cosine", "seed": 0}  # fmt: skip
+    limits = (
+        "It makes 28 x 28 digits of 14 x 14 ones whose pixels are means of four, light on dark, and strokes of "
+        "everything else. Where a small image does not say how a stroke runs, it invents a likely one."
+    )
+
+    def picture(model):
+        small, sharp = kg.data.stack(kg.data.pairs("mnist", split="test", task="super_resolution", limit=16))
+        given = np.asarray(model.resize(small))
+        return kg.images.rows(given, model.translate(small), sharp), 16
+
+    return settings, limits, picture
+
+
 def main():
     name = sys.argv[1] if len(sys.argv) == 2 else None
     if name not in RECIPES:
