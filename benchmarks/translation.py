@@ -132,8 +132,8 @@ def cyclegan():
         if name in read
     )
     return {
-        "what": "CycleGAN of MNIST and the digits of scikit-learn enlarged: share % of test images that a classifier of "
-        "the other kind reads rightly, as they are and translated",
+        "what": "CycleGAN of MNIST and the digits of scikit-learn enlarged: share % of test images that a classifier "
+        "of the other kind reads rightly, as they are and translated",
         "published": "none (MNIST to USPS: source only 75.2, CyCADA 95.6)",
         "ours": ours + f"; mean absolute error there and back {figures['cycle error']:.3f}",
         "figures": figures,
