@@ -34,9 +34,9 @@ app.command(train_app)
 
 # What `train` takes and a model has no use for, by how it is paired.
 OF_PAIRS = {
-    None: ("data_a", "data_b", "task", "level"),
+    None: ("data_a", "data_b", "task", "task_level"),
     "pairs": ("binarize", "num_labels"),
-    "unpaired": ("binarize", "num_labels", "data", "task", "level"),
+    "unpaired": ("binarize", "num_labels", "data", "task", "task_level"),
 }
 
 

@@ -55,7 +55,7 @@ def train(
     data_a: str | None = None,
     data_b: str | None = None,
     task: str | None = None,
-    level: float | None = None,
+    task_level: float | None = None,
     out: str,
     epochs: int = 20,
     batch_size: int = 128,
@@ -82,8 +82,8 @@ def train(
         data_b: the folder of the targets, whose files have the names of the inputs; or any data of the other kind.
         task: of a model that learns from pairs, what makes inputs out of the data: super_resolution, inpainting,
             colorization, denoising or edges.
-        level: of the task: the factor of super_resolution, the standard deviation of the noise of denoising, the share
-            of a side that inpainting hides.
+        task_level: of the task: the factor of super_resolution, the standard deviation of the noise of denoising, the
+            share of a side that inpainting hides.
         out: run folder; it must not exist yet.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices together.
@@ -134,13 +134,13 @@ def train(
             f"The run folder must not exist yet: choose another, or go on with `keras-gen resume {folder}`. "
             f"Received: out={out}"
         )
-    chosen = {"data_a": data_a, "data_b": data_b, "task": task, "level": level}
+    chosen = {"data_a": data_a, "data_b": data_b, "task": task, "task_level": task_level}
     source, target = _sources(name, cls, data, **chosen)
     defaults = {key: p.default for key, p in cls.arguments().items() if p.default is not p.empty and key != "seed"}
     config = {
         "model": name,
         "arguments": {**defaults, **arguments},
-        "data": {"source": source, "target": target, "task": task, "level": level, "image_size": image_size,
+        "data": {"source": source, "target": target, "task": task, "task_level": task_level, "image_size": image_size,
                  "channels": channels, "binarize": binarize,
                  "num_labels": num_labels, "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
@@ -192,13 +192,15 @@ def resume(folder, epochs=None, verbose=1):
     return run.fit()
 
 
-def _sources(name, cls, data, *, data_a, data_b, task, level):
+def _sources(name, cls, data, *, data_a, data_b, task, task_level):
     """What a run reads, and what else it reads, as config.json holds them."""
-    if cls.pairing is None and any(value is not None for value in (data_a, data_b, task, level)):
-        raise ValueError(f"data_a, data_b, task and level are for models that translate images. Received: model={name}")
+    if cls.pairing is None and any(value is not None for value in (data_a, data_b, task, task_level)):
+        raise ValueError(
+            f"data_a, data_b, task and task_level are for models that translate images. Received: model={name}"
+        )
     if (data_a is None) != (data_b is None):
         raise ValueError(f"data_a and data_b go together. Received: data_a={data_a}, data_b={data_b}")
-    if cls.pairing == "unpaired" and (data_a is None or task is not None or level is not None):
+    if cls.pairing == "unpaired" and (data_a is None or task is not None or task_level is not None):
         raise ValueError(
             f"{name} learns from data_a and data_b, without a task. Received: data_a={data_a}, task={task}"
         )
@@ -257,14 +259,15 @@ def load_data(config, split, **options):
     settings["labels"] = registry()[config["model"]].labelling_of(config["arguments"]) is not None
     settings |= options
     source, pairing = settings.pop("source"), registry()[config["model"]].pairing
-    chosen = {name: settings.pop(name, None) for name in ("target", "task", "level")}
+    chosen = {name: settings.pop(name, None) for name in ("target", "task")}
+    level = settings.pop("task_level", None)
     if pairing is None:
         return data.load(source, split, **settings)
     for name in ("labels", "num_labels", "binarize"):
         settings.pop(name)
     if pairing == "unpaired":
         return data.unpaired(source, chosen["target"], split, **settings)
-    return data.pairs(source, split=split, **chosen, **settings)
+    return data.pairs(source, split=split, level=level, **chosen, **settings)
 
 
 def _parts(config):
