@@ -671,7 +671,10 @@ def test_saving_in_mixed_precision(auto_scale_loss, tmp_path, recwarn):
     [
         ("gan", {"ema": 0.9, "discriminator_warmup": 8, "generator_warmup": 20}),
         ("adversarial_autoencoder", {"num_classes": 10, "num_labels": 50}),
-        ("cyclegan", {"data_a": "digits", "data_b": "digits", "generator": "unet", "inverse_generator": "unet"}),
+        (
+            "cyclegan",
+            {"data_a": "digits", "data_b": "digits", "generator": "unet", "inverse_generator": "unet", "limit": 60},
+        ),
     ],
 )
 def test_a_resumed_run_is_the_unbroken_one(model, options, tmp_path):
