@@ -11,14 +11,7 @@ from keras_gen import testing
 from keras_gen.core import batched
 from keras_gen.training import runs
 
-FIRST = {case.cls: case for case in reversed(ZOO)}  # of each class
-ONCE = {"saving_weights"}  # for each class: its other cases are saved whole and trained on, bit for bit
-PAIRS = [
-    pytest.param(case, check, id=f"{case.name}-{name}")
-    for case in ZOO
-    for name, check in testing.checks(case)
-    if name not in ONCE or case is FIRST[case.cls]
-]
+PAIRS = [pytest.param(case, check, id=f"{case.name}-{name}") for case in ZOO for name, check in testing.checks(case)]
 VAE = next(case for case in ZOO if case.name == "vae")
 
 

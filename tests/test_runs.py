@@ -106,8 +106,8 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     ("model", "options", "interruptions"),
     [
         ("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}, (1, 2)),
-        ("semi_supervised_vae", {"num_labels": 20}, (1,)),
-        ("conditional_vae", {}, (1,)),
+        ("semi_supervised_vae", {"num_labels": 20}, (1, 2)),
+        ("conditional_vae", {}, (1, 2)),
     ],
 )
 def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, interruptions):

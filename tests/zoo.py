@@ -16,6 +16,9 @@ IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
 COLOURS = 1 - np.repeat(IMAGES, 3, axis=-1) * np.array([1, 0.7, 0.4], "float32")
+EMPTY_CONVOLUTION = {
+    "empty_replica": "the convolution of TensorFlow 2.21 on a CPU gives an empty batch the shape of its input"
+}
 SOME_LABELS = np.where(np.arange(16) % 3 == 1, -1, LABELS)
 
 
@@ -413,6 +416,7 @@ ZOO = [
         },
         IMAGES.reshape(16, 4, 2, 4, 2, 1).mean(axis=(2, 4)),
         COLOURS,
+        EMPTY_CONVOLUTION,
     ),
     Case(
         "cyclegan",
@@ -426,5 +430,6 @@ ZOO = [
         },
         IMAGES,
         COLOURS,
+        EMPTY_CONVOLUTION,
     ),
 ]
