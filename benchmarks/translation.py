@@ -51,7 +51,7 @@ def restoration():
         "figures": figures,
         "settings": "super_resolution 2x beside bicubic, inpainting of a square of 0.4 of the side beside biharmonic, "
         "colorization beside the gray image, denoising of 0.2 beside total variation (the best of four weights on "
-        "these images); U-Net 32-64-128-256, batch 64, Adam 1e-3 (L1) or 2e-4, cosine to 0; "
+        "these images); U-Net 32-64-128-256, batch 16, Adam 1e-3 (L1) or 2e-4, cosine to 0; "
         + ", ".join(f"{name} {images} images, {epochs} epochs" for name, (_, images, epochs) in RESTORATION.items()),
         "seed": 0,
     }
@@ -65,7 +65,7 @@ def _enlarged(given, target):
 
 def _trained(source, task, images, epochs, adversarial_weight, given, target):
     keras.utils.set_random_seed(0)
-    train = kg.data.pairs(source, task=task, limit=images, batch_size=64)
+    train = kg.data.pairs(source, task=task, limit=images, batch_size=16)
     model = kg.Pix2Pix(given.shape[1:], target.shape[1:], adversarial_weight=adversarial_weight)
     steps = epochs * int(train.cardinality())
     model.compile(**model.default_optimizers(decay_steps=steps))
