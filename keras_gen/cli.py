@@ -509,7 +509,9 @@ def main(tokens=None):
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
-        return _fail("interrupted; `keras-gen resume` goes on from the last checkpoint.", 130)
+        trains = list(sys.argv[1:] if tokens is None else tokens)[:1] in (["train"], ["resume"])
+        hint = "; `keras-gen resume` goes on from the last checkpoint." if trains else "."
+        return _fail(f"interrupted{hint}", 130)
 
 
 def _fail(error, code):

@@ -159,7 +159,7 @@ class Corruption(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class HistoryBuffer(keras.layers.Layer):
-    """The last images that were made, of which a critic sees some again (Shrivastava et al. 2017, section 2.3).
+    """Images that were made before, of which a critic sees some again (Shrivastava et al. 2017, section 2.3).
 
     Each place in turn meets an image. Where the place is empty, it keeps the image; else, with probability 1/2, the two
     change places. Of a batch with more images than places the rest pass by. What it keeps is saved with the model, and

@@ -199,6 +199,11 @@ def test_kinds_of_pixels(tmp_path):
     Image.new("P", (4, 4)).save(tmp_path / "palette.png")
     assert read_image(tmp_path / "sixteen.png").tolist() == np.full((4, 4, 1), 255).tolist()
     assert read_image(tmp_path / "clear.png").tolist() == np.full((4, 4, 3), 255).tolist()  # laid on white
+    Image.new("LA", (4, 4), (10, 255)).save(tmp_path / "gray.png")
+    assert read_image(tmp_path / "gray.png").tolist() == np.full((4, 4, 1), 10).tolist()  # transparency is no colour
+    Image.new("F", (4, 4), 0.5).save(tmp_path / "floating.tif")
+    with pytest.raises(ValueError, match="floating.tif: pixels are floating-point numbers"):
+        read_image(tmp_path / "floating.tif")
     assert read_image(tmp_path / "palette.png", channels=3).shape == (4, 4, 3)
 
 

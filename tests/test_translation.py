@@ -218,7 +218,7 @@ def test_cyclegan_minimises_what_it_says():
     made_b, made_a = forward(a), backward(b)
     cycle = np.abs(backward(made_b) - a).mean() + np.abs(forward(made_a) - b).mean()
     identity = np.abs(forward(b) - b).mean() + np.abs(backward(a) - a).mean()
-    fooling = ((of_b(made_b) - 1) ** 2).mean() / 2 + ((of_a(made_a) - 1) ** 2).mean() / 2
+    fooling = ((of_b(made_b) - 1) ** 2).mean() + ((of_a(made_a) - 1) ** 2).mean()
     told = sum(((of(x) - is_real) ** 2).mean() / 2 for of, x, is_real in
                ((of_b, b, 1), (of_b, made_b, 0), (of_a, a, 1), (of_a, made_a, 0)))  # fmt: skip
     assert figures["cycle_loss"] == pytest.approx(cycle, rel=1e-4)
@@ -256,10 +256,54 @@ def test_images_of_other_sizes_are_translated():
         model.translate(np.zeros((1, 6, 10, 3), "float32"))
     cycle = CASES["cyclegan"].model()
     assert cycle.translate(np.zeros((1, 12, 16, 3), "float32"), direction="backward").shape == (1, 12, 16, 1)
-    with pytest.raises(ValueError, match=r"multiples of 2; it was trained on 8 x 8. Received: shape=\(1, 7, 8, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"images of height 8, or a multiple of 2 pixels more or less.*Received: height 7"
+    ):
         cycle.translate(np.zeros((1, 7, 8, 1), "float32"))
     with pytest.raises(ValueError, match="direction='sideways'"):
         cycle.translate(IMAGES, direction="sideways")
+
+
+def pooled(inputs):
+    """A body that halves by pooling and joins what it had before, so that a side must be even."""
+    x = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D(padding="same")(inputs))
+    return keras.layers.Conv2D(1, 1, activation="sigmoid")(keras.layers.Concatenate()([x, inputs]))
+
+
+def test_the_sizes_that_a_generator_takes_are_found_by_trying():
+    shape = (16, 16, 1)
+    images = keras.Input((None, None, 1))
+    nested = keras.Sequential([keras.Input((None, None, 1)), kg.networks.unet(shape, 1)])
+    for body, multiples in (
+        (kg.networks.unet(shape, 1), (4, 4)),
+        (kg.networks.resnet(shape, 1), (4, 4)),
+        (keras.Model(images, pooled(images)), (2, 2)),
+        (nested, (4, 4)),
+        (keras.Sequential([keras.Input(shape), keras.layers.Conv2D(1, 1)]), (None, None)),
+    ):
+        assert kg.networks.multiples_of(body, shape) == multiples, body.name
+    shrunk = kg.Pix2Pix((8, 16, 1), (8, 8, 1))  # its U-Net halves 8 x 8 once
+    assert shrunk.translate(np.zeros((1, 10, 20, 1), "float32")).shape == (1, 10, 10, 1)
+    with pytest.raises(ValueError, match="images of width 16, or a multiple of 4 pixels more or less"):
+        shrunk.translate(np.zeros((1, 8, 18, 1), "float32"))
+    fixed = kg.CycleGAN((8, 8, 1), generator=keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1)]))
+    with pytest.raises(ValueError, match="translates images of height 8. Received: height 16"):
+        fixed.translate(np.zeros((1, 16, 8, 1), "float32"))
+
+
+def test_large_images_are_translated_few_at_a_time():
+    met = []
+
+    class Spy(keras.layers.Layer):
+        def call(self, x):
+            met.append(x.shape[0])
+            return x
+
+    images = keras.Input((None, None, 1))
+    model = kg.Pix2Pix((8, 8, 1), adversarial_weight=0, generator=keras.Model(images, Spy()(images)))
+    met.clear()
+    model.translate(np.zeros((30, 256, 256, 1), "float32"))
+    assert max(n for n in met if n) * 256 * 256 <= 1_000_000
 
 
 def test_a_folder_is_translated_file_by_file(tmp_path):
@@ -288,6 +332,15 @@ def test_files_that_cannot_be_translated_are_named(tmp_path):
     with pytest.warns(UserWarning, match=r"Left out 3 of 5 files: .*2.png.*3.png.*4.png"):
         count = kg.tasks.translate_folder(model, source, tmp_path / "rest", on_error="skip", verbose=0)
     assert count == 2
+    with pytest.warns(UserWarning, match="1 of 5 files were there already"):  # one stop does not lose what is done
+        assert kg.tasks.translate_folder(model, source, tmp_path / "out", on_error="skip", verbose=0) == 1
+    (source / "1.png").unlink(), (source / "5.png").unlink()
+    with pytest.raises(ValueError, match="None of 3 files could be translated.*2.png"):
+        kg.tasks.translate_folder(model, source, tmp_path / "none", on_error="skip", verbose=0)
+    with pytest.raises(ValueError, match="a folder of their own"):
+        kg.tasks.translate_folder(model, source, source, verbose=0)
+    write_images(tmp_path / "above" / "in", ["a.png"], channels=1)
+    assert kg.tasks.translate_folder(model, tmp_path / "above" / "in", tmp_path / "above", verbose=0) == 1
     with pytest.raises(NotImplementedError, match="VAE does not translate"):
         kg.tasks.translate_folder(CASES["vae"].model(), source, tmp_path / "vae", verbose=0)
     (tmp_path / "empty").mkdir()
@@ -298,7 +351,8 @@ def test_files_that_cannot_be_translated_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("cls", "arguments", "sentence"),
     [
-        (kg.Pix2Pix, {"data_shape": (27, 28, 1)}, "height 26 or 28.*Received: images of 27 x 28"),
+        (kg.Pix2Pix, {"data_shape": (27, 28, 1)}, "height 26 or 28, width 28. Received: images of 27 x 28"),
+        (kg.Pix2Pix, {"data_shape": (6, 16, 1)}, "height 8, width 16. Received: images of 6 x 16"),
         (kg.Pix2Pix, {"data_shape": (6,)}, r"for images .*Received: data_shape=\(6,\)"),
         (kg.Pix2Pix, {"data_shape": (16, 16, 1), "target_shape": (40, 40, 1)}, "whole multiples.*16 x 16 and 40 x 40"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "l1_weight": -1}, "l1_weight=-1"),
@@ -325,7 +379,71 @@ def test_what_is_no_pair_is_refused():
         (None, "takes pairs of images.*Received: nothing"),
         (y[:5], "16 inputs, 5 targets"),
         (y[:, :7], r"Received: shape=\(16, 7, 8, 3\)"),
-        (y * 255, r"\[0, 1\]"),
+        (y * 255, r"in \[0, 1\], the second too. Received: values in .*255.0"),
+        (y * np.nan, "the second too. Received: values in .nan"),
     ):
         with pytest.raises(ValueError, match=sentence):
             model.fit(x, targets)
+
+
+# === Two sources without pairs ===
+
+
+def save_numbers(path, count, start=0):
+    """Images that are told apart by their gray."""
+    np.save(path, np.tile((start + np.arange(count))[:, None, None, None] / 255, (1, 8, 8, 1)).astype("float32"))
+    return path
+
+
+def numbers(dataset):
+    return [np.rint(part[:, 0, 0, 0] * 255).astype(int).tolist() for part in kg.data.stack(dataset)]
+
+
+def test_unpaired_epochs_do_not_depend_on_what_was_read_before(tmp_path):
+    short, long = save_numbers(tmp_path / "short.npy", 4), save_numbers(tmp_path / "long.npy", 10, 100)
+
+    def opened(**options):
+        return kg.data.unpaired(short, long, batch_size=4, **options)
+
+    dataset = opened()
+    first = numbers(dataset)
+    assert sorted(first[1]) == list(range(100, 110))
+    assert sorted(first[0][:4]) == sorted(first[0][4:8]) == [0, 1, 2, 3]
+    assert first[0][:4] != first[0][4:8]
+    second = numbers(dataset)
+    assert second != first
+    assert numbers(opened(first_epoch=1)) == second  # a resumed run goes on with its own
+    looked_at = opened()
+    for _ in looked_at.take(1):
+        pass
+    assert numbers(looked_at) == second
+    assert numbers(opened(shuffle=False)) == [[0, 1, 2, 3] * 2 + [0, 1], list(range(100, 110))]
+
+
+def test_unpaired_sources_of_one_size_have_an_order_each(tmp_path):
+    both = [save_numbers(tmp_path / f"{name}.npy", 20) for name in "ab"]
+    a, b = numbers(kg.data.unpaired(*both))
+    assert sorted(a) == sorted(b)
+    assert np.mean(np.equal(a, b)) < 0.5
+
+
+def test_a_report_takes_targets():
+    model, (x, y) = CASES["pix2pix"].model(), CASES["pix2pix"].pair()
+    figures = kg.evaluation.report(model, x, y)
+    assert figures["psnr"] == pytest.approx(kg.evaluation.psnr(y, model.translate(x)), rel=1e-4)
+
+
+def test_runs_of_two_sources(tmp_path):
+    write_images(tmp_path / "b", [f"{i}.png" for i in range(12)], channels=1)
+    settings = {"limit": 20, "epochs": 1, "batch_size": 4, "verbose": 0}
+    kg.training.train("cyclegan", data_a="digits", data_b=tmp_path / "b", out=tmp_path / "run", **settings)
+    assert "train" in (tmp_path / "run" / "metrics.json").read_text()  # folder b has no test images
+    for model, options, sentence in (
+        ("pix2pix", {"data": "digits", "data_a": "a", "data_b": "b"}, "Either data, or data_a and data_b"),
+        ("pix2pix", {"task": "denoising", "target_shape": (4, 4, 1)}, "shapes are those of the data"),
+        ("pix2pix", {"task": "denoising", "task_level": float("nan")}, "must be a number"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            kg.training.train(model, out=tmp_path / "wrong", **settings, **options)
+    with pytest.raises(FileNotFoundError, match="nope, which is none"):
+        kg.training.train("pix2pix", data_a=tmp_path / "nope", data_b=tmp_path / "b", out=tmp_path / "wrong")

@@ -41,7 +41,8 @@ def batched(method=None, *, images=False):
             labels = labels_of(self, x, labels)
         results = None
         start = 0
-        per_example = math.prod(self.data_shape) * self.expansion
+        # A model that translates takes images of other sizes than it was built for.
+        per_example = max(math.prod(self.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * self.expansion
         for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // per_example))):
             if method.__name__ != "decode":  # codes have any value
                 self.check_range(batch)

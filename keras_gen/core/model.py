@@ -359,7 +359,7 @@ class GenerativeModel(keras.Model):
         if not self.bounded or (tf.is_tensor(x) and not tf.executing_eagerly()) or len(x) == 0:
             return
         low, high = float(np.min(x)), float(np.max(x))
-        if low < 0.0 or high > 1.0:
+        if not (low >= 0.0 and high <= 1.0):  # not a number is neither
             hint = "" if len(self.data_shape) == 3 else ' (or the likelihood "gaussian")'
             raise ValueError(f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 

@@ -25,13 +25,16 @@ def read_image(path, size=None, channels=None):
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width} x {image.height} pixels, more than {LARGEST:,}")
+            if image.mode == "F":
+                raise ValueError("pixels are floating-point numbers, of which the file does not say what is white")
             image = ImageOps.exif_transpose(image)
+            gray = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
             if "A" in image.getbands() or "transparency" in image.info:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             if image.mode.startswith("I"):  # 16 bits per pixel: convert() would clip, not scale
                 image = Image.fromarray((np.asarray(image, "float64") / 257).round().clip(0, 255).astype("uint8"))
-            channels = channels or (1 if image.mode in ("1", "L", "LA") else 3)
+            channels = channels or (1 if gray else 3)
             image = image.convert("L" if channels == 1 else "RGB")
             if size is not None and image.size != (size[1], size[0]):
                 image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)

@@ -1,5 +1,6 @@
 """`pairs` and `unpaired`: images of two kinds, for models that translate one into the other."""
 
+import math
 import warnings
 import zlib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_gen.data import sources
-from keras_gen.data.pipeline import as_size, epochs_from, load
+from keras_gen.data.pipeline import as_size, epochs_from, load, open_reader
 from keras_gen.data.tasks import TASKS
 
 
@@ -40,7 +41,8 @@ def pairs(
         task: "super_resolution", "inpainting", "colorization", "denoising" or "edges".
         level: of the task: the whole factor of super_resolution (2 if not given), the share of the shorter side that
             inpainting hides (0.4), the standard deviation of the noise of denoising (0.2). Noise and places are drawn
-            anew in each epoch where the dataset is shuffled, and are the same in each pass where it is not.
+            anew in each epoch where the dataset is shuffled, and are the same in each pass where it is not, for one
+            batch_size.
         batch_size: pairs per batch.
         image_size: side, or (height, width), of the images that a task starts from; of two folders, of both.
         channels: 1 (gray) or 3 (RGB), likewise.
@@ -77,6 +79,8 @@ def pairs(
     if level is not None and chosen.level is None:
         raise ValueError(f"{task} has no level. Received: level={level}")
     level = chosen.level if level is None else level
+    if level is not None and not (isinstance(level, int | float) and math.isfinite(level)):
+        raise ValueError(f"The level of {task} must be a number. Received: level={level!r}")
     images = load(source, split, **options)
     if len(images.element_spec.shape) != 4:
         raise ValueError(f"Tasks are for images. Received: {source} of vectors {images.element_spec.shape[1:]}")
@@ -97,37 +101,62 @@ def pairs(
     return made.apply(tf.data.experimental.assert_cardinality(images.cardinality())).prefetch(tf.data.AUTOTUNE)
 
 
-def unpaired(source_a, source_b, split="train", *, batch_size=128, limit=None, drop_remainder=False, **options):
+def unpaired(
+    source_a,
+    source_b,
+    split="train",
+    *,
+    batch_size=128,
+    image_size=None,
+    channels=None,
+    shuffle=None,
+    seed=0,
+    drop_remainder=False,
+    limit=None,
+    on_error="stop",
+    first_epoch=0,
+):
     """Images of two sources that do not belong together, as a `tf.data.Dataset` of (images a, images b).
 
-    A pass is as long as the longer source; the shorter one is repeated, shuffled anew each time.
+    A pass is as long as the longer source; the shorter one is repeated, shuffled anew each time. Each source has an
+    order of its own.
 
     Args:
         source_a: as for `load`.
         source_b: as for `load`.
         split: of both.
         batch_size: images of each per batch.
-        limit: use at most that many images of each, a fixed random choice.
+        image_size: side, or (height, width), of both.
+        channels: 1 (gray) or 3 (RGB), of both.
+        shuffle: None for the training split only.
+        seed: of shuffling.
         drop_remainder: whether to leave out a last batch that is not full.
-        **options: image_size, channels, shuffle, seed, on_error, first_epoch of `load`, for both.
+        limit: use at most that many images of each, a fixed random choice.
+        on_error: of folders, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+        first_epoch: number of the epoch that the first pass over the dataset is.
 
     Returns:
         A dataset of (images a, images b), as many of each.
     """
-    both = [load(source, split, batch_size=batch_size, limit=limit, **options) for source in (source_a, source_b)]
-    sizes = [_count(source, split, limit, options) for source in (source_a, source_b)]
-    count = max(sizes)
-    examples = [dataset.unbatch() for dataset in both]
-    examples = [d.repeat() if size < count else d for d, size in zip(examples, sizes, strict=True)]
-    zipped = tf.data.Dataset.zip(*examples).take(count).batch(batch_size, drop_remainder=drop_remainder)
-    batches = count // batch_size if drop_remainder else -(-count // batch_size)
-    return zipped.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
+               "limit": limit, "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None,
+               "binarize": None}  # fmt: skip
+    # Two seeds: by one, sources of as many images would be shuffled alike, and be pairs after all.
+    readers = [open_reader(source, split, seed=seed + i, **options) for i, source in enumerate((source_a, source_b))]
+    count = max(reader.count for reader in readers)
 
+    def epoch_pairs(epoch):
+        def examples(reader):
+            passes = math.ceil(count / reader.count)
+            numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
+            return reader.batches(numbers if reader.varies else numbers.map(tf.zeros_like)).unbatch()
 
-def _count(source, split, limit, options):
-    """How many examples a part of a source has."""
-    examples = load(source, split, batch_size=1, limit=limit, **options)
-    return int(examples.cardinality())
+        return tf.data.Dataset.zip(*map(examples, readers)).take(count).batch(batch_size, drop_remainder=drop_remainder)
+
+    varies = any(reader.varies for reader in readers)
+    batches = epochs_from(first_epoch if varies else None).flat_map(epoch_pairs)
+    number = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(number)).prefetch(tf.data.AUTOTUNE)
 
 
 def _matched_folders(a, b, options):
@@ -136,7 +165,7 @@ def _matched_folders(a, b, options):
     opened = []
     for folder in (a, b):
         if not Path(folder).expanduser().is_dir():
-            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}")
+            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
         opened.append(sources.open_source(folder, image_size=as_size(options["image_size"]), **read))
     first, second = opened
     if set(first.files) != set(second.files):

@@ -4,7 +4,9 @@ import itertools
 import math
 import re
 import zlib
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -78,6 +80,34 @@ def load(
     Raises:
         ValueError, FileNotFoundError: if the source, the split or an option is not what it should be.
     """
+    options = {"batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
+               "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed,
+               "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
+    reader = open_reader(source, split, **options)
+    dataset = reader.batches(epochs_from(first_epoch if reader.varies else None))
+    count = reader.count // batch_size if drop_remainder else math.ceil(reader.count / batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+
+
+class Reader(NamedTuple):
+    """A part of a source, opened.
+
+    Args:
+        batches: function of a dataset of epochs, their numbers, to the batches of these epochs.
+        count: examples in an epoch.
+        varies: whether epochs differ from each other.
+    """
+
+    batches: Callable
+    count: int
+    varies: bool
+
+
+def open_reader(
+    source, split, *, batch_size, labels, num_labels, image_size, channels, binarize, shuffle, seed, drop_remainder,
+    limit, on_error,
+):  # fmt: skip
+    """The `Reader` of a source, with the options of `load`."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     if limit is not None and limit < 1:
@@ -106,13 +136,12 @@ def load(
     if isinstance(examples, sources.Stream) and num_labels is not None:
         raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
     read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
-    return read(
+    batches, count = read(
         examples,
         part=part,
         limit=limit,
         batch_size=batch_size,
         drop_remainder=drop_remainder,
-        epochs=epochs_from(first_epoch if shuffle or binarize == "dynamic" else None),
         shuffle=shuffle,
         seed=seed,
         binarize=binarize,
@@ -120,6 +149,7 @@ def load(
         prepare=prepare,
         labels=labels,
     )
+    return Reader(batches, count, shuffle or binarize == "dynamic")
 
 
 def stack(dataset):
@@ -148,7 +178,6 @@ def _read_examples(
     limit,
     batch_size,
     drop_remainder,
-    epochs,
     shuffle,
     seed,
     binarize,
@@ -157,6 +186,7 @@ def _read_examples(
     labels,
     num_labels,
 ):
+    """Function of epochs to batches, and the examples in one."""
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
     chosen = order[_bounds(part, examples.count)][:limit]
     if len(chosen) == 0:
@@ -206,16 +236,15 @@ def _read_examples(
             )
         return (x, tf.gather(y, indices)) if labels else x
 
-    dataset = epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+    return lambda epochs: epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE), count
 
 
 def _read_stream(
-    examples, *, part, limit, batch_size, drop_remainder, epochs, shuffle, seed, binarize, pixel_seed, prepare, labels
+    examples, *, part, limit, batch_size, drop_remainder, shuffle, seed, binarize, pixel_seed, prepare, labels
 ):
+    """Function of epochs to batches, and the examples in one."""
     bounds = range(examples.count)[_bounds(part, examples.count)]
     count = min(len(bounds), limit or len(bounds))
-    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
 
     def to_example(index, image, label):
         x = prepare(image[None])[0]
@@ -241,9 +270,11 @@ def _read_stream(
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
-    dataset = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    return dataset.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)
+    def batches(epochs):
+        examples = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        return examples.batch(batch_size, drop_remainder=drop_remainder)
+
+    return batches, count
 
 
 def _bernoulli(x, key):

@@ -17,7 +17,8 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
     Args:
         model: any model of the package.
         images: (N, H, W, C) in [0, 1] or (N, D); or a dataset of them, which is streamed.
-        labels: (N,) ints, where the model needs them or is judged by them; a dataset may hold them.
+        labels: (N,) ints, where the model needs them or is judged by them; of a translator, the targets or the images
+            of the other kind. A dataset may hold them.
         num_samples: importance samples per image of the log-likelihood.
         verbose: 1 for progress bars.
 
@@ -36,7 +37,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         figures |= model.evaluate(
             images,
-            None if model.labelling is None else labels,
+            None if model.labelling is None and model.pairing is None else labels,
             batch_size=batch_size,
             verbose=verbose,
             return_dict=True,

@@ -19,11 +19,11 @@ class CycleGAN(BaseTranslator):
     G makes images b of images a, F the reverse, and a critic of patches for each kind tells made ones from real ones.
     The generators minimise, d the critics' values under the loss of least squares,
 
-        1/2 (d_b(G(a)) - 1)^2 + 1/2 (d_a(F(b)) - 1)^2 + cycle_weight (|F(G(a)) - a| + |G(F(b)) - b|)
+        (d_b(G(a)) - 1)^2 + (d_a(F(b)) - 1)^2 + cycle_weight (|F(G(a)) - a| + |G(F(b)) - b|)
             + identity_weight (|G(b) - b| + |F(a) - a|)
 
-    with means over patches and over pixels in [-1, 1]. The critics are shown made images of the past too. It is trained
-    by `fit(images_a, images_b)`, or on a dataset of `kg.data.unpaired`.
+    with means over patches and over pixels in [-1, 1]; the critics' own squares are halved. The critics are shown made
+    images of the past too. It is trained by `fit(images_a, images_b)`, or on a dataset of `kg.data.unpaired`.
 
     Reported: `d_loss`, `g_loss`, `cycle_loss`, the mean absolute error of values in [0, 1] after both ways,
     `identity_loss`, and `d_real`, `d_fake`, the critics' mean value of real and of made images.
@@ -125,7 +125,10 @@ class CycleGAN(BaseTranslator):
 
     @property
     def term_weights(self):
-        return {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
+        # The paper does not halve the squares that its weights stand beside.
+        fooling = 2.0 if self.loss == "least_squares" else 1.0
+        weights = {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
+        return {**weights, "fooling_a": fooling, "fooling_b": fooling}
 
     @property
     def _identity(self):
@@ -180,7 +183,7 @@ class CycleGAN(BaseTranslator):
         network, shape = (
             (self.generator, self.data_shape) if direction == "forward" else (self.inverse_generator, self.target_shape)
         )
-        self.check_fits(x, shape, networks.multiple_of(network))
+        self.check_fits(x, shape, networks.multiples_of(network, shape))
         return network(x)
 
     def compared(self, x, y=None):

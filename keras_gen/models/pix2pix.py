@@ -1,5 +1,6 @@
 """Translation of images that come in pairs."""
 
+import math
 from typing import Literal
 
 import keras
@@ -20,7 +21,7 @@ class Pix2Pix(BaseTranslator):
         adversarial_weight * mean_patch -log D(x, G(x)) + l1_weight * mean |y - G(x)|
 
     and the discriminator `mean_patch -log D(x, y) - log(1 - D(x, G(x)))`. G is deterministic: the noise of the paper,
-    dropout, hardly changed what it made (section 3.2). Where the target is larger or smaller than what is given, that
+    dropout, hardly changed what it made (section 3.1). Where the target is larger or smaller than what is given, that
     is brought to the target's size first. It is trained by `fit(inputs, targets)`, or on a dataset of `kg.data.pairs`.
 
     Reported: `d_loss`, `g_loss`, `l1_loss`, the mean absolute error of values in [0, 1], and `d_real`, `d_fake`, the
@@ -30,7 +31,7 @@ class Pix2Pix(BaseTranslator):
         l1_weight: weight of the mean absolute error, of pixels in [-1, 1] as in the paper.
         adversarial_weight: weight of the game; 0 for the absolute error alone, without a discriminator.
         generator: "unet", "resnet", None for "unet", or a built `keras.Model` of images of the target's size, with the
-            channels of what is given, to targets.
+            channels of what is given, to targets, in [0, 1].
         discriminator: "patch", None, or a built `keras.Model` of images of the target's size, with the channels of
             both, to a map of values (H', W', 1).
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -133,17 +134,20 @@ class Pix2Pix(BaseTranslator):
     @batched(images=True)
     def translate(self, x):
         """The targets of inputs, of any size that the generator takes. (B, H, W, C) -> (B, H', W', C') in [0, 1]."""
-        self.check_fits(x, self.data_shape, self._multiple)
+        self.check_fits(x, self.data_shape, self._multiples)
         return self.generator(self._resized(x))
 
     @property
-    def _multiple(self):
-        """What height and width of an input must be multiples of."""
-        (height, width), (to_height, to_width) = self.data_shape[:2], self.target_shape[:2]
-        halved = networks.multiple_of(self.generator)
-        if height > to_height:
-            return int(np.lcm(halved * height // to_height, halved * width // to_width))
-        return int(np.lcm(halved // np.gcd(halved, to_height // height), halved // np.gcd(halved, to_width // width)))
+    def _multiples(self):
+        """By what height and width of an input may differ from those that the model was built for."""
+
+        def before_resizing(side, to_side, multiple):
+            if multiple is None:
+                return None
+            return multiple * side // to_side if side > to_side else multiple // math.gcd(multiple, to_side // side)
+
+        multiples = networks.multiples_of(self.generator, (*self.target_shape[:2], self.data_shape[-1]))
+        return tuple(map(before_resizing, self.data_shape[:2], self.target_shape[:2], multiples))
 
     def compared(self, x, y=None):
         return None if y is None else (self.translate(x), y)

@@ -76,24 +76,35 @@ class BaseTranslator(AdversarialModel):
             )
         if not tf.is_tensor(y) and not np.issubdtype(np.asarray(y[:1]).dtype, np.floating):
             raise ValueError(f"{type(self).__name__} takes float32 images. Received: {np.asarray(y[:1]).dtype}")
-        self.check_range(y)
+        if not tf.is_tensor(y) or tf.executing_eagerly():
+            low, high = float(np.min(y)), float(np.max(y))
+            if not (low >= 0.0 and high <= 1.0):
+                raise ValueError(
+                    f"{type(self).__name__} takes images in [0, 1], the second too. Received: values in [{low}, {high}]"
+                )
 
-    def check_fits(self, x, shape, multiple):
+    def check_fits(self, x, shape, multiples):
         """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
 
         Args:
             x: the images.
             shape: (H, W, C) that the model was built for.
-            multiple: what height and width must be multiples of.
+            multiples: by what height and width may differ from that; None for not at all.
         """
         received = tuple(x.shape)
-        if len(received) == 4 and received[1:] == tuple(shape):
-            return
-        if len(received) != 4 or received[3] != shape[2] or received[1] % multiple or received[2] % multiple:
+        if len(received) != 4 or received[3] != shape[2]:
             raise ValueError(
-                f"{type(self).__name__} translates images (batch, height, width, {shape[2]}) whose height and width "
-                f"are multiples of {multiple}; it was trained on {shape[0]} x {shape[1]}. Received: shape={received}"
+                f"{type(self).__name__} translates images (batch, height, width, {shape[2]}); of files, "
+                f"channels={shape[2]} makes such images. Received: shape={received}"
             )
+        for name, side, built, multiple in zip(("height", "width"), received[1:3], shape[:2], multiples, strict=True):
+            if side is None or side == built:
+                continue
+            if multiple is None or (side - built) % multiple:
+                others = "" if multiple is None else f", or a multiple of {multiple} pixels more or less"
+                raise ValueError(
+                    f"{type(self).__name__} translates images of {name} {built}{others}. Received: {name} {side}"
+                )
 
     # === Pictures ===
 

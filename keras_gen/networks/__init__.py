@@ -35,7 +35,7 @@ from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
-from keras_gen.networks.translators import multiple_of as multiple_of
+from keras_gen.networks.translators import multiples_of as multiples_of
 from keras_gen.networks.translators import patch_critic as patch_critic
 from keras_gen.networks.translators import resizer as resizer
 from keras_gen.networks.translators import resnet as resnet

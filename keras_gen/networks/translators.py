@@ -12,6 +12,7 @@ from keras_gen.networks.dcgan import KERNEL, SLOPE
 
 SMALLEST_BOTTOM = 4  # a U-Net stops halving before a side falls below this
 SMALLEST_MAP = 7  # so does a critic of patches, before its map of values gets smaller
+STEPS = tuple(2**i for i in range(9))  # by how many pixels a side may grow at once
 DARKEST = 1 / 64  # how close to 0 and 1 the image lies that a translation starts from
 
 
@@ -28,7 +29,8 @@ def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
 
     Strided 4x4 convolutions down, transposed ones up, each level joined to its mirror; one more level at full
     resolution, which the paper does not have, keeps fine detail. What the network computes is added to the logit of
-    the image that it is given (of its gray, or repeated, where the channels differ): it begins as the identity.
+    the image that it is given (of the mean of its channels, or repeated, where their number differs): it begins as the
+    identity.
 
     Args:
         data_shape: (H, W, C); both sides even, and halved as often as they can be, up to len(filters) - 1 times.
@@ -41,7 +43,8 @@ def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
     if depth == 0:
         raise ValueError(
             "A U-Net halves height and width: both must be even, and at least "
-            f"{2 * SMALLEST_BOTTOM}. {_nearest(data_shape, 2)}. Received: images of {height} x {width}"
+            f"{2 * SMALLEST_BOTTOM}. {_nearest(data_shape, 2, 2 * SMALLEST_BOTTOM)}. "
+            f"Received: images of {height} x {width}"
         )
     images = keras.Input((None, None, data_shape[-1]), name="data")
     x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
@@ -76,7 +79,7 @@ def resnet(data_shape, channels, filters=(32, 64, 128), blocks=None):
     if height % multiple or width % multiple:
         raise ValueError(
             f"A ResNet generator halves height and width {len(filters) - 1} times: both must be multiples of "
-            f"{multiple}. {_nearest(data_shape, multiple)}. Received: images of {height} x {width}"
+            f"{multiple}. {_nearest(data_shape, multiple, multiple)}. Received: images of {height} x {width}"
         )
     longest = max(height, width)
     blocks = blocks or (3 if longest <= 64 else 6 if longest <= 128 else 9)
@@ -193,10 +196,30 @@ def resizer(data_shape, target_shape):
     )
 
 
-def multiple_of(body):
-    """What height and width of an image must be multiples of for a body to take it: its halvings, 2 to their number."""
-    halving = [layer for layer in body.layers if isinstance(layer, layers.Conv2D) and layer.strides[0] > 1]
-    return math.prod(layer.strides[0] for layer in halving)
+def multiples_of(body, data_shape):
+    """By how much height and width may differ from (H, W) for a body to make an image as large as it is given.
+
+    Found by trying: 1, 2, 4, ... None for a side that must stay as it is.
+
+    Args:
+        body: of images to images.
+        data_shape: (H, W, C) that it was built for.
+    """
+
+    def smallest(axis):
+        for step in STEPS:
+            shape = tuple(side + step * (i == axis) for i, side in enumerate(data_shape))
+            if body.inputs[0].shape[axis + 1] is not None:
+                return None
+            try:
+                made = body.compute_output_shape((1, *shape))
+            except ValueError:  # two branches that do not meet
+                continue
+            if tuple(made[1:3]) == shape[:2]:
+                return step
+        return None
+
+    return smallest(0), smallest(1)
 
 
 def instance_norm(x, name):
@@ -219,8 +242,11 @@ def _leaky(x):
     return ops.maximum(x, SLOPE * x)
 
 
-def _nearest(shape, multiple):
-    sides = [
-        f"{max(multiple, side // multiple * multiple)} or {(side // multiple + 1) * multiple}" for side in shape[:2]
-    ]
-    return f"Sizes that work: height {sides[0]}, width {sides[1]}"
+def _nearest(shape, multiple, smallest):
+    """The sides next to those of a shape that are multiples, and large enough, in words."""
+
+    def next_to(side):
+        below = side // multiple * multiple
+        return str(smallest) if below < smallest else f"{below}" if below == side else f"{below} or {below + multiple}"
+
+    return f"Sizes that work: height {next_to(shape[0])}, width {next_to(shape[1])}"

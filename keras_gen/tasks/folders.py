@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gen import images
 from keras_gen.data.folder import SUFFIXES, read_image
@@ -13,7 +14,8 @@ from keras_gen.data.folder import SUFFIXES, read_image
 def translate_folder(model, source, out, *, on_error="stop", channels=None, verbose=1, **options):
     """Translates every image file below a folder, one at a time, each in its own size, into a folder of PNG files.
 
-    `source/a/b.jpg` becomes `out/a/b.png`, marked as generated; nothing that exists is overwritten.
+    `source/a/b.jpg` becomes `out/a/b.png`, marked as generated; nothing that exists is overwritten, and with
+    on_error="skip" what exists counts as done.
 
     Args:
         model: a model that translates.
@@ -30,9 +32,9 @@ def translate_folder(model, source, out, *, on_error="stop", channels=None, verb
 
     Raises:
         NotImplementedError: if the model does not translate.
-        ValueError, FileNotFoundError: if the folder is none, holds no images, or a file stops it; what was written
-            until then stays.
-        FileExistsError: if a file of a translation is there already.
+        ValueError, FileNotFoundError: if the folder is none, holds no images, a file stops it or all are left out; what
+            was written until then stays.
+        FileExistsError: with on_error="stop", if a file of a translation is there already.
     """
     source, out = Path(source), Path(out)
     if "translate" not in model.offers:
@@ -41,11 +43,14 @@ def translate_folder(model, source, out, *, on_error="stop", channels=None, verb
         raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
     if not source.is_dir():
         raise FileNotFoundError(f"There is no such folder of images. Received: {source}")
-    # Names only; pixels are read one file at a time. What a former call wrote below `source` is no input.
+    if out.resolve() == source.resolve():
+        raise ValueError(f"Translations go to a folder of their own. Received: source and out {out}")
+    written = out.resolve() if source.resolve() in out.resolve().parents else None  # by a former call: no input
+    # Names only; pixels are read one file at a time.
     files = sorted(
         path
         for path in source.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and out.resolve() not in path.resolve().parents
+        if path.suffix.lower() in SUFFIXES and path.is_file() and written not in path.resolve().parents
     )
     if not files:
         raise ValueError(f"{source} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
@@ -54,20 +59,25 @@ def translate_folder(model, source, out, *, on_error="stop", channels=None, verb
         target = out / path.relative_to(source).with_suffix(".png")
         if target in targets:
             raise ValueError(f"Two files would become {target}. Received: {targets[target]} and {path}")
-        if target.exists():
+        if target.exists() and on_error == "stop":
             raise FileExistsError(f"Nothing is overwritten: choose another folder. Received: {target}, which exists")
         targets[target] = path
+    done = [target for target in targets if target.exists()]
     progress = keras.utils.Progbar(len(targets), unit_name="image", verbose=verbose)
     left_out = []
     for i, (target, path) in enumerate(targets.items()):
+        if target in done:
+            progress.update(i + 1)
+            continue
         try:
             image = read_image(path, channels=channels)
             translated = model.translate(_as_batch(image), **options)
-        except ValueError as error:
+        except (ValueError, tf.errors.OpError) as error:
             sentence = str(error) if str(path) in str(error) else f"{path}: {error}"
             if on_error == "stop":
                 raise ValueError(
-                    f'{sentence} ({i} of {len(targets)} files were translated; on_error="skip" leaves such files out)'
+                    f"{sentence} ({i} of {len(targets)} files were translated; "
+                    'on_error="skip" leaves such files out and goes on)'
                 ) from None
             left_out.append(sentence)
         else:
@@ -75,8 +85,12 @@ def translate_folder(model, source, out, *, on_error="stop", channels=None, verb
         progress.update(i + 1)
     if left_out:
         listed = "; ".join(left_out[:20]) + (f"; and {len(left_out) - 20} more" if len(left_out) > 20 else "")
+        if len(left_out) == len(targets):
+            raise ValueError(f"None of {len(targets)} files could be translated. Received: {listed}")
         warnings.warn(f"Left out {len(left_out)} of {len(targets)} files: {listed}", stacklevel=2)
-    return len(targets) - len(left_out)
+    if done:
+        warnings.warn(f"{len(done)} of {len(targets)} files were there already", stacklevel=2)
+    return len(targets) - len(left_out) - len(done)
 
 
 def _as_batch(image):

@@ -28,6 +28,7 @@ from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
 
 VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
 MAP_IMAGES = 5_000
+SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes from its data
 EXAMPLES = 10_000  # training images, at most, that a model may ask for
 
 
@@ -51,7 +52,7 @@ def find_model(name):
 def train(
     model: str = "vae",
     *,
-    data: str = "digits",
+    data: str | None = None,
     data_a: str | None = None,
     data_b: str | None = None,
     task: str | None = None,
@@ -77,7 +78,8 @@ def train(
 
     Args:
         model: name of the model.
-        data: digits, an image dataset of TensorFlow Datasets, a folder of images, or a .npy or .npz file.
+        data: digits (if none is given), an image dataset of TensorFlow Datasets, a folder of images, or a .npy or .npz
+            file.
         data_a: of a model that translates images, the folder of its inputs; of one that needs no pairs, any data.
         data_b: the folder of the targets, whose files have the names of the inputs; or any data of the other kind.
         task: of a model that learns from pairs, what makes inputs out of the data: super_resolution, inpainting,
@@ -116,6 +118,8 @@ def train(
     if num_labels is not None and labelling != "partial":
         raise ValueError(f"{name} does not learn from labels known in part. Received: num_labels={num_labels}")
     for argument, value in arguments.items():
+        if argument in SHAPES:
+            raise ValueError(f"The shapes are those of the data. Received: {argument}={value}")
         if isinstance(value, keras.Layer):
             raise ValueError(
                 f"A run is made of what config.json can hold: give `{argument}` by name, or train with `fit`. "
@@ -136,7 +140,11 @@ def train(
         )
     chosen = {"data_a": data_a, "data_b": data_b, "task": task, "task_level": task_level}
     source, target = _sources(name, cls, data, **chosen)
-    defaults = {key: p.default for key, p in cls.arguments().items() if p.default is not p.empty and key != "seed"}
+    defaults = {
+        key: p.default
+        for key, p in cls.arguments().items()
+        if p.default is not p.empty and key not in ("seed", *SHAPES)
+    }
     config = {
         "model": name,
         "arguments": {**defaults, **arguments},
@@ -209,7 +217,12 @@ def _sources(name, cls, data, *, data_a, data_b, task, task_level):
             f"{name} learns from data and a task, or from the folders data_a and data_b. "
             f"Received: data_a={data_a}, task={task}"
         )
-    found = (data, None) if data_a is None else (data_a, data_b)
+    if data is not None and data_a is not None:
+        raise ValueError(f"Either data, or data_a and data_b. Received: data={data}, data_a={data_a}, data_b={data_b}")
+    for folder in (data_a, data_b) if cls.pairing == "pairs" and data_a else ():
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
+    found = (data or "digits", None) if data_a is None else (data_a, data_b)
     return tuple(
         str(Path(source).resolve()) if source and str(source) not in EMBEDDED and Path(source).exists() else source
         for source in found
@@ -241,15 +254,22 @@ def read_config(folder):
     return config
 
 
-def source_info(config):
-    """`kg.data.info` of a run's data."""
+def source_info(config, source="source"):
+    """`kg.data.info` of a run's data, or of the "target"."""
     options = {name: config["data"][name] for name in ("image_size", "channels", "on_error")}
-    return data.info(config["data"]["source"], **options)
+    return data.info(config["data"][source], **options)
+
+
+def _splits(config):
+    """Names of the splits that all of a run's sources have."""
+    return set.intersection(
+        *(set(source_info(config, name).splits) for name in ("source", "target") if config["data"].get(name))
+    )
 
 
 def held_out_split(config):
     """The split that a run was not trained on: "test" where the source has one, else its validation part."""
-    return "test" if "test" in source_info(config).splits else _parts(config)[1]
+    return "test" if "test" in _splits(config) else _parts(config)[1]
 
 
 def load_data(config, split, **options):
@@ -272,7 +292,7 @@ def load_data(config, split, **options):
 
 def _parts(config):
     """What a run trains on and what it validates on: the source's own splits, or parts of its training split."""
-    if "validation" in source_info(config).splits:
+    if "validation" in _splits(config):
         return "train", "validation"
     percent = 100 - max(1, round(100 * config["training"]["validation"]))
     return f"train[:{percent}%]", f"train[{percent}%:]"
