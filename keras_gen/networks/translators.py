@@ -56,9 +56,9 @@ def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
         levels.append(x)
     for i in reversed(range(depth)):
         x = layers.Conv2DTranspose(filters[i], KERNEL, strides=2, padding="same", name=f"up_{i}")(x)
-        x = layers.ReLU(name=f"relu_{i}")(instance_norm(x, f"norm_up_{i}") if norm and i else x)
+        x = _leaky(instance_norm(x, f"norm_up_{i}") if norm and i else x)  # plain units died, all of them, under Adam
         x = layers.Concatenate(name=f"join_{i}")([x, levels[i]])
-    x = layers.ReLU(name="relu_last")(layers.Conv2D(filters[0], 3, padding="same", name="last")(x))
+    x = _leaky(layers.Conv2D(filters[0], 3, padding="same", name="last")(x))
     return keras.Model(images, _from_identity(x, images, channels), name="unet")
 
 
