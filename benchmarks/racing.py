@@ -25,7 +25,7 @@ def keras_epoch(model, *data, **options):
     return clock.seconds
 
 
-def race(name, what, contenders, images, rounds, published="none", settings="as compiled by default"):
+def race(name, what, contenders, images, rounds, published="none", settings="as compiled by default", after=None):
     """Writes results/NAME.json: images per second of each contender, medians, and the first one's ratio to the others.
 
     Args:
@@ -36,6 +36,7 @@ def race(name, what, contenders, images, rounds, published="none", settings="as 
         rounds: epochs of each that count, after a first one that does not.
         published: the literature's figure.
         settings: what else to say.
+        after: function of no argument to further figures, called at the end; their names and values are said too.
     """
     for epoch in contenders.values():
         epoch()
@@ -48,17 +49,24 @@ def race(name, what, contenders, images, rounds, published="none", settings="as 
     medians = {contender: statistics.median(values) for contender, values in rates.items()}
     first, *others = contenders
     ratios = {contender: medians[first] / medians[contender] for contender in contenders}
+    minutes = (time.time() - start) / 60
+    further = after() if after else {}
+    settings += "".join(f"; {name} {value:.2f}" for name, value in further.items())
     result = {
         "what": what,
         "published": published,
         "ours": ", ".join(f"{ratios[other]:.2f} x {other}" for other in others),
-        "figures": {"images_per_second": medians, "rounds": rates, "ratios": ratios},
+        "figures": {"images_per_second": medians, "rounds": rates, "ratios": ratios, **further},
         "settings": f"{settings}; {rounds} rounds; images per second "
         + ", ".join(f"{contender} {median:,.0f}" for contender, median in medians.items()),
         "seed": None,
-        "minutes": (time.time() - start) / 60,
-        "machine": machine(),
+        "minutes": minutes,
     }
+    write(name, result)
+
+
+def write(name, result):
+    """Writes results/NAME.json and the table."""
     (FOLDER / "results").mkdir(exist_ok=True)
-    (FOLDER / "results" / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    (FOLDER / "results" / f"{name}.json").write_text(json.dumps(result | {"machine": machine()}, indent=2) + "\n")
     table()

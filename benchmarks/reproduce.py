@@ -13,6 +13,7 @@ from pathlib import Path
 
 import adversarial
 import autoencoders
+import boltzmann
 import keras
 import translation
 import variational
@@ -58,6 +59,9 @@ for function in (
     adversarial.conditional_gan,
     translation.restoration,
     translation.cyclegan,
+    boltzmann.rbm_likelihood,
+    boltzmann.rbm_features,
+    boltzmann.deep_belief_network,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

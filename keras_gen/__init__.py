@@ -30,12 +30,14 @@ from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
 from keras_gen.models import GAN as GAN
+from keras_gen.models import RBM as RBM
 from keras_gen.models import VAE as VAE
 from keras_gen.models import AdversarialAutoencoder as AdversarialAutoencoder
 from keras_gen.models import Autoencoder as Autoencoder
 from keras_gen.models import ConditionalVAE as ConditionalVAE
 from keras_gen.models import ContractiveAutoencoder as ContractiveAutoencoder
 from keras_gen.models import CycleGAN as CycleGAN
+from keras_gen.models import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_gen.models import DenoisingAutoencoder as DenoisingAutoencoder
 from keras_gen.models import InfoGAN as InfoGAN
 from keras_gen.models import LinearAutoencoder as LinearAutoencoder

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gen import boltzmann
 from keras_gen.core import distribution
 
 LOG_VARIANCE_LIMIT = 10.0  # variances between 4.5e-5 and 2.2e4: exp never overflows, not even in float16
@@ -205,6 +206,92 @@ class HistoryBuffer(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "seed": self.seed}
+
+
+# === Boltzmann machines ===
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class RestrictedBoltzmann(keras.layers.Layer):
+    """The weights of a restricted Boltzmann machine, and its chains.
+
+    Args:
+        units: hidden units.
+        sigma: standard deviation of gaussian visible units; None for binary ones.
+        gibbs_steps: of h from p(h | v), v from p(v | h), that a draw takes.
+        num_chains: of chains that go on from draw to draw, over all replicas, of which each moves its own; None for
+            chains that begin at the data. What they are is saved with the layer.
+        seed: int.
+
+    Call: v (B, D) -> p(h = 1 | v) (B, units).
+    """
+
+    def __init__(self, units, sigma=None, gibbs_steps=1, num_chains=None, seed=0, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.units, self.sigma, self.gibbs_steps = units, sigma, gibbs_steps
+        self.num_chains, self.seed = num_chains, seed
+
+    def build(self, input_shape):
+        size = input_shape[-1]
+        small = keras.initializers.RandomNormal(stddev=0.01)  # Hinton 2010, section 8
+        own = {"autocast": False}  # energies are sums of many terms, and differences of energies are small
+        self.kernel = self.add_weight(name="kernel", shape=(size, self.units), initializer=small, **own)
+        self.visible_bias = self.add_weight(name="visible_bias", shape=(size,), initializer="zeros", **own)
+        self.hidden_bias = self.add_weight(name="hidden_bias", shape=(self.units,), initializer="zeros", **own)
+        if self.num_chains is not None:
+            state = {"trainable": False, "aggregation": "only_first_replica", **own}
+            shape = (self.num_chains, size)
+            self.chains = self.add_weight(name="chains", shape=shape, initializer=self._first_states, **state)
+
+    def _first_states(self, shape, dtype=None):
+        rng = np.random.default_rng(self.seed)
+        states = rng.integers(2, size=shape) if self.sigma is None else rng.standard_normal(shape) * self.sigma
+        return states.astype("float32")
+
+    @property
+    def machine(self):
+        """The `boltzmann.Machine` of the weights as they are now."""
+        return boltzmann.Machine(
+            *(tf.convert_to_tensor(w) for w in (self.kernel, self.visible_bias, self.hidden_bias)), self.sigma
+        )
+
+    @property
+    def recognition(self):
+        """Kernel and bias of the way from visible to hidden units, `p(h = 1 | v) = sigmoid(v W + c)`."""
+        kernel = self.kernel if self.sigma is None else self.kernel / self.sigma
+        return kernel, self.hidden_bias
+
+    def call(self, v):
+        return self.machine.hidden_mean(v)
+
+    def contrast(self, v, key, training):
+        """`F(v_b) - F(v'_b)`, or less the mean over the chains, with draws v' taken as constants. (B, D) -> (B,).
+
+        The gradient of its mean is that of -log p(v), as far as the draws are the model's.
+
+        Args:
+            v: data.
+            key: of the draws.
+            training: whether chains that go on do so now.
+        """
+        machine = self.machine
+        if self.num_chains is None:
+            return machine.free_energy(v) - machine.free_energy(
+                tf.stop_gradient(machine.gibbs(v, self.gibbs_steps, key))
+            )
+        own = tf.range(distribution.replica_id(), self.num_chains, distribution.num_replicas())
+        draws = tf.gather(tf.convert_to_tensor(self.chains), own)
+        if training:
+            draws = tf.stop_gradient(machine.gibbs(draws, self.gibbs_steps, key))
+            # All replicas keep all chains, so that each number of devices can go on with them.
+            moved = tf.scatter_nd(own[:, None], draws, self.chains.shape)
+            self.chains.assign(distribution.cross_replica_sum(moved))
+        total = distribution.cross_replica_sum(tf.reduce_sum(machine.free_energy(draws)))
+        return machine.free_energy(v) - total / self.num_chains
+
+    def get_config(self):
+        names = ("units", "sigma", "gibbs_steps", "num_chains", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 # === Tied weights ===

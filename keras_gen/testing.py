@@ -410,8 +410,9 @@ def check_replica_noise(case):
     x, y = (None if part is None else tf.constant(part) for part in case.pair(2))
 
     def outputs():
-        if isinstance(model, AdversarialModel):
-            return tf.nest.flatten(model.fakes(x, y, 0, training=True))[0]
+        fakes = model.fakes(x, y, 0, training=True) if isinstance(model, AdversarialModel) else None
+        if fakes is not None:
+            return tf.nest.flatten(fakes)[0]
         return model(inputs, training=True)
 
     first = outputs()

@@ -19,6 +19,9 @@ COLOURS = 1 - np.repeat(IMAGES, 3, axis=-1) * np.array([1, 0.7, 0.4], "float32")
 EMPTY_CONVOLUTION = {
     "empty_replica": "the convolution of TensorFlow 2.21 on a CPU gives an empty batch the shape of its input"
 }
+TURNS = {
+    "learning": "a layer's loss says nothing of the likelihood and is 0 outside of its turn; see test_boltzmann.py"
+}
 SOME_LABELS = np.where(np.arange(16) % 3 == 1, -1, LABELS)
 
 
@@ -431,5 +434,32 @@ ZOO = [
         IMAGES,
         COLOURS,
         EMPTY_CONVOLUTION,
+    ),
+    Case("rbm", kg.RBM, lambda: {"data_shape": SHAPE, "hidden_units": 6, "gibbs_steps": 2}, IMAGES),
+    Case(
+        "rbm_persistent",
+        kg.RBM,
+        lambda: {"data_shape": SHAPE, "hidden_units": 6, "persistent": True, "num_chains": 5, "rho": 0.2},
+        IMAGES,
+    ),
+    Case(
+        "rbm_gaussian",
+        kg.RBM,
+        lambda: {"data_shape": (6,), "hidden_units": 4, "likelihood": "gaussian", "sigma": 2.0, "weight_decay": 0.01},
+        VECTORS,
+    ),
+    Case(
+        "deep_belief_network",
+        kg.DeepBeliefNetwork,
+        lambda: {"data_shape": SHAPE, "hidden_units": (6, 4), "persistent": True, "num_chains": 5},
+        IMAGES,
+        exceptions=TURNS,
+    ),
+    Case(
+        "deep_belief_network_up_down",
+        kg.DeepBeliefNetwork,
+        lambda: {"data_shape": SHAPE, "hidden_units": (6, 4), "fine_tuning": 0.5, "weight_decay": 0.01},
+        IMAGES,
+        exceptions=TURNS,
     ),
 ]

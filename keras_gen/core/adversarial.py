@@ -68,6 +68,7 @@ class AdversarialModel(GenerativeModel):
     betas = (0.5, 0.999)  # of Adam, where the model is compiled without an optimizer
     term_weights = {}  # noqa: RUF012  what a term counts for; 1 if it is not named
     _adversarial_loss = None
+    watches_resting = True  # whether the figures of players that rest are looked at in training
     phases = ()  # (step up to which, names of the players that move until then), ...; afterwards all do
 
     @property
@@ -88,6 +89,10 @@ class AdversarialModel(GenerativeModel):
     def fakes(self, x, y, turn, training):
         """What the players meet over, such as generated images; None for none."""
         return None
+
+    def terms_of(self, player, x, y, fakes, training):
+        """A player's terms, by name, (B,) each."""
+        return getattr(self, f"{player.name}_terms")(x, y, fakes, training)
 
     def after_moves(self):
         """Called at the end of each training step, on each replica."""
@@ -188,7 +193,7 @@ class AdversarialModel(GenerativeModel):
             alone = [player for player in self.players if not player.meets_fakes]
             together = [player for player in self.players if player.meets_fakes]
             for player in alone:
-                for _ in range(player.steps):
+                for _ in range(player.steps if self.watches_resting or player.name in self.moving else 0):
                     self._turn([player], x, y, None)
             # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
             steps = {player.name: player.steps if player.name in self.moving else 1 for player in together}
@@ -221,7 +226,11 @@ class AdversarialModel(GenerativeModel):
         if player.name not in self.moving:
             return
         optimizer = getattr(self, player.optimizer_name)
-        gradients = tape.gradient(loss, player.variables, unconnected_gradients="zero")
+        # TensorFlow's own zeros for what is not connected need a dtype that a variable of Keras does not have.
+        gradients = [
+            tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else gradient
+            for gradient, variable in zip(tape.gradient(loss, player.variables), player.variables, strict=True)
+        ]
         # The gradient of a loss that is linear in d(x) does not need its value, and TensorFlow has been seen to move
         # weights before the loss had read them: to be sure, gradients wait for the loss.
         with tf.control_dependencies([loss]):
@@ -230,7 +239,7 @@ class AdversarialModel(GenerativeModel):
 
     def _loss(self, player, x, y, fakes, training):
         """This replica's share of the mean of a player's weighted terms; all are reported."""
-        terms = getattr(self, f"{player.name}_terms")(x, y, fakes, training)
+        terms = self.terms_of(player, x, y, fakes, training)
         total = sum(self.term_weights.get(name, 1.0) * term for name, term in terms.items())
         penalty = sum(ops.sum(v.regularizer(v)) for v in player.variables if v.regularizer is not None)
         reported = {**terms, f"{player.name}_loss": total + penalty} if player.reports else terms

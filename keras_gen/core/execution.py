@@ -26,3 +26,18 @@ def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     if steps_per_execution == "auto":
         steps_per_execution = STEPS_PER_CALL if dense_on_one_cpu else 1
     return jit_compile, steps_per_execution
+
+
+@tf.custom_gradient
+def gradients_wait_for(loss):
+    """The loss, with gradients that are taken after it is known.
+
+    The gradient of a loss that is linear in a weight does not need its value, and TensorFlow has been seen to move
+    weights before the loss had read them.
+    """
+
+    def gradient(upstream):
+        with tf.control_dependencies([loss]):
+            return tf.identity(upstream)
+
+    return tf.identity(loss), gradient

@@ -178,7 +178,7 @@ class GenerativeModel(keras.Model):
         if hasattr(validation, "shape"):
             size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
             kwargs["validation_batch_size"] = size
-        steps = kwargs.get("steps_per_epoch") or _steps_per_epoch(x, batch_size or 32)
+        steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
@@ -228,6 +228,14 @@ class GenerativeModel(keras.Model):
         """
         size = min(len(x), batch_size)
         return max(size - size % self._replicas, 1)
+
+    @staticmethod
+    def steps_per_epoch(x, batch_size):
+        """Batches in one pass over x, None where it is not known."""
+        if isinstance(x, tf.data.Dataset):
+            cardinality = int(x.cardinality())
+            return cardinality if cardinality >= 0 else None
+        return math.ceil(len(x) / batch_size) if hasattr(x, "__len__") else None
 
     def before_training(self, total_steps):
         """Called by `fit` where the number of steps is known: the place for a model's warnings."""
@@ -462,11 +470,3 @@ class GenerativeModel(keras.Model):
     def unit_kl(self, x):
         """KL divergence of each code unit's posterior from N(0, 1). (B, H, W, C) -> (B, latent_dim), nats."""
         self._cannot("tell the KL divergence of its units", ": it has no approximate posterior")
-
-
-def _steps_per_epoch(x, batch_size):
-    """Batches in one pass over x, None where it is not known."""
-    if isinstance(x, tf.data.Dataset):
-        cardinality = int(x.cardinality())
-        return cardinality if cardinality >= 0 else None
-    return math.ceil(len(x) / batch_size) if hasattr(x, "__len__") else None

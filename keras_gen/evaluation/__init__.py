@@ -4,6 +4,9 @@ from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accu
 from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
 from keras_gen.evaluation.jacobian import jacobian_norm as jacobian_norm
 from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood
+from keras_gen.evaluation.partition import PartitionEstimate as PartitionEstimate
+from keras_gen.evaluation.partition import annealed_importance_sampling as annealed_importance_sampling
+from keras_gen.evaluation.partition import exact_log_partition as exact_log_partition
 from keras_gen.evaluation.parzen import parzen_log_likelihood as parzen_log_likelihood
 from keras_gen.evaluation.quality import psnr as psnr
 from keras_gen.evaluation.quality import ssim as ssim

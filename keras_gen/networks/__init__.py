@@ -28,6 +28,7 @@ from keras_gen.networks.heads import critic_head as critic_head
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
 from keras_gen.networks.heads import joint_head as joint_head
+from keras_gen.networks.heads import sigmoid_classifier as sigmoid_classifier
 from keras_gen.networks.pool import even_switches as even_switches
 from keras_gen.networks.pool import pool_decoder as pool_decoder
 from keras_gen.networks.pool import pool_encoder as pool_encoder

@@ -124,6 +124,24 @@ def classifier(encoder, code, num_classes):
     return keras.Model(data, x, name="classifier")
 
 
+def sigmoid_classifier(data_shape, weights, num_classes):
+    """Sigmoid layers with given weights, and a softmax on top. A built `keras.Model`, data -> (num_classes,).
+
+    Args:
+        data_shape: of an example; flattened.
+        weights: (kernel, bias) of each layer, copied.
+        num_classes: how many.
+    """
+    data = keras.Input(data_shape, name="data")
+    x = layers.Flatten(name="flat")(data)
+    for i, (kernel, bias) in enumerate(weights):
+        layer = layers.Dense(bias.shape[0], "sigmoid", name=f"hidden_{i + 1}")
+        x = layer(x)
+        layer.set_weights([np.asarray(kernel), np.asarray(bias)])
+    x = layers.Dense(num_classes, "softmax", dtype="float32", name="classes")(x)
+    return keras.Model(data, x, name="classifier")
+
+
 def copy(network, name=None):
     """A network of the same layers and weights that shares none of them. Tied layers become dense ones."""
     if any(isinstance(layer, TiedDense) for layer in getattr(network, "layers", ())):

@@ -1,0 +1,91 @@
+"""The rows of the Boltzmann machines; run by `reproduce.py`."""
+
+import keras
+import numpy as np
+from autoencoders import fine_tuned_error, mnist, probe_error
+from common import SHAPE
+
+import keras_gen as kg
+
+BATCH = 100
+AIS = {"num_chains": 100, "num_temperatures": 14_500}  # as published
+
+
+def rbm_likelihood(seed=0, units=500):
+    """Test log-likelihood of RBM-500 after contrastive divergence of 1 and 3 steps, and with persistent chains."""
+    train = kg.data.load("mnist", binarize="dynamic", batch_size=BATCH, seed=seed, drop_remainder=True)
+    test = kg.data.stack(kg.data.load("mnist", "test", binarize="static", shuffle=False))
+    figures = {}
+    for name, epochs, arguments in (
+        ("CD-1", 60, {"gibbs_steps": 1}),
+        ("CD-3", 60, {"gibbs_steps": 3}),
+        ("PCD-1", 150, {"persistent": True}),
+    ):
+        keras.utils.set_random_seed(seed)
+        model = kg.RBM(SHAPE, units, **arguments, seed=seed)
+        model.compile(**model.default_optimizers(0.1, decay_steps=epochs * int(train.cardinality())))
+        model.fit(train, epochs=epochs, verbose=2)
+        estimate = kg.evaluation.annealed_importance_sampling(model, test, **AIS, seed=seed)
+        figures[name] = {
+            "log_likelihood": float(estimate.log_likelihood.mean()),
+            "log_z": estimate.log_z,
+            "low": estimate.low,
+            "high": estimate.high,
+            "epochs": epochs,
+        }
+        print(name, figures[name], flush=True)
+    return {
+        "what": f"RBM-{units}: log p(x) of the test images of MNIST, statically binarized, by annealed importance "
+        "sampling, nats",
+        "published": "CD-1 -125.53, CD-3 -105.50, CD-25 -86.34",
+        "ours": ", ".join(f"{name} {f['log_likelihood']:.2f}" for name, f in figures.items()),
+        "figures": figures,
+        "settings": "SGD 0.1, cosine to 0, epochs "
+        + ", ".join(f"{name} {f['epochs']}" for name, f in figures.items())
+        + f"; batch {BATCH}, dynamically binarized; {AIS['num_chains']} chains, {AIS['num_temperatures']} temperatures",
+        "seed": seed,
+    }
+
+
+def rbm_features(seed=0, units=1024, epochs=40, tuning_epochs=30, tuning_rate=1e-3):
+    """Errors of logistic regression on the hidden probabilities, and of the fine-tuned network."""
+    (x, y), (test, labels) = mnist()
+    keras.utils.set_random_seed(seed)
+    model = kg.RBM(SHAPE, units, seed=seed)
+    model.compile(**model.default_optimizers(0.1, decay_steps=epochs * -(-len(x) // BATCH)))
+    model.fit(x, epochs=epochs, batch_size=BATCH, verbose=2)
+    figures = {
+        "features": probe_error(model.encode(x), y, model.encode(test), labels),
+        "fine_tuned": fine_tuned_error(model, x, y, test, labels, tuning_epochs, tuning_rate),
+    }
+    return {
+        "what": f"RBM-{units}, CD-1: test error % of logistic regression on its features, and fine-tuned",
+        "published": "1.83 and 1.27",
+        "ours": f"{100 * figures['features']:.2f} and {100 * figures['fine_tuned']:.2f}",
+        "figures": figures,
+        "settings": f"SGD 0.1, cosine to 0, {epochs} epochs, batch {BATCH}, gray values as probabilities; fine-tuning "
+        f"Adam {tuning_rate:g}, {tuning_epochs} epochs",
+        "seed": seed,
+    }
+
+
+def deep_belief_network(seed=0, units=(500, 500, 2000), epochs=30, tuning_epochs=30, tuning_rate=5e-4):
+    """Error of a fine-tuned network of three layers."""
+    (x, y), (test, labels) = mnist()
+    keras.utils.set_random_seed(seed)
+    model = kg.DeepBeliefNetwork(SHAPE, units, seed=seed)
+    model.compile(**model.default_optimizers(0.1, decay_steps=epochs * -(-len(x) // BATCH)))
+    model.fit(x, epochs=epochs, batch_size=BATCH, verbose=2)
+    error = fine_tuned_error(model, x, y, test, labels, tuning_epochs, tuning_rate)
+    test_binary = kg.data.stack(kg.data.load("mnist", "test", binarize="static", shuffle=False))
+    estimate = kg.evaluation.annealed_importance_sampling(model, test_binary, **AIS, seed=seed)
+    bound = float(np.mean(estimate.log_likelihood))
+    return {
+        "what": "Deep belief network: test error % after fine-tuning; lower bound of log p(x), nats",
+        "published": "1.34 (three layers); bound -86.2 (RBM-500 and a layer of 2000)",
+        "ours": f"{100 * error:.2f}; {bound:.2f}",
+        "figures": {"error": error, "bound": bound, "log_z": estimate.log_z},
+        "settings": f"{'-'.join(map(str, units))}, CD-1, SGD 0.1 each, cosine to 0, {epochs} epochs for all layers "
+        f"together, batch {BATCH}; fine-tuning Adam {tuning_rate:g}, {tuning_epochs} epochs",
+        "seed": seed,
+    }

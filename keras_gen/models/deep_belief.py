@@ -1,0 +1,320 @@
+"""The deep belief network."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import boltzmann, layers, losses, networks
+from keras_gen.core import AdversarialModel, Player, batched, check_at_least, check_whole, distribution, provenance
+
+SCORE_DRAWS = 20  # of the hidden states that the bound is a mean over
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class DeepBeliefNetwork(AdversarialModel):
+    """A stack of restricted Boltzmann machines: one at the top, and below it layers that generate downwards.
+
+    `p(x, h_1, ..., h_L) = p(x | h_1) p(h_1 | h_2) ... p(h_{L-1}, h_L)`, the last factor an RBM. One `fit` trains the
+    layers one after the other, each for an equal number of its epochs, as RBMs on the hidden probabilities of the layer
+    below; where there are fewer epochs than layers, all together. With `fine_tuning`, the last share of the epochs
+    trains the whole by the up-down algorithm: states drawn on the way up teach the weights that generate,
+
+        -log p(x | h_1) - ... - log p(h_{L-2} | h_{L-1}),
+
+    the top goes on by contrastive divergence, and states drawn on the way down from where its chain ended teach the
+    weights that recognise, `-log q(h_1 | x) - ... - log q(h_{L-1} | h_{L-2})`. Each layer and the fine-tuning have an
+    optimizer of their own: `layer_1_optimizer`, ..., `up_down_optimizer`.
+
+    Reported: `layer_1_loss`, ..., `up_down_loss`, each 0 in training until its turn (of a layer, see `RBM`), and
+    `reconstruction_loss`, the squared error of the means after the way up and down again.
+
+    Args:
+        hidden_units: of the layers, from the data upwards.
+        gibbs_steps: k of CD-k in each layer.
+        persistent: whether the chains of each layer go on; see `RBM`.
+        num_chains: how many of them.
+        fine_tuning: share of the epochs that goes to the up-down algorithm, below 1.
+        weight_decay: lambda of each layer.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> `encode` probabilities of the top (B, hidden_units[-1]) -> `decode` (B, *data_shape).
+
+    Score unit:
+        A lower bound of log p(x) but for log Z of the top, nats per image.
+
+    Reference:
+        Hinton, Osindero and Teh 2006, "A fast learning algorithm for deep belief nets", appendix B; the bound:
+        Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks", section 5.
+
+    Example:
+        >>> model = kg.DeepBeliefNetwork(data_shape=(8, 8, 1), hidden_units=(32, 32))
+        >>> model.compile()
+        >>> history = model.fit(kg.data.load("digits"), epochs=4, verbose=0)
+        >>> model.sample(9, seed=1, steps=100).shape
+        (9, 8, 8, 1)
+    """
+
+    terms = ("reconstruction_loss",)
+    likelihood = "bernoulli"
+    watches_resting = False
+    own_rate = 0.05
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        hidden_units: tuple[int, ...] = (500, 500, 2000),
+        gibbs_steps: int = 1,
+        persistent: bool = False,
+        num_chains: int = 100,
+        fine_tuning: float = 0.0,
+        weight_decay: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        hidden_units = _checked_units(hidden_units)
+        names = [*(f"layer_{i + 1}" for i in range(len(hidden_units))), *(["up_down"] if fine_tuning else [])]
+        self.terms = (*type(self).terms, *(f"{name}_loss" for name in names))
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_whole(1, gibbs_steps=gibbs_steps, num_chains=num_chains)
+        check_at_least(0, fine_tuning=fine_tuning, weight_decay=weight_decay)
+        if fine_tuning >= 1:
+            raise ValueError(f"`fine_tuning` is a share of the epochs, below 1. Received: fine_tuning={fine_tuning}")
+
+        # === Config ===
+        self.hidden_units = hidden_units
+        self.gibbs_steps = gibbs_steps
+        self.persistent = persistent
+        self.num_chains = num_chains
+        self.fine_tuning = fine_tuning
+        self.weight_decay = weight_decay
+
+        # === Layers ===
+        sizes = (int(np.prod(self.data_shape)), *hidden_units)
+        self.machines = [
+            layers.RestrictedBoltzmann(
+                units, None, gibbs_steps, num_chains if persistent else None, seed + i, name=f"layer_{i + 1}"
+            )
+            for i, units in enumerate(hidden_units)
+        ]
+        # The way down from below the top: as the machines have it, until the up-down algorithm parts the two.
+        self.generators = [
+            keras.layers.Dense(size, "sigmoid", dtype="float32", name=f"down_{i + 1}")
+            for i, size in enumerate(sizes[:-2])
+        ]
+        for layer, size in zip([*self.machines, *self.generators], [*sizes[:-1], *sizes[1:-1]], strict=True):
+            layer.build((None, size))
+        self._tie(range(len(self.generators)))
+        # Steps at whose ends the players' turns end; zeros where all move together.
+        self.ends = self.add_weight(
+            name="ends", shape=(len(names),), dtype="int64", initializer="zeros", trainable=False,
+            aggregation="only_first_replica",
+        )  # fmt: skip
+        self.built = True
+
+    @property
+    def latent_dim(self):
+        """Size of the code: the units of the top."""
+        return self.hidden_units[-1]
+
+    @property
+    def machine(self):
+        """The `boltzmann.Machine` of the top, whose log Z is that of the whole."""
+        return self.machines[-1].machine
+
+    # === Turns ===
+
+    @property
+    def players(self):
+        found = [
+            Player(f"layer_{i + 1}", (machine,), meets_fakes=False, learning_rate=self.own_rate)
+            for i, machine in enumerate(self.machines)
+        ]
+        if self.fine_tuning:
+            everything = (*self.machines, *self.generators)
+            found.append(Player("up_down", everything, meets_fakes=False, learning_rate=self.own_rate / 10))
+        return tuple(found)
+
+    def moving_at(self, step):
+        names = tuple(player.name for player in self.players)
+        ends = ops.convert_to_numpy(self.ends)
+        if not ends.any():
+            return names[: len(self.machines)]
+        return (names[min(int(np.sum(step >= ends)), len(names) - 1)],)
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """SGD for each, as `RBM`."""
+        scale = (learning_rate or self.own_rate) / self.own_rate
+        steps = decay_steps and max(1, decay_steps // len(self.players))
+        return {
+            player.optimizer_name: keras.optimizers.SGD(self.rate(scale * player.learning_rate, steps))
+            for player in self.players
+        }
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, initial_epoch=0, callbacks=None, **kwargs):
+        """Keras' `fit`: the epochs are shared by the layers, from the data upwards, and the fine-tuning."""
+        if initial_epoch == 0:  # else an interrupted training goes on
+            steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
+            self.ends.assign(self._turns(epochs, steps))
+        callbacks = [_Turns(), *tf.nest.flatten(callbacks or [])]
+        return super().fit(x, y, batch_size, epochs, initial_epoch=initial_epoch, callbacks=callbacks, **kwargs)
+
+    def _turns(self, epochs, steps):
+        """The steps at which the players' turns end."""
+        count = len(self.machines)
+        together = round(self.fine_tuning * epochs) if self.fine_tuning else 0
+        shares = [len(part) for part in np.array_split(np.arange(epochs - together), count)]
+        if steps is None or 0 in shares:
+            return np.zeros(self.ends.shape, "int64")
+        if self.fine_tuning:
+            shares.append(together)
+        return int(ops.convert_to_numpy(self.step)) + np.cumsum(shares) * steps
+
+    # === What each minimises ===
+
+    def terms_of(self, player, x, y, fakes, training):
+        v = self._flat(x)
+        if training or player.name == self.players[0].name:
+            self.trackers["reconstruction_loss"].update_state(
+                tf.stop_gradient(losses.squared_error(v, self._down(self._up(v))))
+            )
+        if player.name == "up_down":
+            return {"up_down": self._up_down(v, training)}
+        i = [machine.name for machine in self.machines].index(player.name)
+        for machine in self.machines[:i]:
+            v = tf.stop_gradient(machine(v))
+        machine = self.machines[i]
+        decay = self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
+        return {"contrast": machine.contrast(v, self.key(player.name, training), training) + decay}
+
+    def _up_down(self, v, training):
+        """The sum of what wakes, dreams and the top teach. (B, D) -> (B,)."""
+        key = self.key("up_down", training)
+
+        def drawn(mean, purpose):
+            return tf.stop_gradient(boltzmann.draw(mean, tf.random.experimental.stateless_fold_in(key, purpose)))
+
+        up = [v]
+        for i, machine in enumerate(self.machines[:-1]):
+            up.append(drawn(machine(up[-1]), 2 * i))
+        waking = sum(losses.bernoulli(below, g(h)) for below, h, g in zip(up, up[1:], self.generators, strict=False))
+        top = self.machines[-1]
+        contrast = top.contrast(up[-1], self.key("up_down top", training), training)
+        dream = [tf.stop_gradient(top.machine.gibbs(up[-1], self.gibbs_steps, self.key("dream", training)))]
+        for i, generator in reversed(list(enumerate(self.generators))):
+            dream.insert(0, drawn(generator(dream[0]), 2 * i + 1))
+        dreaming = sum(
+            losses.bernoulli(above, machine(below))
+            for below, above, machine in zip(dream, dream[1:], self.machines, strict=False)
+        )
+        return waking + contrast + dreaming
+
+    def after_moves(self):
+        """The way down is the way up, as long as a layer is trained by itself."""
+        moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.moving]
+        self._tie(moving)
+
+    def _tie(self, which):
+        for i in which:
+            self.generators[i].kernel.assign(ops.transpose(self.machines[i].kernel))
+            self.generators[i].bias.assign(self.machines[i].visible_bias)
+
+    # === Abilities ===
+
+    def _flat(self, x):
+        return ops.cast(ops.reshape(x, (-1, int(np.prod(self.data_shape)))), "float32")
+
+    def _up(self, v):
+        for machine in self.machines:
+            v = machine(v)
+        return v
+
+    def _down(self, h):
+        v = self.machine.visible_mean(h)
+        for generator in reversed(self.generators):
+            v = generator(v)
+        return v
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        return ops.reshape(self._down(self._up(self._flat(x))), (-1, *self.data_shape))
+
+    @batched
+    def encode(self, x):
+        """Probabilities of the top layer after a pass up. (B, *data_shape) -> (B, hidden_units[-1])."""
+        self.check_shape(x)
+        return self._up(self._flat(x))
+
+    @batched(images=True)
+    def decode(self, z):
+        """Means after a pass down. (B, hidden_units[-1]) -> (B, *data_shape)."""
+        return ops.reshape(self._down(z), (-1, *self.data_shape))
+
+    @batched
+    def score(self, x):
+        """`E_q[log p(x | h_1) + ... - F_top(h_{L-1}) - log q(h_1, ... | x)]`, a mean over draws of the way up."""
+        self.check_shape(x)
+        v = self._flat(x)
+        total = 0.0
+        for draw in range(SCORE_DRAWS):
+            below, bound = v, 0.0
+            for i, (machine, generator) in enumerate(zip(self.machines, self.generators, strict=False)):
+                mean = machine(below)
+                # One set of numbers for all images, so that no image's score depends on its neighbours.
+                key = distribution.noise_key(self.seed, draw, f"score {i}")
+                above = tf.cast(distribution.uniform((1, mean.shape[-1]), key) < mean, tf.float32)
+                bound += losses.bernoulli(above, mean) - losses.bernoulli(below, generator(above))
+                below = above
+            total += bound - self.machine.free_energy(below)
+        return total / SCORE_DRAWS
+
+    def as_classifier(self, num_classes):
+        """The way up with a softmax on top, copied, to be fine-tuned on labels; see `RBM.as_classifier`.
+
+        Args:
+            num_classes: how many.
+
+        Returns:
+            A built `keras.Model`, data -> probabilities (B, num_classes).
+        """
+        check_whole(2, num_classes=num_classes)
+        weights = [machine.recognition for machine in self.machines]
+        return networks.sigmoid_classifier(self.data_shape, weights, num_classes)
+
+    def sample(self, n, labels=None, seed=None, steps=1000):
+        """Means of n draws: Gibbs chains at the top that begin at noise, and a pass down. -> (n, *data_shape).
+
+        Args:
+            n: how many.
+            labels: None.
+            seed: of the draws; None for a fresh one.
+            steps: of each chain.
+        """
+        check_whole(1, n=n, steps=steps)
+        seed = provenance.fresh_seed() if seed is None else seed
+        size = self.machine.visible_bias.shape[0]
+        h = tf.constant(np.random.default_rng(seed).integers(2, size=(n, size)), tf.float32)
+        h = tf.function(self.machine.gibbs)(h, steps, distribution.noise_key(seed, 0, "sample"))
+        for i, generator in reversed(list(enumerate(self.generators))):
+            mean = generator(h)
+            h = boltzmann.draw(mean, distribution.noise_key(seed, i, "down")) if i else mean
+        images = np.asarray(ops.reshape(h, (-1, *self.data_shape)))
+        return provenance.note(provenance.mark(images, self), self, seed=seed)
+
+
+class _Turns(keras.callbacks.Callback):
+    """Makes the step anew where a turn begins: with an epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.make_train_function()
+
+
+def _checked_units(hidden_units):
+    if not isinstance(hidden_units, tuple | list) or len(hidden_units) < 2:
+        raise ValueError(
+            f"`hidden_units` must name at least two layers, such as (500, 500). Received: hidden_units={hidden_units}"
+        )
+    for units in hidden_units:
+        check_whole(1, hidden_units=units)
+    return tuple(hidden_units)

@@ -1,0 +1,261 @@
+"""The restricted Boltzmann machine."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers, losses, networks
+from keras_gen.core import (
+    GenerativeModel,
+    batched,
+    check_at_least,
+    check_between,
+    check_choice,
+    check_whole,
+    distribution,
+    execution,
+    provenance,
+)
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class RBM(GenerativeModel):
+    """Restricted Boltzmann machine: binary hidden units that explain the data together, `p(v) = exp(-F(v)) / Z`.
+
+    With `F(v) = -b.v - sum_j log(1 + exp(c_j + v W_j))` it minimises
+
+        mean_b F(v_b) - mean_c F(v'_c) + weight_decay / 2 * |W|^2 + beta * sum_j KL(rho || mean activation of j)
+
+    where v' are draws of the model, taken as constants: the gradient is that of -log p(v), as far as v' are from p.
+
+    - Contrastive divergence: v' comes from the data v by `gibbs_steps` steps of h from p(h | v), v from p(v | h).
+    - Persistent: v' are `num_chains` chains that go on from step to step. They are saved with the model; of several
+      devices each moves its own.
+
+    Values between 0 and 1 of binary units count as probabilities. Of "gaussian" units, of standard deviation sigma, the
+    first part of F is `|v - b|^2 / (2 sigma^2)`, and v / sigma stands for v in the second.
+
+    Reported: `loss`, which is 0 where the draws are as likely as the data and says nothing of the likelihood;
+    `reconstruction_loss`, the squared error of the visible means given the hidden means; and, of binary units,
+    `pseudo_likelihood`, `D log p(v_i | v without i)` for one i drawn for each image, nats.
+
+    Args:
+        hidden_units: how many, H.
+        gibbs_steps: k of CD-k, or between two updates of the chains.
+        persistent: whether the chains go on.
+        num_chains: how many of them, over all devices.
+        likelihood: "bernoulli" for binary visible units, "gaussian" for images or vectors of any value.
+        sigma: standard deviation of gaussian units.
+        rho: mean activation of a hidden unit that is asked for, between 0 and 1; None for any.
+        beta: weight of that wish.
+        weight_decay: lambda.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> `call` F, (B,); `encode` hidden probabilities (B, H); `decode` visible means of hidden
+        states (B, *data_shape).
+
+    Score unit:
+        -F(x), nats per image: log p(x) but for log Z, which is the same for all images.
+
+    Reference:
+        Hinton 2002, "Training products of experts by minimizing contrastive divergence"; Tieleman 2008, "Training
+        restricted Boltzmann machines using approximations to the likelihood gradient"; rho: Hinton 2010, "A practical
+        guide to training restricted Boltzmann machines", section 11.
+
+    Example:
+        >>> model = kg.RBM(data_shape=(8, 8, 1), hidden_units=32, persistent=True)
+        >>> model.compile()
+        >>> history = model.fit(kg.data.load("digits"), epochs=5, verbose=0)
+        >>> model.sample(9, seed=1).shape
+        (9, 8, 8, 1)
+    """
+
+    terms = ("reconstruction_loss",)
+    learning_rate = 0.05
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        hidden_units: int = 500,
+        gibbs_steps: int = 1,
+        persistent: bool = False,
+        num_chains: int = 100,
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        sigma: float = 1.0,
+        rho: float | None = None,
+        beta: float = 1.0,
+        weight_decay: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_whole(1, hidden_units=hidden_units, gibbs_steps=gibbs_steps, num_chains=num_chains)
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        check_at_least(0, beta=beta, weight_decay=weight_decay)
+        if sigma <= 0:
+            raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
+        if rho is not None:
+            check_between(0, 1, rho=rho)
+
+        # === Config ===
+        self.hidden_units = hidden_units
+        self.gibbs_steps = gibbs_steps
+        self.persistent = persistent
+        self.num_chains = num_chains
+        self.likelihood = likelihood
+        self.sigma = sigma
+        self.rho = rho
+        self.beta = beta
+        self.weight_decay = weight_decay
+
+        # === Layers ===
+        self.units = layers.RestrictedBoltzmann(
+            hidden_units,
+            None if likelihood == "bernoulli" else sigma,
+            gibbs_steps,
+            num_chains if persistent else None,
+            seed,
+            name="units",
+        )
+        self.units.build((None, int(np.prod(self.data_shape))))
+        if self._is_binary:
+            self.pseudo_likelihood = keras.metrics.Mean(name="pseudo_likelihood")
+        if rho is not None:
+            self.mean_activation = keras.metrics.Mean(name="mean_activation")
+        self.built = True
+
+    @property
+    def _is_binary(self):
+        return self.likelihood == "bernoulli"
+
+    @property
+    def latent_dim(self):
+        """Size of the code: the hidden units."""
+        return self.hidden_units
+
+    @property
+    def machine(self):
+        """The `boltzmann.Machine` of the weights as they are now."""
+        return self.units.machine
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """SGD: the length of a step says how far the chains may lie behind, which Adam would make up by itself."""
+        return {"optimizer": keras.optimizers.SGD(self.rate(learning_rate or self.learning_rate, decay_steps))}
+
+    # === Training ===
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        return self.machine.free_energy(self._flat(x))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """`mean F(data) - mean F(draws)`, this replica's share, and what the weights cost."""
+        machine, v = self.machine, self._flat(x)
+        penalty = self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
+        hidden = machine.hidden_mean(v)
+        if self.rho is not None:
+            self.mean_activation.update_state(ops.mean(hidden, axis=-1))
+            penalty = penalty + self.beta * ops.sum(losses.bernoulli_kl(self.rho, distribution.global_mean(hidden)))
+        contrast = self.units.contrast(v, self._key("chains", training), training)
+        self.trackers["loss"].update_state(contrast + penalty)
+        error = losses.squared_error(v, machine.visible_mean(hidden))
+        self.trackers["reconstruction_loss"].update_state(ops.stop_gradient(error))
+        if self._is_binary:
+            self.pseudo_likelihood.update_state(self._pseudo_likelihood(machine, v, self._key("pixel", training)))
+        return execution.gradients_wait_for(
+            distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
+        )
+
+    def _pseudo_likelihood(self, machine, v, key):
+        """`D log p(v_i | v without i)` for one pixel i of each image. (B, D) -> (B,)."""
+        size = v.shape[-1]
+        pixel = tf.cast(distribution.uniform(tf.shape(v)[:1], key) * size, tf.int32)
+        change = 1 - 2 * tf.gather(v, pixel, axis=1, batch_dims=1)
+        logits = machine.hidden_logits(v)
+        turned = logits + change[:, None] * tf.gather(machine.kernel, pixel)
+        difference = tf.reduce_sum(tf.nn.softplus(logits) - tf.nn.softplus(turned), axis=-1)
+        difference -= change * tf.gather(machine.visible_bias, pixel)  # F(turned) - F(v)
+        return -size * tf.nn.softplus(-difference)
+
+    def _key(self, purpose, training):
+        return self.noise_key(purpose) if training else distribution.noise_key(self.seed, 0, f"evaluation {purpose}")
+
+    def _flat(self, x):
+        return ops.cast(ops.reshape(x, (-1, self.units.kernel.shape[0])), "float32")
+
+    def _images(self, v):
+        x = ops.reshape(v, (-1, *self.data_shape))
+        return ops.clip(x, 0.0, 1.0) if self.bounded else x
+
+    # === Abilities ===
+
+    @batched
+    def free_energy(self, x):
+        """F(x), nats. (B, *data_shape) -> (B,)."""
+        return self(x)
+
+    @batched
+    def score(self, x):
+        return -self(x)
+
+    @batched
+    def encode(self, x):
+        """p(h = 1 | x). (B, *data_shape) -> (B, H)."""
+        self.check_shape(x)
+        return self.machine.hidden_mean(self._flat(x))
+
+    @batched(images=True)
+    def decode(self, z):
+        """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
+        return self._images(self.machine.visible_mean(z))
+
+    @batched
+    def gibbs(self, x, steps=1, seed=0):
+        """States after some steps of a Gibbs chain that begins at x. (B, *data_shape) -> the same, zeros and ones.
+
+        Args:
+            x: where the chains begin.
+            steps: of h from p(h | v), v from p(v | h).
+            seed: of the draws. Of an array, each part of 500 draws the same numbers.
+        """
+        check_whole(1, steps=steps)
+        self.check_shape(x)
+        states = self._walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
+        return ops.reshape(states, (-1, *self.data_shape))
+
+    def _walk(self, v, steps, key):
+        jit_compile = execution.resolve(self)[0] is True
+        return tf.function(lambda v, key: self.machine.gibbs(v, steps, key), jit_compile=jit_compile)(v, key)
+
+    def as_classifier(self, num_classes):
+        """The hidden units with a softmax on top, copied, to be fine-tuned on labels.
+
+        Args:
+            num_classes: how many.
+
+        Returns:
+            A built `keras.Model`, data -> probabilities (B, num_classes). Compile it with a loss of labels, such as
+            "sparse_categorical_crossentropy".
+        """
+        check_whole(2, num_classes=num_classes)
+        return networks.sigmoid_classifier(self.data_shape, [self.units.recognition], num_classes)
+
+    def sample(self, n, labels=None, seed=None, steps=1000):
+        """Visible means at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
+
+        Args:
+            n: how many.
+            labels: None.
+            seed: of the draws; None for a fresh one.
+            steps: of each chain.
+        """
+        check_whole(1, n=n, steps=steps)
+        seed = provenance.fresh_seed() if seed is None else seed
+        first = np.random.default_rng(seed).integers(2, size=(n, *self.data_shape)).astype("float32")
+        v = self._walk(self._flat(first), steps, distribution.noise_key(seed, 0, "sample"))
+        h = self.machine.draw_hidden(v, distribution.noise_key(seed, 1, "sample"))
+        return provenance.note(self.decode(np.asarray(h)), self, seed=seed)

@@ -1,0 +1,346 @@
+"""Boltzmann machines against enumeration: energies, partition functions, gradients, chains."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import integrate
+from scipy.special import expit, logsumexp
+
+import keras_gen as kg
+from keras_gen import boltzmann
+from keras_gen.core import distribution
+
+KEY = distribution.noise_key(0, 0, "test")
+
+
+def states(units):
+    return np.array(list(itertools.product((0, 1), repeat=units)), "float32")
+
+
+def tiny(visible=5, hidden=3, sigma=None, scale=1.0, seed=0):
+    """A machine of a few units, not trained."""
+    rng = np.random.default_rng(seed)
+    parts = [scale * rng.standard_normal(shape) for shape in ((visible, hidden), visible, hidden)]
+    return boltzmann.Machine(*(tf.constant(part, tf.float32) for part in parts), sigma)
+
+
+def energy(machine, v, h):
+    """E(v, h) of every v with every h, (V, H)."""
+    kernel, b, c = (np.asarray(part, "float64") for part in machine[:3])
+    if machine.sigma is None:
+        return -(v @ b)[:, None] - h @ c - v @ kernel @ h.T
+    return ((v - b) ** 2).sum(axis=1)[:, None] / (2 * machine.sigma**2) - h @ c - v / machine.sigma @ kernel @ h.T
+
+
+def rbm(machine, **arguments):
+    """A model with given weights."""
+    model = kg.RBM((machine.kernel.shape[0],), machine.kernel.shape[1], **arguments)
+    for weight, value in zip(weights_of(model), machine[:3], strict=True):
+        weight.assign(value)
+    return model
+
+
+def weights_of(model):
+    return model.units.kernel, model.units.visible_bias, model.units.hidden_bias
+
+
+def probabilities(machine):
+    """p(v) of every state of the visible units, by enumeration of both sides."""
+    logs = logsumexp(-energy(machine, states(machine.kernel.shape[0]), states(machine.kernel.shape[1])), axis=1)
+    return np.exp(logs - logsumexp(logs))
+
+
+# === Energies and partition functions ===
+
+
+@pytest.mark.parametrize("sigma", [None, 0.5])
+def test_free_energies_sum_out_the_other_side(sigma):
+    machine = tiny(sigma=sigma)
+    v, h = (
+        (states(5) if sigma is None else np.random.default_rng(1).standard_normal((9, 5)).astype("float32")),
+        states(3),
+    )
+    np.testing.assert_allclose(
+        machine.free_energy(tf.constant(v)), -logsumexp(-energy(machine, v, h), axis=1), rtol=1e-4
+    )
+    if sigma is None:
+        expected = -logsumexp(-energy(machine, v, h), axis=0)
+        np.testing.assert_allclose(machine.hidden_free_energy(tf.constant(h)), expected, rtol=1e-4)
+
+
+def test_gaussian_units_are_integrated_out():
+    machine = tiny(1, 2, sigma=0.7)
+    for h in states(2):
+        area = integrate.quad(lambda v, h=h: np.exp(-energy(machine, np.array([[v]]), h[None])[0, 0]), -20, 20)[0]
+        assert float(machine.hidden_free_energy(tf.constant(h[None]))[0]) == pytest.approx(-np.log(area), rel=1e-4)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [(5, 3), (3, 6)])
+def test_exact_partition_function(visible, hidden):
+    machine = tiny(visible, hidden)
+    expected = logsumexp(-energy(machine, states(visible), states(hidden)))
+    assert kg.evaluation.exact_log_partition(rbm(machine)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_all_states_are_visited_once():
+    parts = list(boltzmann.all_states(5, at_once=7))
+    assert [len(part) for part in parts] == [7, 7, 7, 7, 4]
+    np.testing.assert_array_equal(np.concatenate(parts), states(5))
+
+
+@pytest.mark.parametrize("sigma", [None, 0.5])
+@pytest.mark.parametrize("with_images", [False, True])
+def test_annealed_importance_sampling(sigma, with_images):
+    machine = tiny(20, 8, sigma, scale=0.7 if sigma is None else 0.4)
+    model = rbm(machine, likelihood="bernoulli" if sigma is None else "gaussian", sigma=sigma or 1.0)
+    exact = kg.evaluation.exact_log_partition(model)
+    images = np.random.default_rng(0).integers(2, size=(50, 20)).astype("float32") if with_images else None
+    estimate = kg.evaluation.annealed_importance_sampling(model, images, num_temperatures=500, verbose=0)
+    assert estimate.low < exact < estimate.high
+    assert estimate.high - estimate.low < 1
+    if with_images:
+        np.testing.assert_allclose(estimate.log_likelihood, model.score(images) - estimate.log_z, rtol=1e-6)
+
+
+# === Chains ===
+
+
+def test_gibbs_chains_end_in_the_model():
+    machine = tiny(4, 3)
+    expected = probabilities(machine)
+    v = machine.gibbs(tf.zeros((40_000, 4)), 60, KEY).numpy()
+    counted = np.bincount((v @ [8, 4, 2, 1]).astype(int), minlength=16) / len(v)
+    np.testing.assert_allclose(counted, expected, atol=4 * np.sqrt(expected.max() / len(v)))
+    model = rbm(machine)
+    means = model.sample(20_000, seed=1, steps=60).mean(axis=0)
+    np.testing.assert_allclose(means, expected @ states(4), atol=0.015)
+    np.testing.assert_array_equal(model.gibbs(v[:5], steps=3, seed=2), model.gibbs(v[:5], steps=3, seed=2))
+
+
+def test_gaussian_chains_end_in_the_model():
+    machine = tiny(2, 3, sigma=0.5, scale=0.5)
+    h = states(3)
+    weights = np.exp(-machine.hidden_free_energy(tf.constant(h)).numpy())
+    expected = weights / weights.sum() @ machine.visible_mean(tf.constant(h)).numpy()
+    v = machine.gibbs(tf.zeros((40_000, 2)), 60, KEY).numpy()
+    np.testing.assert_allclose(v.mean(axis=0), expected, atol=0.02)
+
+
+# === Training ===
+
+
+def gradients(model, x):
+    """Of the loss of a step, by weight."""
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(x, None, model(x, training=True), training=True)
+    return [g.numpy() for g in tape.gradient(loss, weights_of(model))]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_gradient_is_that_of_the_likelihood_where_the_chains_are_long(persistent):
+    machine, data = tiny(4, 3, scale=0.7), states(4)[[3, 5, 12]]
+    v = states(4)
+    with tf.GradientTape() as tape:
+        kernel, b, c = (tf.Variable(part) for part in machine[:3])
+        exact = boltzmann.Machine(kernel, b, c)
+        log_z = tf.reduce_logsumexp(-exact.free_energy(tf.constant(v)))
+        loss = tf.reduce_mean(exact.free_energy(tf.constant(data))) + log_z
+    expected = [g.numpy() for g in tape.gradient(loss, [kernel, b, c])]
+    count = 30_000
+    model = rbm(machine, gibbs_steps=60, persistent=persistent, num_chains=count)
+    for found, exactly in zip(
+        gradients(model, tf.constant(np.repeat(data, count // 3, axis=0))), expected, strict=True
+    ):
+        np.testing.assert_allclose(found, exactly, atol=5 / np.sqrt(count))
+
+
+def test_training_finds_a_distribution():
+    """All pixels dark or, three times as often, all bright: what is learnt, enumerated, is what was seen."""
+    data = states(4)[[0, 15, 15, 15]]
+    model = kg.RBM((4,), 4, persistent=True, gibbs_steps=10, num_chains=1000, seed=1)
+    model.compile(**model.default_optimizers(0.3, decay_steps=1500))
+    model.fit(np.tile(data, (3200, 1)), batch_size=200, epochs=23, verbose=0)
+    found = probabilities(model.machine)
+    np.testing.assert_allclose(found[[0, 15]], [0.25, 0.75], atol=0.08)
+
+
+def test_pseudo_likelihood_is_that_of_one_pixel_given_the_others():
+    machine, v = tiny(5, 3), states(5)
+    p = probabilities(machine).reshape([2] * 5)
+    expected = np.zeros(32)
+    for i in range(5):
+        conditional = p / p.sum(axis=i, keepdims=True)
+        expected += np.log(conditional.reshape(-1))
+    model = rbm(machine)
+    draws = [
+        model._pseudo_likelihood(machine, tf.constant(v), distribution.noise_key(0, k, "pixel")) for k in range(3000)
+    ]
+    np.testing.assert_allclose(np.mean(draws, axis=0), expected, rtol=0.1, atol=0.1)
+
+
+def test_chains_go_on_and_are_saved(tmp_path):
+    x = np.random.default_rng(0).integers(2, size=(40, 6)).astype("float32")
+    model = kg.RBM((6,), 4, persistent=True, num_chains=10)
+    model.compile()
+    before = np.asarray(model.units.chains)
+    assert 0.3 < before.mean() < 0.7
+    model.fit(x, batch_size=20, verbose=0)
+    after = np.asarray(model.units.chains)
+    assert (before != after).any()
+    assert set(np.unique(after)) <= {0, 1}
+    model.evaluate(x, verbose=0)
+    np.testing.assert_array_equal(np.asarray(model.units.chains), after)
+    model.save(tmp_path / "rbm.keras")
+    np.testing.assert_array_equal(np.asarray(keras.saving.load_model(tmp_path / "rbm.keras").units.chains), after)
+
+
+def test_penalties():
+    machine, x = tiny(5, 3), tf.constant(states(5))
+    hidden = expit(machine.hidden_logits(x).numpy()).mean(axis=0)
+    kl = 0.1 * np.log(0.1 / hidden) + 0.9 * np.log(0.9 / (1 - hidden))
+
+    def loss(**arguments):
+        model = rbm(machine, **arguments)
+        return float(model.compute_loss(x, None, model(x), training=False))
+
+    square = float(tf.reduce_sum(machine.kernel**2))
+    assert loss(weight_decay=0.3) - loss() == pytest.approx(0.15 * square, rel=1e-3)
+    assert loss(rho=0.1, beta=2.0) - loss() == pytest.approx(2 * kl.sum(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"gibbs_steps": 0}, "gibbs_steps=0"),
+        ({"hidden_units": 0}, "hidden_units=0"),
+        ({"num_chains": 0}, "num_chains=0"),
+        ({"sigma": 0}, "sigma=0"),
+        ({"rho": 1.5}, "rho=1.5"),
+        ({"likelihood": "poisson"}, "likelihood='poisson'"),
+        ({"weight_decay": -1}, "weight_decay=-1"),
+    ],
+)
+def test_wrong_arguments_are_sentences(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        kg.RBM((6,), **arguments)
+
+
+def test_what_cannot_be_done_is_said():
+    model = kg.RBM((30,), 25)
+    model.compile()
+    with pytest.raises(
+        ValueError, match="at most 20 .*annealed_importance_sampling. Received: 30 visible and 25 hidden"
+    ):
+        kg.evaluation.exact_log_partition(model)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        model.fit(np.full((4, 30), 2.0, "float32"))
+    with pytest.raises(NotImplementedError, match="VAE has no partition function"):
+        kg.evaluation.annealed_importance_sampling(kg.VAE((30,), 2))
+    with pytest.raises(ValueError, match="num_temperatures=0"):
+        kg.evaluation.annealed_importance_sampling(model, num_temperatures=0)
+    with pytest.raises(ValueError, match="steps=0"):
+        model.sample(3, steps=0)
+
+
+# === Deep belief networks ===
+
+
+def deep(**arguments):
+    """4-3-2 units with weights that matter."""
+    model = kg.DeepBeliefNetwork((4,), (3, 2), **arguments)
+    rng = np.random.default_rng(0)
+    for layer in (*model.machines, *model.generators):
+        for weight in layer.trainable_weights:
+            weight.assign(rng.standard_normal(weight.shape))
+    return model
+
+
+def deep_log_probabilities(model):
+    """log p(x) of every state, by enumeration."""
+    v, h = tf.constant(states(4)), tf.constant(states(model.hidden_units[0]))
+    log_h = -model.machine.free_energy(h).numpy() - kg.evaluation.exact_log_partition(model)
+    means = model.generators[0](h).numpy().astype("float64")
+    log_v = v.numpy() @ np.log(means).T + (1 - v.numpy()) @ np.log(1 - means).T
+    return logsumexp(log_v + log_h, axis=1)
+
+
+def test_score_of_a_deep_belief_network_is_a_bound():
+    model = deep()
+    x, h = states(4), states(3)
+    exact = deep_log_probabilities(model)
+    assert np.exp(exact).sum() == pytest.approx(1, rel=1e-5)
+    q = model.machines[0](tf.constant(x)).numpy().astype("float64")
+    log_q = np.log(q) @ h.T + np.log(1 - q) @ (1 - h).T
+    means = model.generators[0](tf.constant(h)).numpy().astype("float64")
+    log_v = x @ np.log(means).T + (1 - x) @ np.log(1 - means).T
+    bound = (np.exp(log_q) * (log_v - model.machine.free_energy(tf.constant(h)).numpy() - log_q)).sum(axis=1)
+    drawn = []
+    for seed in range(100):
+        model.seed = seed
+        drawn.append(model.score(x))
+    np.testing.assert_allclose(np.mean(drawn, axis=0), bound, atol=0.15)
+    assert (bound - kg.evaluation.exact_log_partition(model) <= exact).all()
+
+
+def test_a_deep_belief_network_samples_what_it_describes():
+    model = deep()
+    means = model.sample(20_000, seed=1, steps=60).mean(axis=0)
+    np.testing.assert_allclose(means, np.exp(deep_log_probabilities(model)) @ states(4), atol=0.015)
+
+
+def test_layers_take_turns():
+    x = np.random.default_rng(0).random((40, 6)).astype("float32")
+    model = kg.DeepBeliefNetwork((6,), (5, 4), fine_tuning=0.4)
+    model.compile()
+    np.testing.assert_array_equal(model._turns(10, 2), [6, 12, 20])
+    np.testing.assert_array_equal(model._turns(1, 2), [0, 0, 0])  # too few: all together
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append([layer.kernel.numpy().copy() for layer in (*model.machines, *model.generators)])
+
+    model.fit(x, batch_size=20, epochs=5, verbose=0, callbacks=[Watch()])  # 2 epochs, 1 epoch, 2 epochs
+    moved = [[bool((a != b).any()) for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(seen)]
+    # layer 1, layer 2, the way down from layer 1
+    assert moved == [[True, False, True], [False, True, False], [True, True, True], [True, True, True]]
+    np.testing.assert_array_equal(seen[2][2], seen[2][0].T)
+    assert (seen[3][2] != seen[3][0].T).any()  # the up-down algorithm has parted the two
+
+
+def test_a_deep_belief_network_learns():
+    data = states(4)[[0, 15, 15, 15]]
+    model = kg.DeepBeliefNetwork((4,), (6, 4), persistent=True, gibbs_steps=5, num_chains=500)
+    before = deep_log_probabilities(model)[[0, 15, 15, 15]].mean()
+    model.compile(**model.default_optimizers(0.3))
+    model.fit(np.tile(data, (800, 1)), batch_size=100, epochs=30, verbose=0)
+    after = deep_log_probabilities(model)[[0, 15, 15, 15]].mean()
+    assert before == pytest.approx(-4 * np.log(2), abs=0.05)
+    assert after > -1.0  # the entropy of the data is 0.56
+
+
+def test_classifiers_begin_with_the_features():
+    x = states(4)
+    for model in (deep(), rbm(tiny(4, 3)), rbm(tiny(4, 3, sigma=0.5), likelihood="gaussian", sigma=0.5)):
+        classifier = model.as_classifier(3)
+        features = keras.Model(classifier.input, classifier.layers[-2].output)
+        np.testing.assert_allclose(features(x), model.encode(x), rtol=1e-5)
+        assert classifier(x).shape == (16, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"hidden_units": (5,)}, r"at least two layers.*\(5,\)"),
+        ({"hidden_units": 5}, "at least two layers.*5"),
+        ({"hidden_units": (5, 0)}, "hidden_units=0"),
+        ({"gibbs_steps": 0}, "gibbs_steps=0"),
+        ({"fine_tuning": 1.0}, "fine_tuning=1.0"),
+    ],
+)
+def test_wrong_arguments_of_a_deep_belief_network_are_sentences(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        kg.DeepBeliefNetwork((6,), **arguments)
