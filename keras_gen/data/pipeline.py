@@ -85,8 +85,7 @@ def load(
                "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
     reader = open_reader(source, split, **options)
     dataset = reader.batches(epochs_from(first_epoch if reader.varies else None))
-    count = reader.count // batch_size if drop_remainder else math.ceil(reader.count / batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+    return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
 
 
 class Reader(NamedTuple):
@@ -95,11 +94,13 @@ class Reader(NamedTuple):
     Args:
         batches: function of a dataset of epochs, their numbers, to the batches of these epochs.
         count: examples in an epoch.
+        steps: batches in an epoch.
         varies: whether epochs differ from each other.
     """
 
     batches: Callable
     count: int
+    steps: int
     varies: bool
 
 
@@ -136,7 +137,7 @@ def open_reader(
     if isinstance(examples, sources.Stream) and num_labels is not None:
         raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
     read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
-    batches, count = read(
+    batches, count, steps = read(
         examples,
         part=part,
         limit=limit,
@@ -149,7 +150,7 @@ def open_reader(
         prepare=prepare,
         labels=labels,
     )
-    return Reader(batches, count, shuffle or binarize == "dynamic")
+    return Reader(batches, count, steps, shuffle or binarize == "dynamic")
 
 
 def stack(dataset):
@@ -186,7 +187,7 @@ def _read_examples(
     labels,
     num_labels,
 ):
-    """Function of epochs to batches, and the examples in one."""
+    """Function of epochs to batches, and how many examples and batches are in one."""
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
     chosen = order[_bounds(part, examples.count)][:limit]
     if len(chosen) == 0:
@@ -236,15 +237,19 @@ def _read_examples(
             )
         return (x, tf.gather(y, indices)) if labels else x
 
-    return lambda epochs: epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE), count
+    def batches_of(epochs):
+        return epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return batches_of, count, batches
 
 
 def _read_stream(
     examples, *, part, limit, batch_size, drop_remainder, shuffle, seed, binarize, pixel_seed, prepare, labels
 ):
-    """Function of epochs to batches, and the examples in one."""
+    """Function of epochs to batches, and how many examples and batches are in one."""
     bounds = range(examples.count)[_bounds(part, examples.count)]
     count = min(len(bounds), limit or len(bounds))
+    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
 
     def to_example(index, image, label):
         x = prepare(image[None])[0]
@@ -270,11 +275,11 @@ def _read_stream(
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
-    def batches(epochs):
+    def batches_of(epochs):
         examples = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return examples.batch(batch_size, drop_remainder=drop_remainder)
 
-    return batches, count
+    return batches_of, count, batches
 
 
 def _bernoulli(x, key):
