@@ -9,7 +9,7 @@ from common import SHAPE, classifier, cosine
 import keras_gen as kg
 
 PHOTOGRAPHS = "../shared/images"  # a folder of train/ and test/, 32 x 32 colour photographs
-RESTORATION = {"photographs": (PHOTOGRAPHS, 3000, 8), "MNIST": ("mnist", 5_000, 4)}  # source, images, epochs
+RESTORATION = {"photographs": (PHOTOGRAPHS, 3000, 6), "MNIST": ("mnist", 3_000, 4)}  # source, images, epochs
 TEST_IMAGES, COLUMNS = 500, 12
 RESULTS = Path(__file__).parent / "results"
 

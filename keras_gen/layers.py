@@ -294,6 +294,28 @@ class RestrictedBoltzmann(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+@keras.saving.register_keras_serializable("keras_gen")
+class UnitInterval(keras.layers.Layer):
+    """Clips to [0, 1], with the gradient of no clipping: what lies outside can come back.
+
+    Call: x (...) -> (...), float32.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def call(self, x):
+        return _clipped(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@tf.custom_gradient
+def _clipped(x):
+    return tf.clip_by_value(x, 0.0, 1.0), lambda upstream: upstream
+
+
 # === Tied weights ===
 
 

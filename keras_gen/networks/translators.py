@@ -8,12 +8,12 @@ import math
 import keras
 from keras import layers, ops
 
+from keras_gen.layers import UnitInterval
 from keras_gen.networks.dcgan import KERNEL, SLOPE
 
 SMALLEST_BOTTOM = 4  # a U-Net stops halving before a side falls below this
 SMALLEST_MAP = 7  # so does a critic of patches, before its map of values gets smaller
 STEPS = tuple(2**i for i in range(9))  # by how many pixels a side may grow at once
-DARKEST = 1 / 64  # how close to 0 and 1 the image lies that a translation starts from
 
 
 def halvings(height, width, smallest, most):
@@ -28,9 +28,8 @@ def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
     """U-Net (Ronneberger et al. 2015; as generator Isola et al. 2017). (H, W, C) -> (H, W, channels) in [0, 1].
 
     Strided 4x4 convolutions down, transposed ones up, each level joined to its mirror; one more level at full
-    resolution, which the paper does not have, keeps fine detail. What the network computes is added to the logit of
-    the image that it is given (of the mean of its channels, or repeated, where their number differs): it begins as the
-    identity.
+    resolution, which the paper does not have, keeps fine detail. What the network computes is added to the image that
+    it is given (to the mean of its channels where their number differs): it begins as the identity.
 
     Args:
         data_shape: (H, W, C); both sides even, and halved as often as they can be, up to len(filters) - 1 times.
@@ -228,13 +227,12 @@ def instance_norm(x, name):
 
 
 def _from_identity(x, images, channels):
-    """The image of `logit(given image) + convolution of x`, a convolution that begins at 0."""
+    """The given image and a convolution of x that begins at 0, in [0, 1]."""
     change = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="to_image")(x)
-    given = ops.clip(ops.cast(images, "float32"), DARKEST, 1 - DARKEST)
-    given = ops.log(given) - ops.log(1 - given)
+    given = ops.cast(images, "float32")
     if images.shape[-1] != channels:
         given = ops.mean(given, axis=-1, keepdims=True)  # the sum below repeats it
-    return layers.Activation("sigmoid", dtype="float32", name="image")(change + given)
+    return UnitInterval(name="image")(change + given)
 
 
 def _leaky(x):
