@@ -52,13 +52,17 @@ def test_shipped_models_load_and_have_cards():
     shipped = kg.training.checkpoints.shipped()
     assert {
         *("vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"),
-        *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d"),
+        *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d", "super_resolution_mnist"),
     } <= set(shipped)
     for name, path in shipped.items():
         model = kg.load(name)
         x = np.zeros((2, *model.data_shape), "float32")
-        made = model.reconstruct(x, **model.needs([0, 1])) if "reconstruct" in model.offers else model.sample(2, seed=0)
-        assert made.shape == x.shape
+        if "translate" in model.offers:
+            assert model.translate(x).shape == (2, *model.target_shape)
+        elif "reconstruct" in model.offers:
+            assert model.reconstruct(x, **model.needs([0, 1])).shape == x.shape
+        else:
+            assert model.sample(2, seed=0).shape == x.shape
         card = path.with_suffix(".md").read_text()
         for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
             assert word in card, f"{word} is not in the card of {name}"
