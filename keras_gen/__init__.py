@@ -38,6 +38,7 @@ from keras_gen.models import ConditionalVAE as ConditionalVAE
 from keras_gen.models import ContractiveAutoencoder as ContractiveAutoencoder
 from keras_gen.models import CycleGAN as CycleGAN
 from keras_gen.models import DeepBeliefNetwork as DeepBeliefNetwork
+from keras_gen.models import DeepBoltzmannMachine as DeepBoltzmannMachine
 from keras_gen.models import DenoisingAutoencoder as DenoisingAutoencoder
 from keras_gen.models import InfoGAN as InfoGAN
 from keras_gen.models import LinearAutoencoder as LinearAutoencoder

@@ -212,6 +212,51 @@ class HistoryBuffer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_gen")
+class Chains(keras.layers.Layer):
+    """Gibbs chains that go on from step to step, over all replicas, of which each moves its own.
+
+    Args:
+        count: how many.
+        seed: of the states that they begin with.
+        sigma: None for binary units; else those of a `boltzmann.Machine`.
+    """
+
+    def __init__(self, count, seed=0, sigma=None, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.count, self.seed, self.sigma = count, seed, sigma
+
+    def build(self, input_shape):
+        state = {"trainable": False, "aggregation": "only_first_replica", "autocast": False}
+        shape = (self.count, input_shape[-1])
+        self.states = self.add_weight(name="states", shape=shape, initializer=self._first_states, **state)
+
+    def _first_states(self, shape, dtype=None):
+        rng = np.random.default_rng(self.seed)
+        states = rng.integers(2, size=shape) if self.sigma is None else rng.standard_normal(shape) * self.sigma
+        return states.astype("float32")
+
+    def mean_free_energy(self, machine, steps, key=None):
+        """The mean of F over the chains, taken as constants, after `steps` moves; of None, where they are. -> scalar.
+
+        Args:
+            machine: whose visible units they are states of.
+            steps: of h from p(h | v), v from p(v | h).
+            key: of the draws, or None.
+        """
+        own = tf.range(distribution.replica_id(), self.count, distribution.num_replicas())
+        draws = tf.gather(tf.convert_to_tensor(self.states), own)
+        if key is not None:
+            draws = tf.stop_gradient(machine.gibbs(draws, steps, key))
+            # All replicas keep all chains, so that each number of devices can go on with them.
+            moved = tf.scatter_nd(own[:, None], draws, self.states.shape)
+            self.states.assign(distribution.cross_replica_sum(moved))
+        return distribution.cross_replica_sum(tf.reduce_sum(machine.free_energy(draws))) / self.count
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count, "seed": self.seed, "sigma": self.sigma}
+
+
+@keras.saving.register_keras_serializable("keras_gen")
 class RestrictedBoltzmann(keras.layers.Layer):
     """The weights of a restricted Boltzmann machine, and its chains.
 
@@ -219,8 +264,7 @@ class RestrictedBoltzmann(keras.layers.Layer):
         units: hidden units.
         sigma: standard deviation of gaussian visible units; None for binary ones.
         gibbs_steps: of h from p(h | v), v from p(v | h), that a draw takes.
-        num_chains: of chains that go on from draw to draw, over all replicas, of which each moves its own; None for
-            chains that begin at the data. What they are is saved with the layer.
+        num_chains: of `Chains` that go on from step to step; None for chains that begin at the data.
         seed: int.
 
     Call: v (B, D) -> p(h = 1 | v) (B, units).
@@ -230,6 +274,7 @@ class RestrictedBoltzmann(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.units, self.sigma, self.gibbs_steps = units, sigma, gibbs_steps
         self.num_chains, self.seed = num_chains, seed
+        self.chains = None if num_chains is None else Chains(num_chains, seed, sigma, name="chains")
 
     def build(self, input_shape):
         size = input_shape[-1]
@@ -238,15 +283,8 @@ class RestrictedBoltzmann(keras.layers.Layer):
         self.kernel = self.add_weight(name="kernel", shape=(size, self.units), initializer=small, **own)
         self.visible_bias = self.add_weight(name="visible_bias", shape=(size,), initializer="zeros", **own)
         self.hidden_bias = self.add_weight(name="hidden_bias", shape=(self.units,), initializer="zeros", **own)
-        if self.num_chains is not None:
-            state = {"trainable": False, "aggregation": "only_first_replica", **own}
-            shape = (self.num_chains, size)
-            self.chains = self.add_weight(name="chains", shape=shape, initializer=self._first_states, **state)
-
-    def _first_states(self, shape, dtype=None):
-        rng = np.random.default_rng(self.seed)
-        states = rng.integers(2, size=shape) if self.sigma is None else rng.standard_normal(shape) * self.sigma
-        return states.astype("float32")
+        if self.chains is not None:
+            self.chains.build(input_shape)
 
     @property
     def machine(self):
@@ -275,19 +313,12 @@ class RestrictedBoltzmann(keras.layers.Layer):
             training: whether chains that go on do so now.
         """
         machine = self.machine
-        if self.num_chains is None:
-            return machine.free_energy(v) - machine.free_energy(
-                tf.stop_gradient(machine.gibbs(v, self.gibbs_steps, key))
-            )
-        own = tf.range(distribution.replica_id(), self.num_chains, distribution.num_replicas())
-        draws = tf.gather(tf.convert_to_tensor(self.chains), own)
-        if training:
-            draws = tf.stop_gradient(machine.gibbs(draws, self.gibbs_steps, key))
-            # All replicas keep all chains, so that each number of devices can go on with them.
-            moved = tf.scatter_nd(own[:, None], draws, self.chains.shape)
-            self.chains.assign(distribution.cross_replica_sum(moved))
-        total = distribution.cross_replica_sum(tf.reduce_sum(machine.free_energy(draws)))
-        return machine.free_energy(v) - total / self.num_chains
+        if self.chains is None:
+            draws = tf.stop_gradient(machine.gibbs(v, self.gibbs_steps, key))
+            return machine.free_energy(v) - machine.free_energy(draws)
+        return machine.free_energy(v) - self.chains.mean_free_energy(
+            machine, self.gibbs_steps, key if training else None
+        )
 
     def get_config(self):
         names = ("units", "sigma", "gibbs_steps", "num_chains", "seed")

@@ -185,16 +185,18 @@ def test_chains_go_on_and_are_saved(tmp_path):
     x = np.random.default_rng(0).integers(2, size=(40, 6)).astype("float32")
     model = kg.RBM((6,), 4, persistent=True, num_chains=10)
     model.compile()
-    before = np.asarray(model.units.chains)
+    before = np.asarray(model.units.chains.states)
     assert 0.3 < before.mean() < 0.7
     model.fit(x, batch_size=20, verbose=0)
-    after = np.asarray(model.units.chains)
+    after = np.asarray(model.units.chains.states)
     assert (before != after).any()
     assert set(np.unique(after)) <= {0, 1}
     model.evaluate(x, verbose=0)
-    np.testing.assert_array_equal(np.asarray(model.units.chains), after)
+    np.testing.assert_array_equal(np.asarray(model.units.chains.states), after)
     model.save(tmp_path / "rbm.keras")
-    np.testing.assert_array_equal(np.asarray(keras.saving.load_model(tmp_path / "rbm.keras").units.chains), after)
+    np.testing.assert_array_equal(
+        np.asarray(keras.saving.load_model(tmp_path / "rbm.keras").units.chains.states), after
+    )
 
 
 def test_penalties():
@@ -334,8 +336,8 @@ def test_classifiers_begin_with_the_features():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"hidden_units": (5,)}, r"at least two layers.*\(5,\)"),
-        ({"hidden_units": 5}, "at least two layers.*5"),
+        ({"hidden_units": (5,)}, r"at least 2 layers.*\(5,\)"),
+        ({"hidden_units": 5}, "at least 2 layers.*5"),
         ({"hidden_units": (5, 0)}, "hidden_units=0"),
         ({"gibbs_steps": 0}, "gibbs_steps=0"),
         ({"fine_tuning": 1.0}, "fine_tuning=1.0"),
@@ -344,3 +346,67 @@ def test_classifiers_begin_with_the_features():
 def test_wrong_arguments_of_a_deep_belief_network_are_sentences(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         kg.DeepBeliefNetwork((6,), **arguments)
+
+
+# === Deep Boltzmann machines ===
+
+
+def deep_boltzmann(hidden_units=(3, 2), scale=1.0, **arguments):
+    """A machine over 4 pixels with weights that matter."""
+    model = kg.DeepBoltzmannMachine((4,), hidden_units, **arguments)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(scale * rng.standard_normal(weight.shape))
+    return model
+
+
+def unnormalized(model):
+    """log sum_h exp(-E(x, h)) of every state of x, by enumeration of all layers."""
+    kernels, biases = ([np.asarray(w, "float64") for w in part] for part in (model.kernels, model.biases))
+    result = []
+    for x in states(4):
+        minus_energies = []
+        for h in itertools.product(*(states(units) for units in model.hidden_units)):
+            units = (x, *h)
+            pairs = sum(a @ w @ b for a, w, b in zip(units, kernels, units[1:], strict=False))
+            minus_energies.append(pairs + sum(u @ b for u, b in zip(units, biases, strict=True)))
+        result.append(logsumexp(minus_energies))
+    return np.array(result)
+
+
+@pytest.mark.parametrize("hidden_units", [(3, 2), (2, 3, 2)])
+def test_a_deep_boltzmann_machine_against_enumeration(hidden_units):
+    model, x = deep_boltzmann(hidden_units, scale=0.6, mean_field_steps=50), states(4)
+    exact = unnormalized(model)
+    log_z = kg.evaluation.exact_log_partition(model)
+    assert log_z == pytest.approx(logsumexp(exact), rel=1e-6)
+    bound = model.score(x)
+    assert (bound <= exact + 1e-5).all()
+    assert np.abs(bound - exact).max() < 0.3  # the mean field comes near
+    np.testing.assert_allclose(model.elbo(x, log_z), bound - log_z)
+    estimate = kg.evaluation.annealed_importance_sampling(model, x, num_temperatures=300, verbose=0)
+    assert estimate.low < log_z < estimate.high
+    means = model.sample(20_000, seed=1, steps=60).mean(axis=0)
+    np.testing.assert_allclose(means, np.exp(exact - log_z) @ x, atol=0.015)
+
+
+def test_without_upper_weights_a_deep_boltzmann_machine_is_an_rbm():
+    model, machine = deep_boltzmann(), tiny(4, 3)
+    for weight, value in ((model.kernels[0], machine.kernel), (model.biases[0], machine.visible_bias)):
+        weight.assign(value)
+    model.biases[1].assign(machine.hidden_bias)
+    model.kernels[1].assign(tf.zeros((3, 2)))
+    shift = np.logaddexp(0, np.asarray(model.biases[2])).sum()  # of the top, which nothing hangs on
+    np.testing.assert_allclose(model.score(states(4)), -machine.free_energy(tf.constant(states(4))) + shift, rtol=1e-4)
+
+
+@pytest.mark.parametrize("pretraining", [0.0, 0.4])
+def test_a_deep_boltzmann_machine_learns(pretraining):
+    data = states(4)[[0, 15, 15, 15]]
+    model = kg.DeepBoltzmannMachine((4,), (6, 4), num_chains=500, pretraining=pretraining)
+    model.compile(**model.default_optimizers(0.2))
+    model.fit(np.tile(data, (800, 1)), batch_size=100, epochs=30, verbose=0)
+    exact = unnormalized(model)
+    log_likelihood = (exact - logsumexp(exact))[[0, 15, 15, 15]].mean()
+    assert log_likelihood > -1.0  # 4 log 2 = 2.77 before; the entropy of the data is 0.56
+    assert not model.pretrains

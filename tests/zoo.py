@@ -462,4 +462,10 @@ ZOO = [
         IMAGES,
         exceptions=TURNS,
     ),
+    Case(
+        "deep_boltzmann_machine",
+        kg.DeepBoltzmannMachine,
+        lambda: {"data_shape": SHAPE, "hidden_units": (6, 4, 3), "num_chains": 5, "pretraining": 0.5},
+        IMAGES,
+    ),
 ]

@@ -8,6 +8,7 @@ from keras_gen.core.checks import check_at_least as check_at_least
 from keras_gen.core.checks import check_between as check_between
 from keras_gen.core.checks import check_choice as check_choice
 from keras_gen.core.checks import check_labels as check_labels
+from keras_gen.core.checks import check_units as check_units
 from keras_gen.core.checks import check_whole as check_whole
 from keras_gen.core.checks import is_probability as is_probability
 from keras_gen.core.checks import sample_labels as sample_labels

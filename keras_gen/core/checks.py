@@ -31,6 +31,18 @@ def check_whole(minimum, **arguments):
             raise ValueError(f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}")
 
 
+def check_units(hidden_units, fewest=2):
+    """The sizes of layers, as a tuple of whole numbers, or a sentence."""
+    if not isinstance(hidden_units, tuple | list) or len(hidden_units) < fewest:
+        raise ValueError(
+            f"`hidden_units` must name at least {fewest} layers, such as (500, 500). "
+            f"Received: hidden_units={hidden_units}"
+        )
+    for units in hidden_units:
+        check_whole(1, hidden_units=units)
+    return tuple(hidden_units)
+
+
 def check_choice(name, value, choices):
     """Raises a sentence if an argument is not one of its choices."""
     if value not in tuple(choices):

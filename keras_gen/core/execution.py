@@ -5,6 +5,7 @@ raise a dense network from about 14,000 to 26,000; XLA halves the speed of a con
 call and XLA fail under MirroredStrategy on CPU devices.
 """
 
+import keras
 import tensorflow as tf
 
 from keras_gen.core import distribution
@@ -41,3 +42,10 @@ def gradients_wait_for(loss):
             return tf.identity(upstream)
 
     return tf.identity(loss), gradient
+
+
+class NewStepEachEpoch(keras.callbacks.Callback):
+    """Lets a model whose step changes between epochs make it anew, by its own `make_train_function`."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.make_train_function()

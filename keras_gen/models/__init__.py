@@ -6,6 +6,7 @@ from keras_gen.models.conditional import ConditionalVAE as ConditionalVAE
 from keras_gen.models.contractive import ContractiveAutoencoder as ContractiveAutoencoder
 from keras_gen.models.cyclegan import CycleGAN as CycleGAN
 from keras_gen.models.deep_belief import DeepBeliefNetwork as DeepBeliefNetwork
+from keras_gen.models.deep_boltzmann import DeepBoltzmannMachine as DeepBoltzmannMachine
 from keras_gen.models.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from keras_gen.models.gan import GAN as GAN
 from keras_gen.models.infogan import InfoGAN as InfoGAN

@@ -6,7 +6,17 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import boltzmann, layers, losses, networks
-from keras_gen.core import AdversarialModel, Player, batched, check_at_least, check_whole, distribution, provenance
+from keras_gen.core import (
+    AdversarialModel,
+    Player,
+    batched,
+    check_at_least,
+    check_units,
+    check_whole,
+    distribution,
+    execution,
+    provenance,
+)
 
 SCORE_DRAWS = 20  # of the hidden states that the bound is a mean over
 
@@ -73,7 +83,7 @@ class DeepBeliefNetwork(AdversarialModel):
         seed: int = 0,
         **kwargs,
     ):
-        hidden_units = _checked_units(hidden_units)
+        hidden_units = check_units(hidden_units)
         names = [*(f"layer_{i + 1}" for i in range(len(hidden_units))), *(["up_down"] if fine_tuning else [])]
         self.terms = (*type(self).terms, *(f"{name}_loss" for name in names))
         super().__init__(data_shape, seed=seed, **kwargs)
@@ -157,7 +167,7 @@ class DeepBeliefNetwork(AdversarialModel):
         if initial_epoch == 0:  # else an interrupted training goes on
             steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
             self.ends.assign(self._turns(epochs, steps))
-        callbacks = [_Turns(), *tf.nest.flatten(callbacks or [])]
+        callbacks = [execution.NewStepEachEpoch(), *tf.nest.flatten(callbacks or [])]
         return super().fit(x, y, batch_size, epochs, initial_epoch=initial_epoch, callbacks=callbacks, **kwargs)
 
     def _turns(self, epochs, steps):
@@ -301,20 +311,3 @@ class DeepBeliefNetwork(AdversarialModel):
             h = boltzmann.draw(mean, distribution.noise_key(seed, i, "down")) if i else mean
         images = np.asarray(ops.reshape(h, (-1, *self.data_shape)))
         return provenance.note(provenance.mark(images, self), self, seed=seed)
-
-
-class _Turns(keras.callbacks.Callback):
-    """Makes the step anew where a turn begins: with an epoch."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.make_train_function()
-
-
-def _checked_units(hidden_units):
-    if not isinstance(hidden_units, tuple | list) or len(hidden_units) < 2:
-        raise ValueError(
-            f"`hidden_units` must name at least two layers, such as (500, 500). Received: hidden_units={hidden_units}"
-        )
-    for units in hidden_units:
-        check_whole(1, hidden_units=units)
-    return tuple(hidden_units)

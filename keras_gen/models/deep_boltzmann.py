@@ -1,0 +1,297 @@
+"""The deep Boltzmann machine."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import boltzmann, layers, losses
+from keras_gen.core import (
+    GenerativeModel,
+    batched,
+    check_at_least,
+    check_units,
+    check_whole,
+    distribution,
+    execution,
+    provenance,
+)
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class DeepBoltzmannMachine(GenerativeModel):
+    """Layers of binary units, each connected with the next, in both directions: `p(x) = sum_h exp(-E(x, h)) / Z`.
+
+    With `E(x, h) = -b.x - sum_i c_i.h_i - x W_1 h_1 - h_1 W_2 h_2 - ...` it minimises
+
+        mean_b E(x_b, mu_b) - mean_c F(h'_c) + weight_decay / 2 * sum_i |W_i|^2
+
+    where mu is the mean field of the hidden units given x (`mean_field_steps` sweeps that begin with a pass up), and h'
+    are the odd layers of `num_chains` persistent chains, of which F sums out the even ones; both count as constants.
+    The chains are saved with the model, and each of several devices moves its own.
+
+    With `pretraining`, the first share of the epochs trains each pair of layers as an RBM on the means of the layer
+    below, with what comes from below doubled in the first, what comes from above in the last, and both between: so they
+    fit together afterwards, when a unit hears from both sides.
+
+    Reported: `loss`, which says nothing of the likelihood, and `reconstruction_loss`, the squared error of the means of
+    x given the mean field.
+
+    Args:
+        hidden_units: of the layers, from the data upwards.
+        mean_field_steps: sweeps.
+        gibbs_steps: of the chains between two updates.
+        num_chains: how many, over all devices.
+        pretraining: share of the epochs, below 1.
+        weight_decay: lambda.
+        **kwargs: `name` and the other arguments of `keras.Model`.
+
+    Shapes:
+        (B, *data_shape) -> `call` minus the score, (B,); `encode` means of the top layer (B, hidden_units[-1]).
+
+    Score unit:
+        A lower bound of log p(x) but for log Z, nats per image; `elbo` takes log Z.
+
+    Reference:
+        Salakhutdinov and Hinton 2009, "Deep Boltzmann machines".
+
+    Example:
+        >>> model = kg.DeepBoltzmannMachine(data_shape=(8, 8, 1), hidden_units=(32, 16))
+        >>> model.compile(**model.default_optimizers())
+        >>> history = model.fit(kg.data.load("digits"), epochs=2, verbose=0)
+        >>> model.sample(9, seed=1, steps=100).shape
+        (9, 8, 8, 1)
+    """
+
+    terms = ("reconstruction_loss",)
+    likelihood = "bernoulli"
+    learning_rate = 0.01
+
+    def __init__(
+        self,
+        data_shape: tuple[int, ...],
+        hidden_units: tuple[int, ...] = (500, 1000),
+        mean_field_steps: int = 10,
+        gibbs_steps: int = 5,
+        num_chains: int = 100,
+        pretraining: float = 0.0,
+        weight_decay: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(data_shape, seed=seed, **kwargs)
+        check_whole(1, mean_field_steps=mean_field_steps, gibbs_steps=gibbs_steps, num_chains=num_chains)
+        check_at_least(0, pretraining=pretraining, weight_decay=weight_decay)
+        if pretraining >= 1:
+            raise ValueError(f"`pretraining` is a share of the epochs, below 1. Received: pretraining={pretraining}")
+
+        # === Config ===
+        self.hidden_units = check_units(hidden_units)
+        self.mean_field_steps = mean_field_steps
+        self.gibbs_steps = gibbs_steps
+        self.num_chains = num_chains
+        self.pretraining = pretraining
+        self.weight_decay = weight_decay
+
+        # === Weights ===
+        self.sizes = (int(np.prod(self.data_shape)), *self.hidden_units)
+        own = {"autocast": False, "dtype": "float32"}
+        small = {"initializer": keras.initializers.RandomNormal(stddev=0.01), **own}
+        self.kernels = [
+            self.add_weight(name=f"kernel_{i + 1}", shape=shape, **small)
+            for i, shape in enumerate(zip(self.sizes, self.sizes[1:], strict=False))
+        ]
+        self.biases = [
+            self.add_weight(name=f"bias_{i}", shape=(size,), initializer="zeros", **own)
+            for i, size in enumerate(self.sizes)
+        ]
+        self.chains = layers.Chains(num_chains, seed, name="chains")
+        self.chains.build((None, sum(self.sizes[1::2])))
+        self.pretraining_end = self.add_weight(
+            name="pretraining_end", shape=(), dtype="int64", initializer="zeros", trainable=False,
+            aggregation="only_first_replica",
+        )  # fmt: skip
+        self.pretrains = False
+        self.built = True
+
+    @property
+    def latent_dim(self):
+        """Size of the code: the units of the top."""
+        return self.hidden_units[-1]
+
+    @property
+    def machine(self):
+        """The same with two sides, a `boltzmann.Machine`: visible the odd layers, hidden x and the even ones."""
+        kernels = [tf.convert_to_tensor(kernel) for kernel in self.kernels]
+        biases = [tf.convert_to_tensor(bias) for bias in self.biases]
+
+        def block(odd, even):
+            if abs(odd - even) > 1:
+                return tf.zeros((self.sizes[odd], self.sizes[even]))
+            return tf.transpose(kernels[even]) if even < odd else kernels[odd]
+
+        layers_ = range(len(self.sizes))
+        rows = [tf.concat([block(odd, even) for even in layers_[::2]], axis=1) for odd in layers_[1::2]]
+        return boltzmann.Machine(tf.concat(rows, axis=0), tf.concat(biases[1::2], 0), tf.concat(biases[::2], 0))
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """SGD, as `RBM`."""
+        return {"optimizer": keras.optimizers.SGD(self.rate(learning_rate or self.learning_rate, decay_steps))}
+
+    # === Training ===
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, initial_epoch=0, callbacks=None, **kwargs):
+        """Keras' `fit`, of which the first epochs are those of the pretraining."""
+        if initial_epoch == 0 and self.pretraining:  # else an interrupted training goes on
+            steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32) or 0
+            self.pretraining_end.assign(self.step + steps * round(self.pretraining * epochs))
+        callbacks = [execution.NewStepEachEpoch(), *tf.nest.flatten(callbacks or [])] if self.pretraining else callbacks
+        return super().fit(
+            x, y, batch_size=batch_size, epochs=epochs, initial_epoch=initial_epoch, callbacks=callbacks, **kwargs
+        )
+
+    def make_train_function(self, force=False):
+        """Keras' own, made anew where the pretraining ends."""
+        pretrains = bool(ops.convert_to_numpy(self.step < self.pretraining_end))
+        force = force or pretrains != self.pretrains
+        self.pretrains = pretrains
+        return super().make_train_function(force)
+
+    def call(self, x, training=False):
+        self.check_shape(x)
+        v, machine = self._flat(x), self.machine
+        return self._energy(machine, v, mu := self._mean_field(machine, v)) - _entropy(mu)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """`mean E(data, mean field) - mean F(chains)`, this replica's share, and what the weights cost."""
+        v, machine = self._flat(x), self.machine
+        mu = self._mean_field(machine, v)
+        if training and self.pretrains:
+            contrast = self._pretraining_contrast(v)
+        else:
+            key = self.noise_key("chains") if training else None
+            contrast = self._energy(machine, v, mu) - self.chains.mean_free_energy(machine, self.gibbs_steps, key)
+        penalty = self.weight_decay / 2 * sum(ops.sum(ops.square(kernel)) for kernel in self.kernels)
+        self.trackers["loss"].update_state(contrast + penalty)
+        error = losses.squared_error(v, self._visible_mean(machine, mu))
+        self.trackers["reconstruction_loss"].update_state(tf.stop_gradient(error))
+        return execution.gradients_wait_for(
+            distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
+        )
+
+    def _pretraining_contrast(self, v):
+        """The sum of what the pairs of layers minimise, each by CD-1. (B, D) -> (B,)."""
+        total, last = 0.0, len(self.kernels) - 1
+        for i, kernel in enumerate(self.kernels):
+            w, below, above = (tf.convert_to_tensor(part) for part in (kernel, self.biases[i], self.biases[i + 1]))
+            # Twice the units with the same weights: what they say counts double.
+            if i == 0:
+                pair = boltzmann.Machine(tf.concat([w, w], 0), tf.concat([below, below], 0), above)
+                data = tf.concat([v, v], 1)
+            elif i == last:
+                pair, data = boltzmann.Machine(tf.concat([w, w], 1), below, tf.concat([above, above], 0)), v
+            else:
+                pair, data = boltzmann.Machine(2 * w, below, above), v
+            draws = tf.stop_gradient(pair.gibbs(data, 1, self.noise_key(f"pretraining {i}")))
+            total += pair.free_energy(data) - pair.free_energy(draws)
+            v = tf.stop_gradient(pair.hidden_mean(data)[:, : self.sizes[i + 1]])
+        return total
+
+    # === Mean field ===
+
+    def _mean_field(self, machine, v):
+        """Means of the odd layers, and of the even ones above x: constants. (B, D) -> (B, odd), (B, even)."""
+        size = self.sizes[0]
+        to_even = machine.kernel[:, size:]
+        from_data = machine.visible_bias + tf.matmul(v, machine.kernel[:, :size], transpose_b=True)
+        even_bias = machine.hidden_bias[size:]
+        mean, means = v, []
+        for i, kernel in enumerate(self.kernels):  # a pass up, that counts double what will come from both sides
+            field = tf.matmul(mean, tf.convert_to_tensor(kernel))
+            mean = tf.sigmoid((1 if i + 1 == len(self.kernels) else 2) * field + self.biases[i + 1])
+            means.append(mean)
+        even = tf.concat(means[1::2], axis=1)
+
+        def sweep(i, odd, even):
+            odd = tf.sigmoid(from_data + tf.matmul(even, to_even, transpose_b=True))
+            return i + 1, odd, tf.sigmoid(even_bias + tf.matmul(odd, to_even))
+
+        first = (tf.constant(0), tf.concat(means[::2], axis=1), even)
+        return tf.nest.map_structure(
+            tf.stop_gradient, tf.while_loop(lambda i, *_: i < self.mean_field_steps, sweep, first)[1:]
+        )
+
+    @staticmethod
+    def _energy(machine, v, mu):
+        """E(x, mu). -> (B,)."""
+        odd, hidden = mu[0], tf.concat([v, mu[1]], axis=1)
+        field = machine.visible_bias + tf.matmul(hidden, machine.kernel, transpose_b=True)
+        return -tf.reduce_sum(odd * field, axis=1) - tf.linalg.matvec(hidden, machine.hidden_bias)
+
+    def _visible_mean(self, machine, mu):
+        size = self.sizes[0]
+        return tf.sigmoid(machine.hidden_bias[:size] + tf.matmul(mu[0], machine.kernel[:, :size]))
+
+    def _flat(self, x):
+        return ops.cast(ops.reshape(x, (-1, self.sizes[0])), "float32")
+
+    # === Abilities ===
+
+    @batched
+    def score(self, x):
+        return -self(x)
+
+    def elbo(self, x, log_z):
+        """The lower bound of log p(x), nats. (B, *data_shape) -> (B,).
+
+        Args:
+            x: images.
+            log_z: of `kg.evaluation.annealed_importance_sampling` or `exact_log_partition`.
+        """
+        return self.score(x) - log_z
+
+    @batched
+    def encode(self, x):
+        """Means of the top layer in the mean field. (B, *data_shape) -> (B, hidden_units[-1])."""
+        self.check_shape(x)
+        odd, even = self._mean_field(self.machine, self._flat(x))
+        return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
+
+    @batched(images=True)
+    def decode(self, z):
+        """Means of x after a pass down, that counts double what will come from both sides. -> (B, *data_shape)."""
+        for i in reversed(range(len(self.kernels))):
+            field = tf.matmul(z, tf.convert_to_tensor(self.kernels[i]), transpose_b=True)
+            z = tf.sigmoid((2 if i else 1) * field + self.biases[i])
+        return ops.reshape(z, (-1, *self.data_shape))
+
+    @batched(images=True)
+    def reconstruct(self, x):
+        """Means of x given the mean field of x. (B, *data_shape) -> the same."""
+        self.check_shape(x)
+        machine = self.machine
+        return ops.reshape(
+            self._visible_mean(machine, self._mean_field(machine, self._flat(x))), (-1, *self.data_shape)
+        )
+
+    def sample(self, n, labels=None, seed=None, steps=1000):
+        """Means of x at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
+
+        Args:
+            n: how many.
+            labels: None.
+            seed: of the draws; None for a fresh one.
+            steps: of each chain.
+        """
+        check_whole(1, n=n, steps=steps)
+        seed = provenance.fresh_seed() if seed is None else seed
+        machine = self.machine
+        odd = tf.constant(np.random.default_rng(seed).integers(2, size=(n, machine.kernel.shape[0])), tf.float32)
+        odd = tf.function(machine.gibbs)(odd, steps, distribution.noise_key(seed, 0, "sample"))
+        images = np.asarray(ops.reshape(self._visible_mean(machine, (odd, None)), (-1, *self.data_shape)))
+        return provenance.note(provenance.mark(images, self), self, seed=seed)
+
+
+def _entropy(mu):
+    """Of independent binary units with these means, nats. (B, odd), (B, even) -> (B,)."""
+    return sum(losses.bernoulli(part, part) for part in mu)
