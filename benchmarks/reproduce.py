@@ -58,6 +58,7 @@ for function in (
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
     translation.restoration,
+    translation.inpainting_longer,
     translation.cyclegan,
     boltzmann.rbm_likelihood,
     boltzmann.rbm_features,
