@@ -327,7 +327,9 @@ class RestrictedBoltzmann(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class UnitInterval(keras.layers.Layer):
-    """Clips to [0, 1], with the gradient of no clipping: what lies outside can come back.
+    """Clips to [0, 1], with a gradient that brings back what lies outside, and never drives it further out.
+
+    That of clipping alone would leave it there; that of no clipping would let a critic drive it away without end.
 
     Call: x (...) -> (...), float32.
     """
@@ -344,7 +346,11 @@ class UnitInterval(keras.layers.Layer):
 
 @tf.custom_gradient
 def _clipped(x):
-    return tf.clip_by_value(x, 0.0, 1.0), lambda upstream: upstream
+    def gradient(upstream):
+        outward = ((x < 0) & (upstream > 0)) | ((x > 1) & (upstream < 0))  # a descent goes against the gradient
+        return tf.where(outward, tf.zeros_like(upstream), upstream)
+
+    return tf.clip_by_value(x, 0.0, 1.0), gradient
 
 
 # === Tied weights ===

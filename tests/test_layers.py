@@ -99,3 +99,13 @@ def test_a_copied_network_shares_nothing():
     twin.set_weights([w * 0 for w in twin.get_weights()])
     assert np.any(np.asarray(network(x)) != np.asarray(twin(x)))
     assert twin.name == "twin"
+
+
+def test_unit_interval_brings_back_what_lies_outside():
+    x = tf.constant([-0.5, -0.5, 0.3, 0.3, 1.5, 1.5])
+    upstream = tf.constant([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layers.UnitInterval()(x)
+    np.testing.assert_allclose(y, [0, 0, 0.3, 0.3, 1, 1])
+    np.testing.assert_array_equal(tape.gradient(y, x, upstream), [0, -1, 1, -1, 1, 0])

@@ -15,14 +15,14 @@ from keras_gen.core import (
     check_whole,
     distribution,
     execution,
-    provenance,
 )
+from keras_gen.models.gibbs import GibbsSampling
 
 SCORE_DRAWS = 20  # of the hidden states that the bound is a mean over
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class DeepBeliefNetwork(AdversarialModel):
+class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     """A stack of restricted Boltzmann machines: one at the top, and below it layers that generate downwards.
 
     `p(x, h_1, ..., h_L) = p(x | h_1) p(h_1 | h_2) ... p(h_{L-1}, h_L)`, the last factor an RBM. One `fit` trains the
@@ -280,34 +280,14 @@ class DeepBeliefNetwork(AdversarialModel):
         return total / SCORE_DRAWS
 
     def as_classifier(self, num_classes):
-        """The way up with a softmax on top, copied, to be fine-tuned on labels; see `RBM.as_classifier`.
-
-        Args:
-            num_classes: how many.
-
-        Returns:
-            A built `keras.Model`, data -> probabilities (B, num_classes).
-        """
+        """The way up with a softmax on top, copied, to be fine-tuned on labels; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         weights = [machine.recognition for machine in self.machines]
         return networks.sigmoid_classifier(self.data_shape, weights, num_classes)
 
-    def sample(self, n, labels=None, seed=None, steps=1000):
-        """Means of n draws: Gibbs chains at the top that begin at noise, and a pass down. -> (n, *data_shape).
-
-        Args:
-            n: how many.
-            labels: None.
-            seed: of the draws; None for a fresh one.
-            steps: of each chain.
-        """
-        check_whole(1, n=n, steps=steps)
-        seed = provenance.fresh_seed() if seed is None else seed
-        size = self.machine.visible_bias.shape[0]
-        h = tf.constant(np.random.default_rng(seed).integers(2, size=(n, size)), tf.float32)
-        h = tf.function(self.machine.gibbs)(h, steps, distribution.noise_key(seed, 0, "sample"))
+    def means(self, states, seed):
+        """Means of the data after a pass down, drawn, from below the top. (n, units) -> (n, D)."""
         for i, generator in reversed(list(enumerate(self.generators))):
-            mean = generator(h)
-            h = boltzmann.draw(mean, distribution.noise_key(seed, i, "down")) if i else mean
-        images = np.asarray(ops.reshape(h, (-1, *self.data_shape)))
-        return provenance.note(provenance.mark(images, self), self, seed=seed)
+            mean = generator(states)
+            states = boltzmann.draw(mean, distribution.noise_key(seed, i, "down")) if i else mean
+        return states

@@ -14,12 +14,12 @@ from keras_gen.core import (
     check_whole,
     distribution,
     execution,
-    provenance,
 )
+from keras_gen.models.gibbs import GibbsSampling
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class DeepBoltzmannMachine(GenerativeModel):
+class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     """Layers of binary units, each connected with the next, in both directions: `p(x) = sum_h exp(-E(x, h)) / Z`.
 
     With `E(x, h) = -b.x - sum_i c_i.h_i - x W_1 h_1 - h_1 W_2 h_2 - ...` it minimises
@@ -274,22 +274,9 @@ class DeepBoltzmannMachine(GenerativeModel):
             self._visible_mean(machine, self._mean_field(machine, self._flat(x))), (-1, *self.data_shape)
         )
 
-    def sample(self, n, labels=None, seed=None, steps=1000):
-        """Means of x at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
-
-        Args:
-            n: how many.
-            labels: None.
-            seed: of the draws; None for a fresh one.
-            steps: of each chain.
-        """
-        check_whole(1, n=n, steps=steps)
-        seed = provenance.fresh_seed() if seed is None else seed
-        machine = self.machine
-        odd = tf.constant(np.random.default_rng(seed).integers(2, size=(n, machine.kernel.shape[0])), tf.float32)
-        odd = tf.function(machine.gibbs)(odd, steps, distribution.noise_key(seed, 0, "sample"))
-        images = np.asarray(ops.reshape(self._visible_mean(machine, (odd, None)), (-1, *self.data_shape)))
-        return provenance.note(provenance.mark(images, self), self, seed=seed)
+    def means(self, states, seed):
+        """Means of the data given states of the odd layers. (n, odd) -> (n, D)."""
+        return self._visible_mean(self.machine, (states, None))
 
 
 def _entropy(mu):

@@ -17,12 +17,12 @@ from keras_gen.core import (
     check_whole,
     distribution,
     execution,
-    provenance,
 )
+from keras_gen.models.gibbs import GibbsSampling
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class RBM(GenerativeModel):
+class RBM(GibbsSampling, GenerativeModel):
     """Restricted Boltzmann machine: binary hidden units that explain the data together, `p(v) = exp(-F(v)) / Z`.
 
     With `F(v) = -b.v - sum_j log(1 + exp(c_j + v W_j))` it minimises
@@ -224,38 +224,15 @@ class RBM(GenerativeModel):
         """
         check_whole(1, steps=steps)
         self.check_shape(x)
-        states = self._walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
+        states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return ops.reshape(states, (-1, *self.data_shape))
 
-    def _walk(self, v, steps, key):
-        jit_compile = execution.resolve(self)[0] is True
-        return tf.function(lambda v, key: self.machine.gibbs(v, steps, key), jit_compile=jit_compile)(v, key)
-
     def as_classifier(self, num_classes):
-        """The hidden units with a softmax on top, copied, to be fine-tuned on labels.
-
-        Args:
-            num_classes: how many.
-
-        Returns:
-            A built `keras.Model`, data -> probabilities (B, num_classes). Compile it with a loss of labels, such as
-            "sparse_categorical_crossentropy".
-        """
+        """The hidden units with a softmax on top, copied, to be fine-tuned; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         return networks.sigmoid_classifier(self.data_shape, [self.units.recognition], num_classes)
 
-    def sample(self, n, labels=None, seed=None, steps=1000):
-        """Visible means at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
-
-        Args:
-            n: how many.
-            labels: None.
-            seed: of the draws; None for a fresh one.
-            steps: of each chain.
-        """
-        check_whole(1, n=n, steps=steps)
-        seed = provenance.fresh_seed() if seed is None else seed
-        first = np.random.default_rng(seed).integers(2, size=(n, *self.data_shape)).astype("float32")
-        v = self._walk(self._flat(first), steps, distribution.noise_key(seed, 0, "sample"))
-        h = self.machine.draw_hidden(v, distribution.noise_key(seed, 1, "sample"))
-        return provenance.note(self.decode(np.asarray(h)), self, seed=seed)
+    def means(self, states, seed):
+        """Means of the data, given hidden units that are drawn given the states. (n, D) -> (n, D)."""
+        h = self.machine.draw_hidden(states, distribution.noise_key(seed, 1, "sample"))
+        return self.machine.visible_mean(h)

@@ -1,0 +1,33 @@
+"""What the Boltzmann machines share: draws at the ends of Gibbs chains."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.core import check_whole, distribution, execution, provenance
+
+
+class GibbsSampling:
+    """`sample` of a model with a `machine`, and with `means(states, seed)` of the data given its visible states."""
+
+    def sample(self, n, labels=None, seed=None, steps=1000):
+        """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
+
+        Args:
+            n: how many.
+            labels: None.
+            seed: of the draws; None for a fresh one.
+            steps: of each chain.
+        """
+        check_whole(1, n=n, steps=steps)
+        seed = provenance.fresh_seed() if seed is None else seed
+        noise = np.random.default_rng(seed).integers(2, size=(n, self.machine.visible_bias.shape[0]))
+        states = self.walk(tf.constant(noise, tf.float32), steps, distribution.noise_key(seed, 0, "sample"))
+        images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
+        images = np.clip(images, 0.0, 1.0) if self.bounded else images
+        return provenance.note(provenance.mark(images, self), self, seed=seed)
+
+    def walk(self, states, steps, key):
+        """Visible states of the machine, (n, visible units), after some steps of their chains."""
+        machine = self.machine
+        jit_compile = execution.resolve(self)[0] is True
+        return tf.function(lambda states, key: machine.gibbs(states, steps, key), jit_compile=jit_compile)(states, key)
