@@ -124,8 +124,8 @@ def aae_mnist_2d():
 
 @recipe
 def super_resolution_mnist():
-    settings = {"model": "pix2pix", "data": "mnist", "task": "super_resolution", "epochs": 4, "batch_size": 32, "limit": 20_000,
-                "schedule": "cosine", "seed": 0}  # fmt: skip
+    settings = {"model": "pix2pix", "data": "mnist", "task": "super_resolution", "epochs": 4, "batch_size": 32,
+                "limit": 20_000, "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "It makes 28 x 28 digits of 14 x 14 ones whose pixels are means of four, light on dark, and strokes of "
         "everything else. Where a small image does not say how a stroke runs, it invents a likely one."

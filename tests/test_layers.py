@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_gen as kg
-from keras_gen.layers import Corruption, SwitchPooling, TiedDense, Unpooling
+from keras_gen.layers import Corruption, SwitchPooling, TiedDense, UnitInterval, Unpooling
 
 X = np.full((200, 50), 0.5, "float32")
 
@@ -106,6 +106,6 @@ def test_unit_interval_brings_back_what_lies_outside():
     upstream = tf.constant([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = layers.UnitInterval()(x)
+        y = UnitInterval()(x)
     np.testing.assert_allclose(y, [0, 0, 0.3, 0.3, 1, 1])
     np.testing.assert_array_equal(tape.gradient(y, x, upstream), [0, -1, 1, -1, 1, 0])
