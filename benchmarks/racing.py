@@ -1,11 +1,13 @@
 """Training speeds of several programs, in turns, in one process."""
 
 import json
+import math
 import statistics
 import sys
 import time
 
 import keras
+import tensorflow as tf
 from reproduce import FOLDER, machine, table
 
 
@@ -63,6 +65,21 @@ def race(name, what, contenders, images, rounds, published="none", settings="as 
         "minutes": minutes,
     }
     write(name, result)
+
+
+def matrix_rate(size=1024, repeats=40):
+    """Multiplications and additions per second of a float32 matrix product, the best of four tries."""
+    a = tf.random.normal((size, size)) / math.sqrt(size)
+    product = tf.function(lambda x: tf.matmul(x, a))
+    product(a).numpy()
+    rates = []
+    for _ in range(4):
+        start, x = time.perf_counter(), a
+        for _ in range(repeats):
+            x = product(x)
+        x.numpy()
+        rates.append(2 * size**3 * repeats / (time.perf_counter() - start))
+    return max(rates)
 
 
 def write(name, result):

@@ -63,6 +63,7 @@ for function in (
     boltzmann.rbm_likelihood,
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
+    boltzmann.deep_boltzmann_machine,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

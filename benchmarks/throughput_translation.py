@@ -11,8 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
-from racing import keras_epoch, write
+from racing import keras_epoch, matrix_rate, write
 
 import keras_gen as kg
 
@@ -30,21 +29,6 @@ def operations(network, shape):
         height, width = (before if transposed else after).shape[1:3]
         count += 2 * math.prod(layer.kernel.shape) * height * width
     return count
-
-
-def matrix_rate(size=1024, repeats=40):
-    """Multiplications and additions per second of a float32 matrix product, the best of four tries."""
-    a = tf.random.normal((size, size)) / math.sqrt(size)
-    product = tf.function(lambda x: tf.matmul(x, a))
-    product(a).numpy()
-    rates = []
-    for _ in range(4):
-        start, x = time.perf_counter(), a
-        for _ in range(repeats):
-            x = product(x)
-        x.numpy()
-        rates.append(2 * size**3 * repeats / (time.perf_counter() - start))
-    return max(rates)
 
 
 def models():

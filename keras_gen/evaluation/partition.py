@@ -81,11 +81,10 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     key = distribution.noise_key(seed, 0, "annealed importance sampling")
     v = _first_states(machine, base, num_chains, tf.random.experimental.stateless_fold_in(key, num_temperatures + 1))
     log_weights = tf.zeros((num_chains,), tf.float64)
-    anneal = tf.function(_anneal, reduce_retracing=True)
     progress = keras.utils.Progbar(num_temperatures, verbose=verbose, unit_name="temperature")
     for start in range(0, num_temperatures, TEMPERATURES_PER_CALL):
         stop = min(start + TEMPERATURES_PER_CALL, num_temperatures)
-        v, log_weights = anneal(machine, base, betas, tf.constant(start), tf.constant(stop), v, log_weights, key)
+        v, log_weights = _anneal(machine, base, betas, tf.constant(start), tf.constant(stop), v, log_weights, key)
         progress.update(stop)
     log_ratios = log_weights.numpy()
     log_mean = np.logaddexp.reduce(log_ratios) - np.log(num_chains)
@@ -136,9 +135,9 @@ def _log_base_partition(machine, base):
     return hidden + len(base) / 2 * np.log(2 * np.pi * machine.sigma**2)
 
 
+@tf.function
 def _anneal(machine, base, betas, start, stop, v, log_weights, key):
     """Chains v, (N, D), and the logs of their weights, from one temperature to another."""
-    machine = boltzmann.Machine(*machine)
 
     def step(k, v, log_weights):
         before, beta = betas[k], betas[k + 1]

@@ -28,6 +28,16 @@ class GibbsSampling:
 
     def walk(self, states, steps, key):
         """Visible states of the machine, (n, visible units), after some steps of their chains."""
-        machine = self.machine
-        jit_compile = execution.resolve(self)[0] is True
-        return tf.function(lambda states, key: machine.gibbs(states, steps, key), jit_compile=jit_compile)(states, key)
+        compiled = _compiled_walk if execution.resolve(self)[0] is True else _walk
+        return compiled(self.machine, states, tf.constant(steps), key)
+
+
+# Outside of the class, so that they are traced once for each shape and not at each call.
+@tf.function
+def _walk(machine, states, steps, key):
+    return machine.gibbs(states, steps, key)
+
+
+@tf.function(jit_compile=True)
+def _compiled_walk(machine, states, steps, key):
+    return machine.gibbs(states, steps, key)

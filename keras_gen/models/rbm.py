@@ -20,6 +20,8 @@ from keras_gen.core import (
 )
 from keras_gen.models.gibbs import GibbsSampling
 
+WATCHED = 16  # images of a batch: what is only reported should not cost a product of matrices
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class RBM(GibbsSampling, GenerativeModel):
@@ -40,7 +42,8 @@ class RBM(GibbsSampling, GenerativeModel):
 
     Reported: `loss`, which is 0 where the draws are as likely as the data and says nothing of the likelihood;
     `reconstruction_loss`, the squared error of the visible means given the hidden means; and, of binary units,
-    `pseudo_likelihood`, `D log p(v_i | v without i)` for one i drawn for each image, nats.
+    `pseudo_likelihood`, `D log p(v_i | v without i)` for one i drawn for each image, nats. While training, the last two
+    are of the first 16 images of each batch.
 
     Args:
         hidden_units: how many, H.
@@ -156,19 +159,22 @@ class RBM(GibbsSampling, GenerativeModel):
         """`mean F(data) - mean F(draws)`, this replica's share, and what the weights cost."""
         machine, v = self.machine, self._flat(x)
         penalty = self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
-        hidden = machine.hidden_mean(v)
         if self.rho is not None:
+            hidden = machine.hidden_mean(v)
             self.mean_activation.update_state(ops.mean(hidden, axis=-1))
             penalty = penalty + self.beta * ops.sum(losses.bernoulli_kl(self.rho, distribution.global_mean(hidden)))
         contrast = self.units.contrast(v, self._key("chains", training), training)
         self.trackers["loss"].update_state(contrast + penalty)
-        error = losses.squared_error(v, machine.visible_mean(hidden))
-        self.trackers["reconstruction_loss"].update_state(ops.stop_gradient(error))
-        if self._is_binary:
-            self.pseudo_likelihood.update_state(self._pseudo_likelihood(machine, v, self._key("pixel", training)))
+        self._watch(machine, v[:WATCHED] if training else v, self._key("pixel", training))
         return execution.gradients_wait_for(
             distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
         )
+
+    def _watch(self, machine, v, key):
+        error = losses.squared_error(v, machine.visible_mean(machine.hidden_mean(v)))
+        self.trackers["reconstruction_loss"].update_state(ops.stop_gradient(error))
+        if self._is_binary:
+            self.pseudo_likelihood.update_state(self._pseudo_likelihood(machine, v, key))
 
     def _pseudo_likelihood(self, machine, v, key):
         """`D log p(v_i | v without i)` for one pixel i of each image. (B, D) -> (B,)."""
