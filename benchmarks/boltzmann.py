@@ -108,8 +108,8 @@ def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=80, pretraining=0.2
         "ours": f"{bound:.2f}",
         "figures": {"bound": bound, "log_z": estimate.log_z, "low": estimate.low, "high": estimate.high},
         "settings": f"{'-'.join(map(str, units))}, {epochs} epochs, {pretraining:.0%} of them pretraining; SGD "
-        f"{rate:g}, cosine to 0; batch {BATCH}, dynamically binarized; {model.num_chains} chains of {model.gibbs_steps} steps, "
-        f"{model.mean_field_steps} sweeps of mean field; {AIS['num_chains']} chains, {AIS['num_temperatures']} "
+        f"{rate:g}, cosine to 0; batch {BATCH}, dynamically binarized; {model.num_chains} chains of "
+        f"{model.gibbs_steps} steps, {model.mean_field_steps} sweeps of mean field; {AIS['num_chains']} chains, {AIS['num_temperatures']} "
         "temperatures",
         "seed": seed,
     }
