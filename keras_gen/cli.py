@@ -49,7 +49,9 @@ def _options(function, skip):
         annotation, default = _from_text(parameter.annotation), parameter.default
         if name == "num_classes":  # the data know it
             annotation, default = int | None, None
-        described = Annotated[annotation, Parameter(help=" ".join((documentation.get(name) or "").split()))]
+        text = " ".join((documentation.get(name) or "").split())
+        # Of several values: --hidden-units 500 500 2000.
+        described = Annotated[annotation, Parameter(help=text, consume_multiple=True, negative_iterable=())]
         yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
 
 

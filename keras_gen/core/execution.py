@@ -2,7 +2,8 @@
 
 Images per second on two CPU cores (`benchmarks/throughput.py` measures them again): XLA and many steps per call
 raise a dense network from about 14,000 to 26,000; XLA halves the speed of a convolutional one. Several steps per
-call and XLA fail under MirroredStrategy on CPU devices.
+call and XLA fail under MirroredStrategy on CPU devices. On a CPU XLA runs the inside of a loop on one core, which makes
+Boltzmann machines of several Gibbs steps take 1.7 times as long; a model says so by `loops`.
 """
 
 import keras
@@ -23,7 +24,7 @@ def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     on_cpu = not tf.config.list_logical_devices("GPU")
     dense_on_one_cpu = on_cpu and distribution.num_replicas() == 1 and not is_convolutional(model)
     if jit_compile == "auto" and on_cpu:
-        jit_compile = dense_on_one_cpu
+        jit_compile = dense_on_one_cpu and not getattr(model, "loops", False)
     if steps_per_execution == "auto":
         steps_per_execution = STEPS_PER_CALL if dense_on_one_cpu else 1
     return jit_compile, steps_per_execution

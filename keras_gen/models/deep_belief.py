@@ -158,7 +158,9 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         scale = (learning_rate or self.own_rate) / self.own_rate
         steps = decay_steps and max(1, decay_steps // len(self.players))
         return {
-            player.optimizer_name: keras.optimizers.SGD(self.rate(scale * player.learning_rate, steps))
+            player.optimizer_name: keras.optimizers.SGD(
+                self.rate(scale * player.learning_rate, steps), momentum=self.momentum
+            )
             for player in self.players
         }
 

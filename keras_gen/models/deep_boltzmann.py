@@ -66,6 +66,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     terms = ("reconstruction_loss",)
     likelihood = "bernoulli"
     learning_rate = 0.01
+    loops = True  # the mean field and the chains; see `core.execution`
 
     def __init__(
         self,

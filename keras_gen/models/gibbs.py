@@ -3,11 +3,21 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import check_whole, distribution, execution, provenance
+from keras_gen.core import check_whole, distribution, provenance
 
 
 class GibbsSampling:
     """`sample` of a model with a `machine`, and with `means(states, seed)` of the data given its visible states."""
+
+    @property
+    def loops(self):
+        """Whether a step has loops; see `core.execution`."""
+        return self.gibbs_steps > 1
+
+    @property
+    def momentum(self):
+        """Of SGD: none where chains go on, for they follow only weights that move slowly."""
+        return 0.0 if self.persistent else 0.9
 
     def sample(self, n, labels=None, seed=None, steps=1000):
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
@@ -28,16 +38,9 @@ class GibbsSampling:
 
     def walk(self, states, steps, key):
         """Visible states of the machine, (n, visible units), after some steps of their chains."""
-        compiled = _compiled_walk if execution.resolve(self)[0] is True else _walk
-        return compiled(self.machine, states, tf.constant(steps), key)
+        return _walk(self.machine, states, tf.constant(steps), key)
 
 
-# Outside of the class, so that they are traced once for each shape and not at each call.
-@tf.function
+@tf.function  # outside of the class, so that it is traced once for each shape and not at each call
 def _walk(machine, states, steps, key):
-    return machine.gibbs(states, steps, key)
-
-
-@tf.function(jit_compile=True)
-def _compiled_walk(machine, states, steps, key):
     return machine.gibbs(states, steps, key)

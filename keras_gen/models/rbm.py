@@ -146,8 +146,9 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.units.machine
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD: the length of a step says how far the chains may lie behind, which Adam would make up by itself."""
-        return {"optimizer": keras.optimizers.SGD(self.rate(learning_rate or self.learning_rate, decay_steps))}
+        """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
+        rate = self.rate(learning_rate or self.learning_rate, decay_steps)
+        return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
 
     # === Training ===
 
