@@ -88,8 +88,9 @@ def deep_belief_network(
         "published": "1.34 (three layers); bound -86.2 (RBM-500 and a layer of 2000)",
         "ours": f"{100 * error:.2f}; {bound:.2f}",
         "figures": {"error": error, "bound": bound, "log_z": estimate.log_z},
-        "settings": f"{'-'.join(map(str, units))}, CD-1, SGD {model.own_rate} each, momentum {model.momentum}, cosine to 0, {epochs} "
-        f"epochs for all layers together, weight decay {weight_decay:g}, batch {BATCH}; fine-tuning Adam {tuning_rate:g}, {tuning_epochs} epochs",
+        "settings": f"{'-'.join(map(str, units))}, CD-1, SGD {model.own_rate} each, momentum {model.momentum}, "
+        f"cosine to 0, {epochs} epochs for all layers together, weight decay {weight_decay:g}, batch {BATCH}; "
+        f"fine-tuning Adam {tuning_rate:g}, {tuning_epochs} epochs",
         "seed": seed,
     }
 
@@ -110,9 +111,9 @@ def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=80, pretraining=0.2
         "published": "-84.62 (100 epochs of pretraining, then 300)",
         "ours": f"{bound:.2f}",
         "figures": {"bound": bound, "log_z": estimate.log_z, "low": estimate.low, "high": estimate.high},
-        "settings": f"{'-'.join(map(str, units))}, {epochs} epochs, {pretraining:.0%} of them pretraining; SGD "
-        f"{rate:g}, cosine to 0; batch {BATCH}, dynamically binarized; {model.num_chains} chains of "
-        f"{model.gibbs_steps} steps, {model.mean_field_steps} sweeps of mean field; {AIS['num_chains']} chains, {AIS['num_temperatures']} "
-        "temperatures",
+        "settings": f"{'-'.join(map(str, units))}, {epochs} epochs, {pretraining:.0%} of them pretraining; "
+        f"SGD {rate:g}, cosine to 0; batch {BATCH}, dynamically binarized; {model.mean_field_steps} sweeps of mean "
+        f"field; {model.num_chains} chains of {model.gibbs_steps} steps; bound by {AIS['num_chains']} chains, "
+        f"{AIS['num_temperatures']} temperatures",
         "seed": seed,
     }
