@@ -52,7 +52,7 @@ def test_shipped_models_load_and_have_cards():
     shipped = kg.training.checkpoints.shipped()
     assert {
         *("vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"),
-        *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d", "super_resolution_mnist"),
+        *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d", "super_resolution_mnist", "rbm_mnist"),
     } <= set(shipped)
     for name, path in shipped.items():
         model = kg.load(name)

@@ -65,7 +65,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     terms = ("reconstruction_loss",)
     likelihood = "bernoulli"
-    learning_rate = 0.01
+    learning_rate = 0.05
     loops = True  # the mean field and the chains; see `core.execution`
 
     def __init__(
