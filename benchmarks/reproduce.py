@@ -61,6 +61,7 @@ for function in (
     translation.inpainting_longer,
     translation.cyclegan,
     boltzmann.rbm_likelihood,
+    boltzmann.rbm_likelihood_early,
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
