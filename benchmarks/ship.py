@@ -142,7 +142,7 @@ def super_resolution_mnist():
 @recipe
 def rbm_mnist():
     settings = {"model": "rbm", "data": "mnist", "binarize": "dynamic", "hidden_units": 500, "persistent": True,
-                "epochs": 60, "batch_size": 100, "schedule": "cosine", "seed": 0}  # fmt: skip
+                "epochs": 40, "batch_size": 100, "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Its samples are the ends of Gibbs chains, which move slowly from digit to digit: a thousand steps from noise "
         "are not enough to visit all kinds as often as the data do, and some ends are no digit. It knows centred 28 x "
