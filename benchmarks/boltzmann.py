@@ -39,8 +39,8 @@ def _log_likelihood(seed, name, published, units=500, epochs=40, **arguments):
         "published": published,
         "ours": f"{value:.2f}",
         "figures": {"log_likelihood": value, "log_z": estimate.log_z, "low": estimate.low, "high": estimate.high},
-        "settings": f"SGD {model.learning_rate}, momentum {model.momentum}, cosine to 0, {epochs} epochs, batch {BATCH}, "
-        f"dynamically binarized; weight decay {model.weight_decay:g}; {AIS['num_chains']} chains, "
+        "settings": f"SGD {model.learning_rate}, momentum {model.momentum}, cosine to 0, {epochs} epochs, batch "
+        f"{BATCH}, dynamically binarized; weight decay {model.weight_decay:g}; {AIS['num_chains']} chains, "
         f"{AIS['num_temperatures']} temperatures; rate and weight decay chosen on 10,000 training images",
         "seed": seed,
     }
