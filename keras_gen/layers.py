@@ -211,6 +211,13 @@ class HistoryBuffer(keras.layers.Layer):
 # === Boltzmann machines ===
 
 
+def noise(shape, seed, sigma=None):
+    """States that chains begin with: binary units, each on half of the time, or gaussian ones. float32."""
+    rng = np.random.default_rng(seed)
+    states = rng.integers(2, size=shape) if sigma is None else rng.standard_normal(shape) * sigma
+    return states.astype("float32")
+
+
 @keras.saving.register_keras_serializable("keras_gen")
 class Chains(keras.layers.Layer):
     """Gibbs chains that go on from step to step, over all replicas, of which each moves its own.
@@ -231,9 +238,7 @@ class Chains(keras.layers.Layer):
         self.states = self.add_weight(name="states", shape=shape, initializer=self._first_states, **state)
 
     def _first_states(self, shape, dtype=None):
-        rng = np.random.default_rng(self.seed)
-        states = rng.integers(2, size=shape) if self.sigma is None else rng.standard_normal(shape) * self.sigma
-        return states.astype("float32")
+        return noise(shape, self.seed, self.sigma)
 
     def mean_free_energy(self, machine, steps, key=None):
         """The mean of F over the chains, taken as constants, after `steps` moves; of None, where they are. -> scalar.

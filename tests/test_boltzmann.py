@@ -12,6 +12,7 @@ from scipy.special import expit, logsumexp
 import keras_gen as kg
 from keras_gen import boltzmann
 from keras_gen.core import distribution
+from keras_gen.evaluation import partition
 
 KEY = distribution.noise_key(0, 0, "test")
 
@@ -181,6 +182,51 @@ def test_pseudo_likelihood_is_that_of_one_pixel_given_the_others():
     np.testing.assert_allclose(np.mean(draws, axis=0), expected, rtol=0.1, atol=0.1)
 
 
+def test_pseudo_likelihood_of_gray_values_is_a_cross_entropy():
+    model = rbm(boltzmann.Machine(tf.zeros((4, 2)), tf.fill((4,), 3.0), tf.zeros((2,))))
+    found = model._pseudo_likelihood(model.machine, tf.fill((5, 4), 0.25), KEY)
+    p = expit(3.0)
+    np.testing.assert_allclose(found, 4 * (0.25 * np.log(p) + 0.75 * np.log(1 - p)), rtol=1e-5)
+
+
+def test_gaussian_units_of_a_small_deviation_are_trained():
+    x = np.full((64, 4), 0.5, "float32") + np.random.default_rng(0).normal(0, 0.1, (64, 4)).astype("float32")
+    model = kg.RBM((4,), 3, likelihood="gaussian", sigma=0.1)
+    model.compile()
+    model.fit(x, epochs=100, verbose=0)
+    np.testing.assert_allclose(model.sample(200, seed=1, steps=50).mean(axis=0), x.mean(axis=0), atol=0.1)
+
+
+def test_gaussian_chains_of_images_go_on_from_any_values():
+    model = kg.RBM((2, 2, 1), 3, likelihood="gaussian", sigma=2.0)
+    ends = model.gibbs(np.zeros((50, 2, 2, 1), "float32"), steps=2)
+    assert ends.min() < 0 < 1 < ends.max()
+    assert model.gibbs(ends, steps=2).shape == ends.shape
+
+
+def test_chains_are_all_drawn_apart():
+    model = kg.RBM((8,), 3)  # half of the bits are on, whatever was before
+    ends = model.gibbs(np.zeros((2000, 8), "float32"), steps=1)
+    assert (ends[:500] != ends[500:1000]).mean() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 14, 15, 14_500])
+def test_temperatures_begin_without_weights_and_end_with_them(count):
+    betas = partition._schedule(count)
+    assert len(betas) == count + 1
+    assert (betas[0], betas[-1]) == (0, 1)
+    assert (np.diff(betas) > 0).all()
+    if count == 14_500:  # as published
+        np.testing.assert_allclose(betas[[500, 4500]], [0.5, 0.9])
+
+
+def test_base_rates_are_those_of_units_that_see_the_data():
+    x = np.ones((4, 4), "float32")
+    for model, zero in ((rbm(tiny(4, 3)), False), (kg.DeepBeliefNetwork((4,), (4, 2)), True)):
+        base = partition._base_bias(model, model.machine, x)
+        assert bool((base.numpy() == 0).all()) is zero
+
+
 def test_chains_go_on_and_are_saved(tmp_path):
     x = np.random.default_rng(0).integers(2, size=(40, 6)).astype("float32")
     model = kg.RBM((6,), 4, persistent=True, num_chains=10)
@@ -297,8 +343,6 @@ def test_layers_take_turns():
     x = np.random.default_rng(0).random((40, 6)).astype("float32")
     model = kg.DeepBeliefNetwork((6,), (5, 4), fine_tuning=0.4)
     model.compile()
-    np.testing.assert_array_equal(model._turns(10, 2), [6, 12, 20])
-    np.testing.assert_array_equal(model._turns(1, 2), [0, 0, 0])  # too few: all together
     seen = []
 
     class Watch(keras.callbacks.Callback):
@@ -311,6 +355,85 @@ def test_layers_take_turns():
     assert moved == [[True, False, True], [False, True, False], [True, True, True], [True, True, True]]
     np.testing.assert_array_equal(seen[2][2], seen[2][0].T)
     assert (seen[3][2] != seen[3][0].T).any()  # the up-down algorithm has parted the two
+
+
+@pytest.mark.parametrize(
+    ("epochs", "data"),
+    [
+        (5, {"x": "array", "validation_split": 0.5}),
+        (5, {"x": "endless", "steps_per_epoch": 2}),
+        (5, {"x": "of unknown size"}),
+        (2, {"x": "array"}),
+    ],
+)
+def test_turns_are_epochs_whatever_the_data(epochs, data):
+    x = np.random.default_rng(0).random((40, 6)).astype("float32")
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(20)
+    made = {"array": x, "endless": dataset.repeat(), "of unknown size": dataset.filter(lambda batch: True)}
+    options = {**data, "x": made[data["x"]]}
+    turns, steps = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            turns.append(self.model.turn)
+            steps.append(int(self.model.step))
+
+    belief = kg.DeepBeliefNetwork((6,), (5, 4), fine_tuning=0.4)
+    boltzmann_machine = kg.DeepBoltzmannMachine((6,), (5, 4), pretraining=0.4, num_chains=3)
+    for model in (belief, boltzmann_machine):
+        model.compile()
+        model.fit(**options, epochs=epochs, verbose=0, callbacks=[Watch()])
+        model.fit(**options, epochs=epochs, initial_epoch=epochs - 1, verbose=0, callbacks=[Watch()])  # goes on
+    if epochs == 5:
+        ours = [("layer_1",), ("layer_1",), ("layer_2",), ("up_down",), ("up_down",), ("up_down",)]
+        theirs = ["pretraining"] * 2 + ["together"] * 4
+    else:
+        ours, theirs = [("layer_1", "layer_2"), ("up_down",), ("up_down",)], ["pretraining", "together", "together"]
+    assert turns == ours + theirs
+    per_epoch = 1 if "validation_split" in data else 2
+    assert steps == 2 * [per_epoch * (i + 1) for i in range(epochs + 1)]
+
+
+def test_rates_go_down_over_the_steps_of_each_turn():
+    model = kg.DeepBeliefNetwork((6,), (5, 4), fine_tuning=0.1)
+    optimizers = model.default_optimizers(0.1, decay_steps=1000)
+    configs = {name: optimizer.get_config()["learning_rate"]["config"] for name, optimizer in optimizers.items()}
+    steps = {name: config["decay_steps"] for name, config in configs.items()}
+    assert steps == {"layer_1_optimizer": 450, "layer_2_optimizer": 450, "up_down_optimizer": 100}
+
+
+def test_up_down_gradients():
+    """Of weights that generate: of log p(h below | h drawn above); of weights that recognise: of log q of a dream."""
+    model = deep(fine_tuning=0.5)
+    v = tf.constant(states(4)[[3, 5]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model._up_down(v, training=False))
+    down, up = model.generators[0], model.machines[0]
+    kernels = [down.kernel.value, up.kernel.value]
+    found = tape.gradient(loss, kernels)
+    key = model.key("up_down", False)
+    above = boltzmann.draw(up(v), tf.random.experimental.stateless_fold_in(key, 0))
+    dream_above = model.machine.gibbs(above, model.gibbs_steps, model.key("dream", False))
+    dream_below = boltzmann.draw(down(dream_above), tf.random.experimental.stateless_fold_in(key, 1))
+    np.testing.assert_allclose(found[0], tf.matmul(above, down(above) - v, transpose_a=True), atol=1e-5)
+    np.testing.assert_allclose(
+        found[1], tf.matmul(dream_below, up(dream_below) - dream_above, transpose_a=True), atol=1e-5
+    )
+
+
+def test_weight_decay_of_deep_machines():
+    x = states(4)[[3, 5]]
+    for make in (
+        lambda **options: kg.DeepBeliefNetwork((4,), (3, 2), **options),
+        lambda **options: kg.DeepBoltzmannMachine((4,), (3, 2), num_chains=3, **options),
+    ):
+        plain, decaying = make(), make(weight_decay=10.0)
+        decaying.set_weights(plain.get_weights())
+        for model in (plain, decaying):
+            model.compile()
+        squares = [float(np.sum(np.square(w))) for w in plain.get_weights() if w.shape in ((4, 3), (3, 2))][:2]
+        figures = [model.evaluate(x, verbose=0, return_dict=True)["loss"] for model in (plain, decaying)]
+        assert figures[1] - figures[0] == pytest.approx(5 * sum(squares), rel=1e-3)
 
 
 def test_a_deep_belief_network_learns():
@@ -400,6 +523,35 @@ def test_without_upper_weights_a_deep_boltzmann_machine_is_an_rbm():
     np.testing.assert_allclose(model.score(states(4)), -machine.free_energy(tf.constant(states(4))) + shift, rtol=1e-4)
 
 
+def test_pretraining_doubles_what_will_come_from_both_sides():
+    model = kg.DeepBoltzmannMachine((4,), (3, 2, 2), num_chains=3)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(rng.standard_normal(weight.shape))
+    (w1, w2, w3), (b0, b1, b2, b3) = ([tf.convert_to_tensor(x) for x in xs] for xs in (model.kernels, model.biases))
+    v0 = tf.constant(states(4)[[3, 5]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model._pretraining_contrast(v0))
+    found = tape.gradient(loss, [kernel.value for kernel in model.kernels])
+    v1 = tf.sigmoid(2 * v0 @ w1 + b1)
+    v2 = tf.sigmoid(2 * v1 @ w2 + b2)
+
+    def drawn(machine, v, i):
+        return machine.gibbs(v, 1, model.noise_key(f"pretraining {i}"))
+
+    twice = boltzmann.Machine(tf.concat([w1, w1], 0), tf.concat([b0, b0], 0), b1)
+    d0 = sum(tf.split(drawn(twice, tf.concat([v0, v0], 1), 0), 2, axis=1))
+    d1 = drawn(boltzmann.Machine(2 * w2, b1, b2), v1, 1)
+    d2 = drawn(boltzmann.Machine(tf.concat([w3, w3], 1), b2, tf.concat([b3, b3], 0)), v2, 2)
+    expected = [
+        tf.transpose(d0) @ tf.sigmoid(d0 @ w1 + b1) - 2 * tf.transpose(v0) @ v1,
+        2 * (tf.transpose(d1) @ tf.sigmoid(2 * d1 @ w2 + b2) - tf.transpose(v1) @ v2),
+        2 * (tf.transpose(d2) @ tf.sigmoid(d2 @ w3 + b3) - tf.transpose(v2) @ tf.sigmoid(v2 @ w3 + b3)),
+    ]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 @pytest.mark.parametrize("pretraining", [0.0, 0.4])
 def test_a_deep_boltzmann_machine_learns(pretraining):
     data = states(4)[[0, 15, 15, 15]]
@@ -409,4 +561,4 @@ def test_a_deep_boltzmann_machine_learns(pretraining):
     exact = unnormalized(model)
     log_likelihood = (exact - logsumexp(exact))[[0, 15, 15, 15]].mean()
     assert log_likelihood > -1.0  # 4 log 2 = 2.77 before; the entropy of the data is 0.56
-    assert not model.pretrains
+    assert model.turn == "together"

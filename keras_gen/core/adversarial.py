@@ -271,10 +271,6 @@ class AdversarialModel(GenerativeModel):
             self.check_target(y)
         return tf.cast(x, tf.float32), y
 
-    def key(self, purpose, training):
-        """The key of this step's noise on this replica; of an evaluation, the same for each batch."""
-        return self.noise_key(purpose) if training else distribution.noise_key(self.seed, 0, f"evaluation {purpose}")
-
     # === Phases ===
 
     def moving_at(self, step):

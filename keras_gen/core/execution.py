@@ -30,6 +30,17 @@ def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     return jit_compile, steps_per_execution
 
 
+def steps_per_call(model, steps_per_epoch):
+    """How many steps a call makes where the user left it at "auto": so many that an epoch is whole calls.
+
+    Keras makes whole calls only, and would take 64 steps for an epoch of two.
+    """
+    most = resolve(model)[1]
+    if steps_per_epoch is None:
+        return most
+    return max(steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0)
+
+
 @tf.custom_gradient
 def gradients_wait_for(loss):
     """The loss, with gradients that are taken after it is known.
@@ -45,8 +56,18 @@ def gradients_wait_for(loss):
     return tf.identity(loss), gradient
 
 
-class NewStepEachEpoch(keras.callbacks.Callback):
-    """Lets a model whose step changes between epochs make it anew, by its own `make_train_function`."""
+class Turns(keras.callbacks.Callback):
+    """Tells a model by its `turn` whose turn an epoch is, and lets it make its step anew where that changes.
+
+    Args:
+        turns: one for each epoch.
+    """
+
+    def __init__(self, turns):
+        super().__init__()
+        self.turns = turns
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.make_train_function()
+        if self.model.turn != self.turns[epoch]:
+            self.model.turn = self.turns[epoch]
+            self.model.make_train_function(force=True)

@@ -100,12 +100,12 @@ class GenerativeModel(keras.Model):
 
     # === Training ===
 
-    def compile(self, optimizer="adam", *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
+    def compile(self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
         """Keras' `compile` with an optimizer only: the model brings its objective.
 
         Args:
-            optimizer: name or `keras.optimizers.Optimizer`. It is built here, so that training may start under
-                any strategy.
+            optimizer: name or `keras.optimizers.Optimizer`; None for that of `default_optimizers`. It is built here, so
+                that training may start under any strategy.
             jit_compile: bool, or "auto" for the measured rule of `core.execution`.
             steps_per_execution: int, or "auto" for the measured rule of `core.execution`.
             run_eagerly: bool, for debugging.
@@ -120,6 +120,8 @@ class GenerativeModel(keras.Model):
                     f"{type(self).__name__} brings its own objective and figures; compile it with an optimizer "
                     f"only. Received: {name}={kwargs[name]}"
                 )
+        if optimizer is None:
+            optimizer = self.default_optimizers()["optimizer"]
         if self._replicas > 1 and not self.clips_sums:
             distribution.warn_of_clipping(optimizer)
         resolved_jit, resolved_steps = execution.resolve(self, jit_compile, steps_per_execution)
@@ -178,6 +180,7 @@ class GenerativeModel(keras.Model):
         if hasattr(validation, "shape"):
             size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
             kwargs["validation_batch_size"] = size
+        self._make_whole_calls(kwargs.get("steps_per_epoch"))
         steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
@@ -188,6 +191,14 @@ class GenerativeModel(keras.Model):
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def _make_whole_calls(self, steps_per_epoch):
+        if not self.compiled or self.run_eagerly or self.request["steps_per_execution"] != "auto":
+            return
+        steps = execution.steps_per_call(self, steps_per_epoch)
+        if steps != self.steps_per_execution:
+            self.steps_per_execution = steps
+            self.make_train_function(force=True)
 
     def _spread(self, x, y, batch_size, options):
         """Arrays as a dataset of batches of which each has its share of known labels, unless they stay in order."""
@@ -267,6 +278,10 @@ class GenerativeModel(keras.Model):
     def unpack(self, x):
         """What `call` was given: data alone, or data and their labels. -> x, labels or None."""
         return x if isinstance(x, tuple | list) else (x, None)
+
+    def key(self, purpose, training):
+        """The key of this step's noise on this replica; of an evaluation, the same for each batch."""
+        return self.noise_key(purpose) if training else distribution.noise_key(self.seed, 0, f"evaluation {purpose}")
 
     def noise_key(self, purpose):
         """The key of this step's noise on this replica; see `distribution.noise_key`."""

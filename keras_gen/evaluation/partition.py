@@ -42,7 +42,7 @@ def exact_log_partition(model):
         float, nats.
 
     Raises:
-        ValueError: if both sides have more than 20 units.
+        ValueError: if both sides have more than 20 units, or the only side that is binary.
     """
     return boltzmann.log_partition(_machine(model))
 
@@ -57,7 +57,7 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
 
     Args:
         model: a model with a `machine`: `RBM`, `DeepBeliefNetwork` (its top) or `DeepBoltzmannMachine`.
-        images: (N, *data_shape) whose likelihood is asked for, or None.
+        images: (N, *data_shape), or a dataset of them, whose likelihood is asked for; or None.
         num_chains: how many, side by side.
         num_temperatures: how many steps each makes.
         seed: of the chains.
@@ -76,6 +76,7 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     check_whole(2, num_chains=num_chains)
     check_whole(1, num_temperatures=num_temperatures)
     machine = _machine(model)
+    scores = None if images is None else np.asarray(model.score(images), "float64")  # says what is wrong with images
     base = _base_bias(model, machine, images)
     betas = tf.constant(_schedule(num_temperatures), tf.float32)
     key = distribution.noise_key(seed, 0, "annealed importance sampling")
@@ -92,7 +93,7 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_z = _log_base_partition(machine, base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
-    log_likelihood = None if images is None else np.asarray(model.score(images), "float64") - log_z
+    log_likelihood = None if scores is None else scores - log_z
     return PartitionEstimate(float(log_z), float(low), float(high), log_likelihood)
 
 
@@ -106,7 +107,7 @@ def _machine(model):
 def _schedule(count):
     """beta_0 = 0 to beta_count = 1."""
     parts = np.array([share for _, share in SCHEDULE], "float64")
-    ends = np.round(np.cumsum(parts) / parts.sum() * count)
+    ends = np.cumsum(parts) / parts.sum() * count
     return np.interp(np.arange(count + 1), [0, *ends], np.cumsum([0, *(length for length, _ in SCHEDULE)]))
 
 
@@ -114,8 +115,12 @@ def _base_bias(model, machine, images):
     """b_A, (D,): of the base rates of the images, where they are what the machine sees."""
     if machine.sigma is not None:
         return machine.visible_bias
-    if images is None or machine.visible_bias.shape[0] != np.prod(model.data_shape):
+    if images is None or not model.sees_data:
         return tf.zeros_like(machine.visible_bias)
+    if isinstance(images, tf.data.Dataset):
+        images = np.concatenate(
+            [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in images.as_numpy_iterator()]
+        )
     rates = np.clip(np.asarray(images, "float64").reshape(len(images), -1).mean(axis=0), SMOOTHING, 1 - SMOOTHING)
     return tf.constant(np.log(rates / (1 - rates)), tf.float32)
 

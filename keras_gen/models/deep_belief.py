@@ -27,16 +27,17 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
 
     `p(x, h_1, ..., h_L) = p(x | h_1) p(h_1 | h_2) ... p(h_{L-1}, h_L)`, the last factor an RBM. One `fit` trains the
     layers one after the other, each for an equal number of its epochs, as RBMs on the hidden probabilities of the layer
-    below; where there are fewer epochs than layers, all together. With `fine_tuning`, the last share of the epochs
-    trains the whole by the up-down algorithm: states drawn on the way up teach the weights that generate,
+    below; where there are fewer epochs than layers, all together. A further `fit` begins with the layers again, with
+    the way down as the way up. With `fine_tuning`, the last share of the epochs trains the whole by the up-down
+    algorithm: states drawn on the way up teach the weights that generate,
 
         -log p(x | h_1) - ... - log p(h_{L-2} | h_{L-1}),
 
-    the top goes on by contrastive divergence, and states drawn on the way down from where its chain ended teach the
-    weights that recognise, `-log q(h_1 | x) - ... - log q(h_{L-1} | h_{L-2})`. Each layer and the fine-tuning have an
-    optimizer of their own: `layer_1_optimizer`, ..., `up_down_optimizer`.
+    the top goes on by contrastive divergence, and states drawn on the way down, from `gibbs_steps` of the top that
+    begin at the data, teach the weights that recognise, `-log q(h_1 | x) - ... - log q(h_{L-1} | h_{L-2})`. Each layer
+    and the fine-tuning have an optimizer of their own: `layer_1_optimizer`, ..., `up_down_optimizer`.
 
-    Reported: `layer_1_loss`, ..., `up_down_loss`, each 0 in training until its turn (of a layer, see `RBM`), and
+    Reported: `layer_1_loss`, ..., `up_down_loss`, each 0 in training but in its turn (of a layer, see `RBM`), and
     `reconstruction_loss`, the squared error of the means after the way up and down again.
 
     Args:
@@ -116,11 +117,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         for layer, size in zip([*self.machines, *self.generators], [*sizes[:-1], *sizes[1:-1]], strict=True):
             layer.build((None, size))
         self._tie(range(len(self.generators)))
-        # Steps at whose ends the players' turns end; zeros where all move together.
-        self.ends = self.add_weight(
-            name="ends", shape=(len(names),), dtype="int64", initializer="zeros", trainable=False,
-            aggregation="only_first_replica",
-        )  # fmt: skip
+        self.turn = self._layer_names  # names of the players that move
         self.built = True
 
     @property
@@ -146,42 +143,39 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             found.append(Player("up_down", everything, meets_fakes=False, learning_rate=self.own_rate / 10))
         return tuple(found)
 
+    @property
+    def _layer_names(self):
+        return tuple(machine.name for machine in self.machines)
+
     def moving_at(self, step):
-        names = tuple(player.name for player in self.players)
-        ends = ops.convert_to_numpy(self.ends)
-        if not ends.any():
-            return names[: len(self.machines)]
-        return (names[min(int(np.sum(step >= ends)), len(names) - 1)],)
+        return self.turn
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD for each, as `RBM`."""
+        """SGD for each, as `RBM`, over the steps of its turn."""
         scale = (learning_rate or self.own_rate) / self.own_rate
-        steps = decay_steps and max(1, decay_steps // len(self.players))
-        return {
-            player.optimizer_name: keras.optimizers.SGD(
-                self.rate(scale * player.learning_rate, steps), momentum=self.momentum
+        optimizers = {}
+        for player in self.players:
+            share = (
+                (1 - self.fine_tuning) / len(self.machines) if player.name in self._layer_names else self.fine_tuning
             )
-            for player in self.players
-        }
+            rate = self.rate(scale * player.learning_rate, decay_steps and max(1, round(share * decay_steps)))
+            optimizers[player.optimizer_name] = keras.optimizers.SGD(rate, momentum=self.momentum)
+        return optimizers
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, initial_epoch=0, callbacks=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
         """Keras' `fit`: the epochs are shared by the layers, from the data upwards, and the fine-tuning."""
-        if initial_epoch == 0:  # else an interrupted training goes on
-            steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
-            self.ends.assign(self._turns(epochs, steps))
-        callbacks = [execution.NewStepEachEpoch(), *tf.nest.flatten(callbacks or [])]
-        return super().fit(x, y, batch_size, epochs, initial_epoch=initial_epoch, callbacks=callbacks, **kwargs)
+        callbacks = [execution.Turns(self._turns(epochs)), *tf.nest.flatten(callbacks or [])]
+        return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
 
-    def _turns(self, epochs, steps):
-        """The steps at which the players' turns end."""
-        count = len(self.machines)
-        together = round(self.fine_tuning * epochs) if self.fine_tuning else 0
-        shares = [len(part) for part in np.array_split(np.arange(epochs - together), count)]
-        if steps is None or 0 in shares:
-            return np.zeros(self.ends.shape, "int64")
-        if self.fine_tuning:
-            shares.append(together)
-        return int(ops.convert_to_numpy(self.step)) + np.cumsum(shares) * steps
+    def _turns(self, epochs):
+        """For each epoch the names of the players that move."""
+        together = round(self.fine_tuning * epochs)
+        shares = [len(part) for part in np.array_split(np.arange(epochs - together), len(self.machines))]
+        if 0 in shares:
+            turns = [self._layer_names] * (epochs - together)
+        else:
+            turns = [(name,) for name, share in zip(self._layer_names, shares, strict=True) for _ in range(share)]
+        return turns + [("up_down",)] * together
 
     # === What each minimises ===
 
@@ -192,13 +186,15 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
                 tf.stop_gradient(losses.squared_error(v, self._down(self._up(v))))
             )
         if player.name == "up_down":
-            return {"up_down": self._up_down(v, training)}
-        i = [machine.name for machine in self.machines].index(player.name)
+            return {"up_down": self._up_down(v, training) + sum(map(self._decay, self.machines))}
+        i = self._layer_names.index(player.name)
         for machine in self.machines[:i]:
             v = tf.stop_gradient(machine(v))
         machine = self.machines[i]
-        decay = self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
-        return {"contrast": machine.contrast(v, self.key(player.name, training), training) + decay}
+        return {"contrast": machine.contrast(v, self.key(player.name, training), training) + self._decay(machine)}
+
+    def _decay(self, machine):
+        return self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
 
     def _up_down(self, v, training):
         """The sum of what wakes, dreams and the top teach. (B, D) -> (B,)."""
@@ -233,9 +229,6 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             self.generators[i].bias.assign(self.machines[i].visible_bias)
 
     # === Abilities ===
-
-    def _flat(self, x):
-        return ops.cast(ops.reshape(x, (-1, int(np.prod(self.data_shape)))), "float32")
 
     def _up(self, v):
         for machine in self.machines:

@@ -65,6 +65,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     terms = ("reconstruction_loss",)
     likelihood = "bernoulli"
+    persistent = True
     learning_rate = 0.05
     loops = True  # the mean field and the chains; see `core.execution`
 
@@ -108,11 +109,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         ]
         self.chains = layers.Chains(num_chains, seed, name="chains")
         self.chains.build((None, sum(self.sizes[1::2])))
-        self.pretraining_end = self.add_weight(
-            name="pretraining_end", shape=(), dtype="int64", initializer="zeros", trainable=False,
-            aggregation="only_first_replica",
-        )  # fmt: skip
-        self.pretrains = False
+        self.turn = "together"  # or "pretraining"
         self.built = True
 
     @property
@@ -135,28 +132,14 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         rows = [tf.concat([block(odd, even) for even in layers_[::2]], axis=1) for odd in layers_[1::2]]
         return boltzmann.Machine(tf.concat(rows, axis=0), tf.concat(biases[1::2], 0), tf.concat(biases[::2], 0))
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD, as `RBM`."""
-        return {"optimizer": keras.optimizers.SGD(self.rate(learning_rate or self.learning_rate, decay_steps))}
-
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, initial_epoch=0, callbacks=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
         """Keras' `fit`, of which the first epochs are those of the pretraining."""
-        if initial_epoch == 0 and self.pretraining:  # else an interrupted training goes on
-            steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32) or 0
-            self.pretraining_end.assign(self.step + steps * round(self.pretraining * epochs))
-        callbacks = [execution.NewStepEachEpoch(), *tf.nest.flatten(callbacks or [])] if self.pretraining else callbacks
-        return super().fit(
-            x, y, batch_size=batch_size, epochs=epochs, initial_epoch=initial_epoch, callbacks=callbacks, **kwargs
-        )
-
-    def make_train_function(self, force=False):
-        """Keras' own, made anew where the pretraining ends."""
-        pretrains = bool(ops.convert_to_numpy(self.step < self.pretraining_end))
-        force = force or pretrains != self.pretrains
-        self.pretrains = pretrains
-        return super().make_train_function(force)
+        first = round(self.pretraining * epochs)
+        turns = ["pretraining"] * first + ["together"] * (epochs - first)
+        callbacks = [execution.Turns(turns), *tf.nest.flatten(callbacks or [])]
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
 
     def call(self, x, training=False):
         self.check_shape(x)
@@ -167,7 +150,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         """`mean E(data, mean field) - mean F(chains)`, this replica's share, and what the weights cost."""
         v, machine = self._flat(x), self.machine
         mu = self._mean_field(machine, v)
-        if training and self.pretrains:
+        if training and self.turn == "pretraining":
             contrast = self._pretraining_contrast(v)
         else:
             key = self.noise_key("chains") if training else None
@@ -232,9 +215,6 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def _visible_mean(self, machine, mu):
         size = self.sizes[0]
         return tf.sigmoid(machine.hidden_bias[:size] + tf.matmul(mu[0], machine.kernel[:, :size]))
-
-    def _flat(self, x):
-        return ops.cast(ops.reshape(x, (-1, self.sizes[0])), "float32")
 
     # === Abilities ===
 

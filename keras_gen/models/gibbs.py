@@ -1,9 +1,16 @@
 """What the Boltzmann machines share: draws at the ends of Gibbs chains."""
 
+import math
+
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
+from keras_gen import layers
 from keras_gen.core import check_whole, distribution, provenance
+
+MOMENTUM = 0.9
 
 
 class GibbsSampling:
@@ -14,10 +21,17 @@ class GibbsSampling:
         """Whether a step has loops; see `core.execution`."""
         return self.gibbs_steps > 1
 
+    sees_data = False  # whether the visible units of `machine` are the data
+
     @property
     def momentum(self):
         """Of SGD: none where chains go on, for they follow only weights that move slowly."""
-        return 0.0 if self.persistent else 0.9
+        return 0.0 if self.persistent else MOMENTUM
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
+        rate = self.rate(learning_rate or self.learning_rate, decay_steps)
+        return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
 
     def sample(self, n, labels=None, seed=None, steps=1000):
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
@@ -30,11 +44,14 @@ class GibbsSampling:
         """
         check_whole(1, n=n, steps=steps)
         seed = provenance.fresh_seed() if seed is None else seed
-        noise = np.random.default_rng(seed).integers(2, size=(n, self.machine.visible_bias.shape[0]))
-        states = self.walk(tf.constant(noise, tf.float32), steps, distribution.noise_key(seed, 0, "sample"))
+        noise = layers.noise((n, self.machine.visible_bias.shape[0]), seed, self.machine.sigma)
+        states = self.walk(tf.constant(noise), steps, distribution.noise_key(seed, 0, "sample"))
         images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
         images = np.clip(images, 0.0, 1.0) if self.bounded else images
         return provenance.note(provenance.mark(images, self), self, seed=seed)
+
+    def _flat(self, x):
+        return ops.cast(ops.reshape(x, (-1, math.prod(self.data_shape))), "float32")
 
     def walk(self, states, steps, key):
         """Visible states of the machine, (n, visible units), after some steps of their chains."""

@@ -79,6 +79,7 @@ class RBM(GibbsSampling, GenerativeModel):
 
     terms = ("reconstruction_loss",)
     learning_rate = 0.05
+    sees_data = True
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class RBM(GibbsSampling, GenerativeModel):
         check_whole(1, hidden_units=hidden_units, gibbs_steps=gibbs_steps, num_chains=num_chains)
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         check_at_least(0, beta=beta, weight_decay=weight_decay)
-        if sigma <= 0:
+        if not sigma > 0:  # not a number is not either
             raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
         if rho is not None:
             check_between(0, 1, rho=rho)
@@ -146,9 +147,9 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.units.machine
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
-        rate = self.rate(learning_rate or self.learning_rate, decay_steps)
-        return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
+        """SGD. Of gaussian units of a small sigma slower, for their energy curves by 1 / sigma^2."""
+        scale = 1.0 if self._is_binary else min(1.0, self.sigma**2)
+        return super().default_optimizers(scale * (learning_rate or self.learning_rate), decay_steps)
 
     # === Training ===
 
@@ -164,9 +165,9 @@ class RBM(GibbsSampling, GenerativeModel):
             hidden = machine.hidden_mean(v)
             self.mean_activation.update_state(ops.mean(hidden, axis=-1))
             penalty = penalty + self.beta * ops.sum(losses.bernoulli_kl(self.rho, distribution.global_mean(hidden)))
-        contrast = self.units.contrast(v, self._key("chains", training), training)
+        contrast = self.units.contrast(v, self.key("chains", training), training)
         self.trackers["loss"].update_state(contrast + penalty)
-        self._watch(machine, v[:WATCHED] if training else v, self._key("pixel", training))
+        self._watch(machine, v[:WATCHED] if training else v, self.key("pixel", training))
         return execution.gradients_wait_for(
             distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
         )
@@ -181,18 +182,13 @@ class RBM(GibbsSampling, GenerativeModel):
         """`D log p(v_i | v without i)` for one pixel i of each image. (B, D) -> (B,)."""
         size = v.shape[-1]
         pixel = tf.cast(distribution.uniform(tf.shape(v)[:1], key) * size, tf.int32)
-        change = 1 - 2 * tf.gather(v, pixel, axis=1, batch_dims=1)
-        logits = machine.hidden_logits(v)
-        turned = logits + change[:, None] * tf.gather(machine.kernel, pixel)
-        difference = tf.reduce_sum(tf.nn.softplus(logits) - tf.nn.softplus(turned), axis=-1)
-        difference -= change * tf.gather(machine.visible_bias, pixel)  # F(turned) - F(v)
-        return -size * tf.nn.softplus(-difference)
-
-    def _key(self, purpose, training):
-        return self.noise_key(purpose) if training else distribution.noise_key(self.seed, 0, f"evaluation {purpose}")
-
-    def _flat(self, x):
-        return ops.cast(ops.reshape(x, (-1, self.units.kernel.shape[0])), "float32")
+        value = tf.gather(v, pixel, axis=1, batch_dims=1)
+        kernel = tf.gather(machine.kernel, pixel)
+        off = machine.hidden_logits(v) - value[:, None] * kernel  # as if the pixel were 0
+        log_odds = tf.gather(machine.visible_bias, pixel) + tf.reduce_sum(
+            tf.nn.softplus(off + kernel) - tf.nn.softplus(off), axis=-1
+        )
+        return -size * tf.nn.sigmoid_cross_entropy_with_logits(labels=value, logits=log_odds)
 
     def _images(self, v):
         x = ops.reshape(v, (-1, *self.data_shape))
@@ -220,19 +216,22 @@ class RBM(GibbsSampling, GenerativeModel):
         """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
         return self._images(self.machine.visible_mean(z))
 
-    @batched
     def gibbs(self, x, steps=1, seed=0):
-        """States after some steps of a Gibbs chain that begins at x. (B, *data_shape) -> the same, zeros and ones.
+        """States after some steps of Gibbs chains that begin at x. (B, *data_shape) -> the same.
+
+        Of binary units zeros and ones; of gaussian ones any values, which may be given as x again.
 
         Args:
-            x: where the chains begin.
+            x: array where the chains begin, all at once.
             steps: of h from p(h | v), v from p(v | h).
-            seed: of the draws. Of an array, each part of 500 draws the same numbers.
+            seed: of the draws.
         """
         check_whole(1, steps=steps)
         self.check_shape(x)
+        if self._is_binary:
+            self.check_range(x)
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
-        return ops.reshape(states, (-1, *self.data_shape))
+        return np.asarray(states).reshape(-1, *self.data_shape)
 
     def as_classifier(self, num_classes):
         """The hidden units with a softmax on top, copied, to be fine-tuned; see `Autoencoder.as_classifier`."""
