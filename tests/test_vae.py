@@ -206,3 +206,14 @@ def test_breast_cancer_table_trains():
     model.fit(x[:400], epochs=40, batch_size=32, verbose=0)
     independent = scipy.stats.norm.logpdf(x[400:], x[:400].mean(0), x[:400].std(0)).sum(1).mean()
     assert model.score(x[400:]).mean() > independent + 5
+
+
+def test_an_epoch_makes_the_steps_that_were_asked_for():
+    """Keras makes whole calls only, and a call of a dense model is of many steps."""
+    model = kg.VAE((4,), 2)
+    model.compile()
+    batches = tf.data.Dataset.from_tensor_slices(np.zeros((40, 4), "float32")).batch(4).repeat()
+    model.fit(batches, steps_per_epoch=6, epochs=2, verbose=0)
+    assert int(model.step) == 12
+    model.fit(batches.take(70), epochs=1, verbose=0)
+    assert int(model.step) == 82
