@@ -89,7 +89,7 @@ def train(
         out: run folder; it must not exist yet.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices together.
-        learning_rate: of Adam; none for the model's own.
+        learning_rate: of the model's optimizers; none for its own.
         schedule: constant, or cosine from the learning rate down to 0 at the last epoch.
         validation: share of the training split that is held out for the figures of each epoch.
         image_size: side to crop and resize images to.
