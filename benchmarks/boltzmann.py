@@ -94,7 +94,7 @@ def deep_belief_network(
     }
 
 
-def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=40, pretraining=0.3, rate=0.05):
+def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=30, pretraining=0.3, rate=0.05):
     """Lower bound of the test log-likelihood of a machine of two hidden layers."""
     train = kg.data.load("mnist", binarize="dynamic", batch_size=BATCH, seed=seed, drop_remainder=True)
     test = kg.data.stack(kg.data.load("mnist", "test", binarize="static", shuffle=False))

@@ -97,6 +97,7 @@ def list_():
         shipped.add_row(name, path.name)
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
+    sources.add_row("glyphs", "28 x 28 printed digits whose true factors are known; rendered once")
     sources.add_row("mnist, cifar10, ...", "any image dataset of TensorFlow Datasets")
     sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")
     sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")

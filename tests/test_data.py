@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
-from keras_gen.data import prepared, stack
+from keras_gen.data import prepared, rendered, stack
 from keras_gen.data.folder import read_image
 
 HAS_MNIST = (Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist").is_dir()
@@ -321,3 +321,46 @@ def test_datasets_train_under_a_strategy():
         model.compile()
     history = model.fit(kg.data.load("digits", limit=64, batch_size=16), epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
+
+
+# === Glyphs ===
+
+
+def middle(**changed):
+    """Factors in the middle of their ranges, but for some."""
+    return [changed.get(name, sum(ends) / 2) for name, ends in rendered.FACTORS.items()]
+
+
+def moments(image):
+    """Mass, middle (x, y) and covariance of the light of an image."""
+    light = image[..., 0].astype("float64")
+    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
+    places = np.stack([columns.ravel(), rows.ravel()])
+    return light.sum(), places @ light.ravel() / light.sum(), np.cov(places, aweights=light.ravel())
+
+
+def test_glyphs_do_what_their_factors_say():
+    _, centre, spread = moments(rendered.render(8, middle()))
+    mass, moved, _ = moments(rendered.render(8, middle(shift_x=3.0, shift_y=-2.0)))
+    np.testing.assert_allclose(moved - centre, [3, -2], atol=0.1)
+    assert moments(rendered.render(8, middle(stroke=1.0)))[0] > 1.2 * mass
+    wide, narrow = (moments(rendered.render(8, middle(width=w)))[2][0, 0] for w in (1.2, 0.8))
+    assert wide / narrow == pytest.approx((1.2 / 0.8) ** 2, rel=0.1)
+    assert abs(spread[0, 1]) < 0.5
+    assert moments(rendered.render(8, middle(shear=0.4)))[2][0, 1] < -2  # the upper part to the right: y points down
+    assert moments(rendered.render(8, middle(rotation=30.0)))[2][0, 1] > 2  # the upper part to the left
+
+
+def test_glyphs_are_a_dataset_with_its_truth(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(rendered, "SPLITS", {"train": 30, "test": 20})
+    info = kg.data.info("glyphs")
+    assert (info.data_shape, info.num_classes, info.splits) == ((28, 28, 1), 10, {"train": 30, "test": 20})
+    x, y = kg.data.stack(kg.data.load("glyphs", "test", labels=True, shuffle=False))
+    truth = kg.data.glyphs("test")
+    np.testing.assert_array_equal(truth.images, x)
+    np.testing.assert_array_equal(truth.factors[:, 0], y)
+    assert truth.names == ("class", *rendered.FACTORS)
+    for image, (label, *factors) in zip(truth.images, truth.factors, strict=True):
+        np.testing.assert_array_equal(rendered.render(label, factors) / np.float32(255), image)
+    assert len(kg.data.glyphs("train", limit=7).images) == 7

@@ -5,3 +5,5 @@ from keras_gen.data.pairs import unpaired as unpaired
 from keras_gen.data.pipeline import info as info
 from keras_gen.data.pipeline import load as load
 from keras_gen.data.pipeline import stack as stack
+from keras_gen.data.prepared import Truth as Truth
+from keras_gen.data.prepared import glyphs as glyphs

@@ -3,6 +3,7 @@
 import math
 import socket
 import urllib.request
+from typing import NamedTuple
 from urllib.parse import urlparse
 
 import numpy as np
@@ -28,8 +29,8 @@ class PreparedSource:
             if "/" in name or name.startswith("."):
                 raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
             raise ValueError(
-                "The data must be digits, an image dataset of TensorFlow Datasets such as mnist, fashion_mnist or "
-                f"cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
+                "The data must be digits, glyphs, an image dataset of TensorFlow Datasets such as mnist, fashion_mnist "
+                f"or cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
             ) from None
         features = self.builder.info.features
         features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
@@ -102,10 +103,45 @@ def _unreachable(builder):
     """
     if urllib.request.getproxies():
         return None
-    hosts = sorted({urlparse(url).hostname for url in builder.url_infos} - {None})
+    hosts = sorted({urlparse(url).hostname for url in builder.url_infos or ()} - {None})
     for host in hosts:
         try:
             socket.create_connection((host, 443), timeout=5).close()
         except OSError as error:
             return f"no connection to {host} ({error.strerror or error})"
     return None
+
+
+class Truth(NamedTuple):
+    """Images, and what made them.
+
+    Args:
+        images: (N, 28, 28, 1) float32 in [0, 1].
+        factors: (N, 7) float32: the class, then the continuous factors.
+        names: of the factors.
+    """
+
+    images: np.ndarray
+    factors: np.ndarray
+    names: tuple
+
+
+def glyphs(split="test", limit=None):
+    """The images of "glyphs" with their true factors, to judge codes by.
+
+    Args:
+        split: "train" (30,000) or "test" (5,000), or a part in the words of TensorFlow Datasets.
+        limit: the first so many.
+
+    Returns:
+        A `Truth`.
+    """
+    from keras_gen.data.rendered import FACTORS  # and with it the builder
+
+    builder = PreparedSource("glyphs").builder
+    examples = list(builder.as_dataset(split=split).take(-1 if limit is None else limit).as_numpy_iterator())
+    images, labels, factors = (
+        np.stack([example[name] for example in examples]) for name in ("image", "label", "factors")
+    )
+    factors = np.concatenate([labels[:, None], factors], axis=1).astype("float32")
+    return Truth(images.astype("float32") / 255, factors, ("class", *FACTORS))

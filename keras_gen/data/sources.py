@@ -145,4 +145,6 @@ def open_source(source, **options):
         return array_file(path)
     if path.exists():
         raise ValueError(f"A file of data must be .npy or .npz. Received: {source}")
+    if str(source) == "glyphs":
+        import keras_gen.data.rendered  # noqa: F401  TensorFlow Datasets knows builders that have been imported
     return PreparedSource(str(source))

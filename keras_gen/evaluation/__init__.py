@@ -2,6 +2,13 @@
 
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
 from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
+from keras_gen.evaluation.disentanglement import dci as dci
+from keras_gen.evaluation.disentanglement import factor_vae_score as factor_vae_score
+from keras_gen.evaluation.disentanglement import mutual_information_gap as mutual_information_gap
+from keras_gen.evaluation.disentanglement import sap as sap
+from keras_gen.evaluation.fidelity import frechet_distance as frechet_distance
+from keras_gen.evaluation.fidelity import kernel_distance as kernel_distance
+from keras_gen.evaluation.fidelity import precision_recall as precision_recall
 from keras_gen.evaluation.jacobian import jacobian_norm as jacobian_norm
 from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood
 from keras_gen.evaluation.partition import PartitionEstimate as PartitionEstimate

@@ -1,0 +1,177 @@
+"""How close generated images are to real ones, measured on features, (N, D), of both."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_gen.core import check_whole
+
+MEGABYTES = 256  # of distances at a time
+
+
+class KernelDistance(NamedTuple):
+    """Kernel distance: the mean over subsets, and its standard error.
+
+    Args:
+        value: the unbiased estimate of the squared maximum mean discrepancy; may be slightly below 0.
+        error: standard deviation over the subsets divided by the root of their number.
+    """
+
+    value: float
+    error: float
+
+
+def kernel_distance(real, generated, subsets=100, subset_size=1000, seed=0):
+    """Kernel distance: the squared maximum mean discrepancy of the kernel `k(x, y) = (x.y / D + 1)^3`.
+
+    On the features of an Inception network this is KID; on others it is named for them. Unbiased, for whatever size of
+    the subsets:
+
+        mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j)
+
+    Args:
+        real, generated: features, (N, D) and (M, D).
+        subsets: how many pairs of subsets are drawn without replacement.
+        subset_size: of each.
+        seed: of the draws.
+
+    Returns:
+        A `KernelDistance`.
+
+    Raises:
+        ValueError: if there are fewer features than a subset takes, or they do not match.
+
+    Reference:
+        Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
+    """
+    real, generated = check_features(real, generated, subset_size)
+    check_whole(1, subsets=subsets)
+    check_whole(2, subset_size=subset_size)
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(subsets):
+        x, y = (part[rng.choice(len(part), subset_size, replace=False)] for part in (real, generated))
+        values.append(_mean_of_pairs(x) + _mean_of_pairs(y) - 2 * _kernel(x, y).mean())
+    return KernelDistance(float(np.mean(values)), float(np.std(values) / np.sqrt(subsets)))
+
+
+def _kernel(x, y):
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def _mean_of_pairs(x):
+    """The mean of k over all pairs of two different features."""
+    kernel = _kernel(x, x)
+    return (kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1))
+
+
+class Coverage(NamedTuple):
+    """How much of one set of features lies where the other does.
+
+    Args:
+        precision: share of generated features inside the balls of the real ones.
+        recall: share of real features inside the balls of the generated ones.
+        density: how many balls of real features a generated one lies in, over the neighbors; 1 where both are alike.
+        coverage: share of real features in whose ball a generated one lies.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def precision_recall(real, generated, neighbors=5):
+    """Precision, recall, density and coverage. The ball of a feature reaches to its k-th neighbor of the same set.
+
+    Args:
+        real, generated: features, (N, D) and (M, D).
+        neighbors: k.
+
+    Returns:
+        A `Coverage`.
+
+    Raises:
+        ValueError: if there are not more than k features of each, or they do not match.
+
+    Reference:
+        Kynkaanniemi et al. 2019, "Improved precision and recall metric for assessing generative models" (there k = 3);
+        Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models" (there k = 5).
+    """
+    from sklearn.metrics import pairwise_distances_chunked
+
+    check_whole(1, neighbors=neighbors)
+    real, generated = check_features(real, generated, neighbors + 1)
+    real_radius, generated_radius = (_radii(part, neighbors) for part in (real, generated))
+    inside_real = np.zeros(len(generated), "int64")  # in how many balls of real features each lies
+    covered, recalled = [], []
+
+    def count(distances, start):  # rows: real; columns: generated
+        within = distances <= real_radius[start : start + len(distances), None]
+        inside_real[:] += within.sum(axis=0)
+        covered.append(within.any(axis=1))
+        recalled.append((distances <= generated_radius).any(axis=1))
+
+    for _ in pairwise_distances_chunked(real, generated, reduce_func=count, working_memory=MEGABYTES):
+        pass
+    return Coverage(
+        float((inside_real > 0).mean()),
+        float(np.concatenate(recalled).mean()),
+        float(inside_real.mean() / neighbors),
+        float(np.concatenate(covered).mean()),
+    )
+
+
+def _radii(features, neighbors):
+    """The distance of each to its k-th neighbor, itself not counted. (N, D) -> (N,)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(features)
+    return search.kneighbors()[0][:, -1]
+
+
+def frechet_distance(real, generated):
+    """The Frechet distance of two normals with the means and covariances of the features.
+
+        |m - n|^2 + tr(S + T - 2 (S T)^(1/2))
+
+    On the features of an Inception network this is FID; on others it is named for them. Biased upwards by small sets:
+    compare equal numbers only, with the distance of two halves of the real ones beside.
+
+    Args:
+        real, generated: features, (N, D) and (M, D).
+
+    Returns:
+        float.
+
+    Raises:
+        ValueError: if there are fewer than two features of each, or they do not match.
+
+    Reference:
+        Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", eq. 6.
+    """
+    real, generated = check_features(real, generated, 2)
+    (m, s), (n, t) = ((part.mean(axis=0), np.atleast_2d(np.cov(part, rowvar=False))) for part in (real, generated))
+    # tr (S T)^(1/2) = tr (S^(1/2) T S^(1/2))^(1/2), of a symmetric matrix without negative eigenvalues.
+    values, vectors = np.linalg.eigh(s)
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ t @ root), 0)).sum()
+    return float(np.sum((m - n) ** 2) + np.trace(s) + np.trace(t) - 2 * cross)
+
+
+def check_features(real, generated, fewest):
+    """Both as float64, or a sentence that says what is wrong with them."""
+    real, generated = (np.asarray(part, "float64") for part in (real, generated))
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise ValueError(
+            "Both sets must be features, (N, D), of the same D. "
+            f"Received: real.shape={real.shape}, generated.shape={generated.shape}"
+        )
+    for name, part in (("real", real), ("generated", generated)):
+        if len(part) < fewest:
+            raise ValueError(f"This needs at least {fewest} features of each set. Received: {len(part)} {name} ones")
+        if not np.isfinite(part).all():
+            raise ValueError(f"Features must be finite. Received: {name} ones with infinities or NaN")
+    if (real.std(axis=0) == 0).all():
+        raise ValueError("The real features are all alike: they tell nothing apart. Received: constant features")
+    return real, generated
