@@ -6,8 +6,13 @@ from keras_gen.evaluation.disentanglement import dci as dci
 from keras_gen.evaluation.disentanglement import factor_vae_score as factor_vae_score
 from keras_gen.evaluation.disentanglement import mutual_information_gap as mutual_information_gap
 from keras_gen.evaluation.disentanglement import sap as sap
+from keras_gen.evaluation.features import Features as Features
+from keras_gen.evaluation.features import classifier_features as classifier_features
+from keras_gen.evaluation.fidelity import class_histogram as class_histogram
+from keras_gen.evaluation.fidelity import fidelity as fidelity
 from keras_gen.evaluation.fidelity import frechet_distance as frechet_distance
 from keras_gen.evaluation.fidelity import kernel_distance as kernel_distance
+from keras_gen.evaluation.fidelity import nearest as nearest
 from keras_gen.evaluation.fidelity import precision_recall as precision_recall
 from keras_gen.evaluation.jacobian import jacobian_norm as jacobian_norm
 from keras_gen.evaluation.likelihood import log_likelihood as log_likelihood

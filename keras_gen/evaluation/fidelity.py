@@ -175,3 +175,85 @@ def check_features(real, generated, fewest):
     if (real.std(axis=0) == 0).all():
         raise ValueError("The real features are all alike: they tell nothing apart. Received: constant features")
     return real, generated
+
+
+def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
+    """Every figure of fidelity, each with what it is between real images, and for noise.
+
+    Equal numbers of both are compared: as many as there are generated images, and no more than half of the real ones,
+    so that the other half gives the floor.
+
+    Args:
+        generated: (M, H, W, C) in [0, 1], of a model.
+        real: (N, H, W, C) in [0, 1], that it was not trained on.
+        features: `Features`, or any function of images to (N, D).
+        seed: of the choice of real images, of the subsets and of the noise.
+        subsets: of the kernel distance, each of at most 1,000.
+        neighbors: of precision, recall, density and coverage.
+
+    Returns:
+        dict of `generated`, `floor` (real images against others) and `control` (uniform noise), each a dict of
+        `kernel_distance`, `kernel_distance_error`, `frechet_distance`, `precision`, `recall`, `density`, `coverage`;
+        and of `size`, how many of each were compared, and `features`, their name.
+
+    Raises:
+        ValueError: if there are too few images.
+    """
+    size = min(len(generated), len(real) // 2)
+    fewest = max(neighbors + 1, 10)
+    if size < fewest:
+        raise ValueError(
+            f"Fidelity needs at least {fewest} generated and {2 * fewest} real images. "
+            f"Received: {len(generated)} generated and {len(real)} real ones"
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(real))[: 2 * size]
+    reference, others = (features(np.asarray(real)[np.sort(part)]) for part in np.split(order, 2))
+    chosen = np.sort(rng.permutation(len(generated))[:size])
+    noise = rng.random((size, *np.shape(real)[1:]), dtype="float32")
+    compared = {"generated": features(np.asarray(generated)[chosen]), "floor": others, "control": features(noise)}
+    result = {}
+    for name, part in compared.items():
+        kernel = kernel_distance(reference, part, subsets, min(1000, size // 2), seed)
+        result[name] = {
+            "kernel_distance": kernel.value,
+            "kernel_distance_error": kernel.error,
+            "frechet_distance": frechet_distance(reference, part),
+            **precision_recall(reference, part, neighbors)._asdict(),
+        }
+    return {**result, "size": size, "features": getattr(features, "name", type(features).__name__)}
+
+
+def nearest(generated, real, features=None):
+    """The real image that each generated one is closest to: to see whether a model copies what it was trained on.
+
+    Args:
+        generated: (M, ...) images.
+        real: (N, ...) those that the model was trained on.
+        features: function of images to (N, D) in which to measure; None for the pixels.
+
+    Returns:
+        Indices into `real`, (M,), and distances, (M,).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    of_real, of_generated = (
+        np.reshape(part if features is None else features(part), (len(part), -1)) for part in (real, generated)
+    )
+    distances, indices = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(of_real).kneighbors(of_generated)
+    return indices[:, 0], distances[:, 0]
+
+
+def class_histogram(images, features):
+    """What a classifier takes images for.
+
+    Args:
+        images: (N, H, W, C) in [0, 1].
+        features: `Features`.
+
+    Returns:
+        Shares of the classes, (K,), and the mean probability of the class that each image was taken for.
+    """
+    probabilities = features.probabilities(images)
+    shares = np.bincount(probabilities.argmax(axis=1), minlength=features.num_classes) / len(images)
+    return shares, float(probabilities.max(axis=1).mean())

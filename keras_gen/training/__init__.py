@@ -1,5 +1,6 @@
 """Runs: a folder that holds all it takes to see, use, resume and repeat a training."""
 
+from keras_gen.training.callbacks import Fidelity as Fidelity
 from keras_gen.training.checkpoints import load as load
 from keras_gen.training.checkpoints import save as save
 from keras_gen.training.runs import resume as resume

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import images
+from keras_gen import evaluation, images
+from keras_gen.core import check_whole
 from keras_gen.files import write_atomically
 
 SAMPLES = 64
@@ -93,3 +94,47 @@ class Pictures(keras.callbacks.Callback):
         with self.writer.as_default():
             tf.summary.image(name, np.asarray(images.grid(pictures, columns))[None], step=epoch)
         self.writer.flush()
+
+
+class Fidelity(keras.callbacks.Callback):
+    """Figures of `kg.evaluation.fidelity` while training: `val_kernel_distance`, `val_precision`, ... in the logs.
+
+    Put it before callbacks that look at them, such as `EarlyStopping("val_kernel_distance", mode="min")`. The samples
+    are of the same seed each time. Between two looks the last figures stand.
+
+    Args:
+        real: (N, H, W, C) images in [0, 1] that the model is not trained on.
+        features: `kg.evaluation.Features`, or a function of images to (N, D).
+        every: epochs between two looks, the first after so many.
+        size: how many samples, no more than half of the real images.
+        seed: of the samples and of the comparison.
+        labels: of the samples, for a model that needs them; see `sample`.
+
+    Raises:
+        NotImplementedError: when training begins, if the model does not sample.
+    """
+
+    def __init__(self, real, features, every=1, size=1000, seed=0, labels=None):
+        super().__init__()
+        check_whole(1, every=every, size=size)
+        self.real, self.features, self.every, self.size, self.seed, self.labels = (
+            real,
+            features,
+            every,
+            size,
+            seed,
+            labels,
+        )
+        self.figures = {}
+
+    def on_train_begin(self, logs=None):
+        if "sample" not in self.model.offers:
+            self.model.sample(1)  # says why not
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            samples = self.model.sample(self.size, labels=self.labels, seed=self.seed)
+            found = evaluation.fidelity(samples, self.real, self.features, self.seed)["generated"]
+            self.figures = {f"val_{name}": value for name, value in found.items()}
+        if logs is not None:
+            logs.update(self.figures)
