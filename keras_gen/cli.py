@@ -416,6 +416,39 @@ def attribute(
 
 
 @app.command
+def detect(
+    run: str,
+    folder: str,
+    *,
+    out: str,
+    score: Literal["reconstruction", "likelihood", "latent", "critic"] = "reconstruction",
+    normal: str | None = None,
+    false_alarms: float = 0.05,
+    count: int = 20,
+    on_error: Literal["stop", "skip"] = "stop",
+    verbose: int = 1,
+):
+    """Score the images of a folder by how unlike they are to what a model knows; write a table and a picture.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        folder: of images, at any depth, which are made of the model's size.
+        out: folder for the report, scores.csv and worst.png.
+        score: squared error of the reconstruction, the model's own score, distance of the code, or a GAN's critic.
+        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given.
+        false_alarms: share of the normal data that may be called an anomaly.
+        count: how many of the worst are drawn.
+        on_error: stop at files that cannot be read, or skip them and name them.
+        verbose: 0 silent, 1 a progress bar.
+    """
+    _at_least("count", count, 1)
+    model, normal_images, _ = _model_and_images(run, normal, None)
+    detector = kg.tasks.AnomalyDetector(model, score, false_alarms).fit(normal_images)
+    total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
+    print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
+
+
+@app.command
 def evaluate(run: str, *, data: str | None = None, out: str | None = None, samples: int = 200):
     """Print the figures of a model on held-out data.
 

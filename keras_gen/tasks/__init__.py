@@ -11,3 +11,12 @@ from keras_gen.tasks.walks import interpolate as interpolate
 from keras_gen.tasks.walks import manifold as manifold
 from keras_gen.tasks.walks import random_walk as random_walk
 from keras_gen.tasks.walks import traverse as traverse
+
+
+def __getattr__(name):
+    """What is a class of scikit-learn is imported when it is asked for: that takes longer than all the rest."""
+    if name in ("AnomalyDetector", "detect_folder"):
+        from keras_gen.tasks import anomaly
+
+        return getattr(anomaly, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,219 @@
+"""What is unlike the data that a model knows: scores, decisions at a chosen rate of false alarms, and where."""
+
+import csv
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+from scipy import ndimage
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.covariance import LedoitWolf
+from sklearn.utils.validation import check_is_fitted
+
+from keras_gen import images
+from keras_gen.core import provenance
+from keras_gen.data.folder import FolderSource, read_image
+from keras_gen.files import write_atomically
+
+SCORES = {
+    "reconstruction": "reconstruct",
+    "likelihood": "score",
+    "latent": "encode",
+    "critic": "score",
+}  # what it takes
+BATCH = 100
+FEWEST = 20  # normal examples below which no rate of false alarms can be met
+
+
+class AnomalyDetector(OutlierMixin, BaseEstimator):
+    """A trained model as a detector with the interface of scikit-learn: 1 is normal, -1 an anomaly.
+
+    Scores, higher is more normal, all deterministic:
+
+    - "reconstruction": minus the squared error of the reconstruction, per example.
+    - "likelihood": the model's own `score`: of a VAE the bound of log p(x), of an RBM minus the free energy.
+    - "latent": minus the squared Mahalanobis distance of the code from those of normal data, with a shrunk covariance.
+    - "critic": the logit of a GAN's discriminator.
+
+    `fit` takes normal data that the model was not trained on, and sets the threshold, below which a share of
+    `false_alarms` of them scores. It does not train the model.
+
+    Args:
+        model: trained, of the package.
+        score: which.
+        false_alarms: share of normal data that may be called an anomaly, between 0 and 1.
+
+    Attributes:
+        threshold_: score below which an example is an anomaly.
+        offset_: the same, by scikit-learn's name.
+
+    Reference:
+        Latent: Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples", of one class;
+        the covariance: Ledoit and Wolf 2004.
+
+    Example:
+        >>> train, test = (kg.data.stack(kg.data.load("digits", split)) for split in ("train", "test"))
+        >>> model = kg.Autoencoder((8, 8, 1), latent_dim=8)
+        >>> model.compile()
+        >>> history = model.fit(train, epochs=3, verbose=0)
+        >>> detector = kg.tasks.AnomalyDetector(model, false_alarms=0.1).fit(test)
+        >>> detector.predict(1 - test[:3]).tolist()  # dark on light
+        [-1, -1, -1]
+    """
+
+    def __init__(
+        self,
+        model,
+        score: Literal["reconstruction", "likelihood", "latent", "critic"] = "reconstruction",
+        false_alarms: float = 0.05,
+    ):
+        self.model = model
+        self.score = score
+        self.false_alarms = false_alarms
+
+    def fit(self, X, y=None):  # noqa: N803  scikit-learn's name
+        """Sets the threshold on normal data.
+
+        Args:
+            X: (N, H, W, C) or (N, D), at least 20.
+            y: ignored.
+
+        Raises:
+            ValueError: if the model cannot give the score, the rate is none, or there are too few examples.
+        """
+        self._check()
+        if len(X) < FEWEST:
+            raise ValueError(f"The threshold needs at least {FEWEST} normal examples. Received: {len(X)}")
+        if self.score == "latent":
+            self.codes_ = LedoitWolf().fit(self._encoded(X))
+        self.threshold_ = self.offset_ = float(np.quantile(self._scores(X), self.false_alarms))
+        return self
+
+    def score_samples(self, X):  # noqa: N803
+        """Higher is more normal. (N, ...) -> (N,)."""
+        check_is_fitted(self, "threshold_")
+        return self._scores(X)
+
+    def decision_function(self, X):  # noqa: N803
+        """The score above the threshold: below 0 is an anomaly. (N, ...) -> (N,)."""
+        return self.score_samples(X) - self.threshold_
+
+    def predict(self, X):  # noqa: N803
+        """1 for normal, -1 for an anomaly. (N, ...) -> (N,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def heatmap(self, X, blur=1.0):  # noqa: N803
+        """Where an image is unlike its reconstruction: squared errors, mean over the channels, blurred.
+
+        Args:
+            X: (N, H, W, C) images.
+            blur: standard deviation in pixels; 0 for none.
+
+        Returns:
+            (N, H, W, 1) float32 in [0, 1], each on the scale of the largest of its images.
+
+        Raises:
+            ValueError: if the data are no images, or the model does not reconstruct.
+        """
+        if len(self.model.data_shape) != 3:
+            raise ValueError(f"Heat maps are of images. Received: data_shape={self.model.data_shape}")
+        errors = ((np.asarray(X) - self._reconstructed(X)) ** 2).mean(axis=-1)
+        errors = ndimage.gaussian_filter(errors, (0, blur, blur)) if blur else errors
+        errors = errors / max(float(errors.max()), 1e-12)
+        return provenance.mark(errors[..., None].astype("float32"), self.model)
+
+    def __sklearn_clone__(self):
+        """A detector without a threshold, of the same model: weights are not copied."""
+        return type(self)(self.model, self.score, self.false_alarms)
+
+    # === Scores ===
+
+    def _check(self):
+        if self.score not in SCORES:
+            raise ValueError(f"`score` must be one of {', '.join(SCORES)}. Received: score={self.score!r}")
+        if not 0 < self.false_alarms < 1:
+            raise ValueError(f"`false_alarms` is a share between 0 and 1. Received: {self.false_alarms}")
+        offers = self.model.offers
+        able = [name for name, ability in SCORES.items() if ability in offers]
+        if not hasattr(self.model, "discriminator") or "reconstruct" in offers:  # that of an autoencoder sees codes
+            able = [name for name in able if name != "critic"]
+        if self.score not in able:
+            raise ValueError(
+                f"{type(self.model).__name__} gives the scores {', '.join(able) or '(none)'}. "
+                f"Received: score={self.score!r}"
+            )
+
+    def _scores(self, X):  # noqa: N803
+        if self.score == "reconstruction":
+            errors = (np.asarray(X) - self._reconstructed(X)) ** 2
+            return -errors.reshape(len(errors), -1).sum(axis=1, dtype="float64")
+        if self.score == "latent":
+            return -self.codes_.mahalanobis(self._encoded(X))
+        return np.asarray(self.model.score(X), "float64")
+
+    def _reconstructed(self, X):  # noqa: N803
+        return np.asarray(self.model.reconstruct(X))
+
+    def _encoded(self, X):  # noqa: N803
+        codes = np.asarray(self.model.encode(X), "float64")
+        return codes.reshape(len(codes), -1)
+
+
+def detect_folder(detector, source, out, *, on_error="stop", count=20, verbose=1):
+    """Scores every image below a folder; the model's size and channels are made of each.
+
+    Leaves `scores.csv` (file, score, anomaly; worst first) and `worst.png`, a column for each of the worst: the image,
+    and where the model reconstructs, its reconstruction and its heat map.
+
+    Args:
+        detector: an `AnomalyDetector` of images, fitted.
+        source: folder of images.
+        out: folder for the report; made where it does not exist.
+        on_error: "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+        count: how many images of the worst are drawn.
+        verbose: 1 for a progress bar.
+
+    Returns:
+        How many images there are, and how many of them are anomalies.
+
+    Raises:
+        ValueError, FileNotFoundError: if the model is not of images, or the folder holds none.
+        FileExistsError: if there is a report already.
+    """
+    source, out, shape = Path(source), Path(out), detector.model.data_shape
+    if len(shape) != 3:
+        raise ValueError(f"A folder holds images. Received: a model of data_shape={shape}")
+    if not source.is_dir():
+        raise FileNotFoundError(f"There is no such folder of images. Received: {source}")
+    if (out / "scores.csv").exists():
+        raise FileExistsError(f"Nothing is overwritten: choose another folder. Received: {out}, which has a report")
+    opened = FolderSource(source, image_size=shape[:2], channels=shape[2], on_error=on_error)
+    files = [path for paths in opened.files.values() for path in paths]
+
+    def read(paths):
+        return np.stack([read_image(path, shape[:2], shape[2]) for path in paths]).astype("float32") / 255
+
+    scores, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
+    for start in range(0, len(files), BATCH):
+        scores.append(detector.score_samples(read(files[start : start + BATCH])))
+        progress.update(min(start + BATCH, len(files)))
+    scores = np.concatenate(scores)
+    worst_first = np.argsort(scores, kind="stable")
+    found = scores < detector.threshold_
+
+    def write(path):
+        with open(path, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "score", "anomaly"])
+            writer.writerows([files[i].relative_to(source), f"{scores[i]:.6g}", int(found[i])] for i in worst_first)
+
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = read([files[i] for i in worst_first[:count]])
+    groups = [drawn]
+    if "reconstruct" in detector.model.offers:
+        heat = detector.heatmap(drawn)
+        groups += [detector.model.reconstruct(drawn), images.like(np.repeat(heat, shape[2], axis=-1), heat)]
+    images.save_grid(images.rows(*groups), out / "worst.png", len(drawn))
+    write_atomically(out / "scores.csv", write)
+    return len(files), int(found.sum())

@@ -1,0 +1,127 @@
+"""Anomaly detection: scikit-learn's interface, thresholds, heat maps, folders."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import keras_gen as kg
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Zeros of the digits for training and for the threshold; ones of the digits as anomalies."""
+    x, y = kg.data.stack(kg.data.load("digits", labels=True, shuffle=False))
+    zeros = x[y == 0]
+    return zeros[:90], zeros[90:], x[y == 1]
+
+
+@pytest.fixture(scope="module")
+def autoencoder(data):
+    keras.utils.set_random_seed(0)
+    model = kg.Autoencoder((8, 8, 1), 4)
+    model.compile(keras.optimizers.Adam(5e-3))
+    model.fit(data[0], epochs=60, verbose=0)
+    return model
+
+
+def detector_of(model, normal, score="reconstruction", false_alarms=0.1):
+    return kg.tasks.AnomalyDetector(model, score, false_alarms).fit(normal)
+
+
+@pytest.mark.parametrize("score", ["reconstruction", "likelihood", "latent"])
+def test_anomalies_are_found(autoencoder, data, score):
+    _, normal, other = data
+    detector = detector_of(autoencoder, normal, score)
+    assert (detector.predict(normal) == -1).mean() == pytest.approx(0.1, abs=1 / len(normal))
+    assert (detector.predict(other) == -1).mean() > 0.9
+    scores = detector.score_samples(other)
+    np.testing.assert_array_equal(scores, detector.score_samples(other))
+    np.testing.assert_allclose(detector.decision_function(other), scores - detector.threshold_)
+    np.testing.assert_allclose(detector.score_samples(other[3:5]), scores[3:5], rtol=1e-4, atol=1e-4)
+
+
+def test_scores_are_what_they_say(autoencoder, data):
+    _, normal, other = data
+    errors = ((other - autoencoder.reconstruct(other)) ** 2).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(detector_of(autoencoder, normal).score_samples(other), -errors, rtol=1e-4)
+    found = detector_of(autoencoder, normal, "likelihood").score_samples(other)
+    np.testing.assert_allclose(found, autoencoder.score(other), rtol=1e-5)
+
+
+def test_other_models(data):
+    _, normal, other = data
+    for model, scores in (
+        (kg.VAE((8, 8, 1), 2), ("reconstruction", "likelihood", "latent")),
+        (kg.AdversarialAutoencoder((8, 8, 1), 2), ("reconstruction", "likelihood", "latent")),
+        (kg.RBM((8, 8, 1), 5), ("reconstruction", "likelihood", "latent")),
+        (kg.GAN((8, 8, 1), 4), ("likelihood", "critic")),
+    ):
+        for score in scores:
+            found = detector_of(model, normal, score).score_samples(other[:5])
+            assert found.shape == (5,)
+            assert np.isfinite(found).all()
+
+
+def test_scikit_learn_takes_it_for_one_of_its_own(autoencoder, data):
+    _, normal, other = data
+    detector = kg.tasks.AnomalyDetector(autoencoder, false_alarms=0.2)
+    copy = clone(detector)
+    assert copy.model is autoencoder
+    assert copy.get_params() == detector.get_params()
+    halves = make_pipeline(FunctionTransformer(lambda x: x / 2), copy).fit(2 * normal)
+    np.testing.assert_array_equal(halves.predict(2 * other), detector.fit(normal).predict(other))
+    np.testing.assert_array_equal(clone(detector).fit_predict(normal), detector.predict(normal))
+
+
+def test_heat_maps_are_hot_where_something_was_changed(autoencoder, data):
+    _, normal, _ = data
+    changed = normal[:5].copy()
+    changed[:, 6:, :2] = 1.0  # the lower left corner, dark in a zero
+    heat = detector_of(autoencoder, normal).heatmap(changed, blur=0.5)
+    assert heat.shape == (5, 8, 8, 1)
+    assert heat.min() >= 0
+    assert heat.max() == pytest.approx(1)
+    for one in heat[..., 0]:
+        row, column = np.unravel_index(one.argmax(), one.shape)
+        assert row >= 6
+        assert column < 2
+
+
+def test_a_folder(autoencoder, data, tmp_path):
+    _, normal, other = data
+    for i in range(3):
+        kg.images.save_image(normal[i], tmp_path / f"in/normal/{i}.png")
+        kg.images.save_image(other[i], tmp_path / f"in/other/{i}.png")
+    detector = detector_of(autoencoder, normal, false_alarms=0.05)
+    total, found = kg.tasks.detect_folder(detector, tmp_path / "in", tmp_path / "report", verbose=0)
+    with open(tmp_path / "report/scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert total == len(rows) == 6
+    assert found == sum(int(row["anomaly"]) for row in rows) == 3
+    assert {row["file"].split("/")[0] for row in rows[:3]} == {"other"}
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores)
+    assert kg.images.provenance(tmp_path / "report/worst.png")["model"] == "Autoencoder"
+    with pytest.raises(FileExistsError, match="which has a report"):
+        kg.tasks.detect_folder(detector, tmp_path / "in", tmp_path / "report", verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda m, x: detector_of(m, x, "surprise"), "score='surprise'"),
+        (lambda m, x: detector_of(m, x, "critic"), "Autoencoder gives the scores reconstruction, likelihood, latent"),
+        (lambda m, x: detector_of(kg.GAN((8, 8, 1), 4), x), "GAN gives the scores likelihood, critic"),
+        (lambda m, x: detector_of(m, x, false_alarms=0), "between 0 and 1.*Received: 0"),
+        (lambda m, x: detector_of(m, x[:5]), "at least 20 normal examples. Received: 5"),
+        (lambda m, x: detector_of(kg.Autoencoder((4,), 2), x[:, 0, :4, 0]).heatmap(x), r"data_shape=\(4,\)"),
+    ],
+)
+def test_wrong_calls_are_sentences(autoencoder, data, make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make(autoencoder, data[1])
