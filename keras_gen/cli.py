@@ -442,7 +442,7 @@ def detect(
         verbose: 0 silent, 1 a progress bar.
     """
     _at_least("count", count, 1)
-    model, normal_images, _ = _model_and_images(run, normal, None)
+    model, normal_images, _ = _model_and_images(run, normal, None, "--normal")
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
@@ -482,14 +482,14 @@ def inspect_(file: str):
         print(f"{name}: {value}")
 
 
-def _model_and_data(run, source, count, labels=None):
+def _model_and_data(run, source, count, labels=None, option="--data"):
     """A model, a dataset of images that it was not trained on, or of a named source, and what the source holds.
 
     Labels come with the images where the source has classes, or as asked for.
     """
     model = kg.load(run)
     if not Path(run).is_dir() and source is None:
-        raise ValueError(f"A model without a run folder needs --data. Received: {run}")
+        raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
     config = runs.read_config(run) if Path(run).is_dir() else None
     if model.pairing is not None:
         if source is not None:
@@ -508,9 +508,9 @@ def _model_and_data(run, source, count, labels=None):
     return model, kg.data.load(source, split, **options, **size), info
 
 
-def _model_and_images(run, source, count):
+def _model_and_images(run, source, count, option="--data"):
     """The same in memory: a model, images, and labels or None."""
-    model, dataset, _ = _model_and_data(run, source, count)
+    model, dataset, _ = _model_and_data(run, source, count, option=option)
     loaded = kg.data.stack(dataset)
     images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
     if model.labelling == "required" and labels is None:
