@@ -274,3 +274,23 @@ def test_the_installed_command_is_quiet(tmp_path):
     )
     assert result.returncode == 2
     assert result.stderr == "keras-gen: `latent_dim` must be a whole number of at least 1. Received: latent_dim=0\n"
+
+
+def test_detect(run, tmp_path, capsys):
+    images = kg.data.stack(kg.data.load("digits", "test", limit=5))
+    for i, image in enumerate(images):
+        kg.images.save_image(image, tmp_path / f"photos/{i}.png")
+    command = ["detect", str(run), str(tmp_path / "photos"), "--out", str(tmp_path / "report"), "--verbose", "0"]
+    assert cli.main([*command, "--score", "likelihood", "--false-alarms", "0.2"]) == 0
+    assert "of 5 images are anomalies at 20.0% false alarms" in capsys.readouterr().out
+    assert len((tmp_path / "report/scores.csv").read_text().splitlines()) == 6
+    assert cli.main([*command, "--score", "critic"]) == 2
+    assert "VAE gives the scores reconstruction, likelihood, latent" in capsys.readouterr().err
+    assert cli.main(["detect", "rbm_mnist", *command[2:]]) == 2
+    assert "needs --normal" in capsys.readouterr().err
+
+
+def test_several_values_of_an_option(tmp_path):
+    options = "--hidden-units 6 5 --epochs 1 --limit 100 --verbose 0"
+    assert cli.main(["train", "deep_belief_network", *options.split(), "--out", str(tmp_path / "run")]) == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["arguments"]["hidden_units"] == [6, 5]
