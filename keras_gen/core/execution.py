@@ -30,12 +30,11 @@ def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     return jit_compile, steps_per_execution
 
 
-def steps_per_call(model, steps_per_epoch):
-    """How many steps a call makes where the user left it at "auto": so many that an epoch is whole calls.
+def steps_per_call(most, steps_per_epoch):
+    """How many steps a call makes, `most` at most: so many that an epoch of so many steps is whole calls.
 
     Keras makes whole calls only, and would take 64 steps for an epoch of two.
     """
-    most = resolve(model)[1]
     if steps_per_epoch is None:
         return most
     return max(steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0)

@@ -136,6 +136,7 @@ class GenerativeModel(keras.Model):
         )
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+        self._most_steps = resolved_steps
         self.request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution, **kwargs}
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
@@ -195,7 +196,7 @@ class GenerativeModel(keras.Model):
     def _make_whole_calls(self, steps_per_epoch):
         if not self.compiled or self.run_eagerly or self.request["steps_per_execution"] != "auto":
             return
-        steps = execution.steps_per_call(self, steps_per_epoch)
+        steps = execution.steps_per_call(self._most_steps, steps_per_epoch)
         if steps != self.steps_per_execution:
             self.steps_per_execution = steps
             self.make_train_function(force=True)
