@@ -16,12 +16,12 @@ MOMENTUM = 0.9
 class GibbsSampling:
     """`sample` of a model with a `machine`, and with `means(states, seed)` of the data given its visible states."""
 
+    sees_data = False  # whether the visible units of `machine` are the data
+
     @property
     def loops(self):
         """Whether a step has loops; see `core.execution`."""
         return self.gibbs_steps > 1
-
-    sees_data = False  # whether the visible units of `machine` are the data
 
     @property
     def momentum(self):
