@@ -220,6 +220,15 @@ def test_temperatures_begin_without_weights_and_end_with_them(count):
         np.testing.assert_allclose(betas[[500, 4500]], [0.5, 0.9])
 
 
+def test_chains_that_disagree_are_warned_of():
+    machine = tiny(20, 8, scale=4.0)
+    with pytest.warns(UserWarning, match="A few chains carry all the weight"):
+        estimate = kg.evaluation.annealed_importance_sampling(
+            rbm(machine), num_chains=20, num_temperatures=3, verbose=0
+        )
+    assert estimate.low == -np.inf
+
+
 def test_base_rates_are_those_of_units_that_see_the_data():
     x = np.ones((4, 4), "float32")
     for model, zero in ((rbm(tiny(4, 3)), False), (kg.DeepBeliefNetwork((4,), (4, 2)), True)):

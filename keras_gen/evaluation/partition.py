@@ -1,5 +1,6 @@
 """The partition function of Boltzmann machines, and with it their likelihood."""
 
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -93,6 +94,12 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_z = _log_base_partition(machine, base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
+    if not np.isfinite(low):
+        warnings.warn(
+            "A few chains carry all the weight: log Z is probably too small, and with it log p(x) too large. More "
+            "chains and temperatures help, and smaller weights of the machine",
+            stacklevel=2,
+        )
     log_likelihood = None if scores is None else scores - log_z
     return PartitionEstimate(float(log_z), float(low), float(high), log_likelihood)
 
