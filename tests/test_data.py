@@ -364,3 +364,5 @@ def test_glyphs_are_a_dataset_with_its_truth(tmp_path, monkeypatch):
     for image, (label, *factors) in zip(truth.images, truth.factors, strict=True):
         np.testing.assert_array_equal(rendered.render(label, factors) / np.float32(255), image)
     assert len(kg.data.glyphs("train", limit=7).images) == 7
+    with pytest.raises(ValueError, match="limit=0"):
+        kg.data.glyphs(limit=0)

@@ -135,7 +135,12 @@ def glyphs(split="test", limit=None):
 
     Returns:
         A `Truth`.
+
+    Raises:
+        ValueError: if the limit is below 1, or there is no such split.
     """
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     from keras_gen.data.rendered import FACTORS  # and with it the builder
 
     builder = PreparedSource("glyphs").builder
