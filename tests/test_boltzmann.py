@@ -229,11 +229,14 @@ def test_chains_that_disagree_are_warned_of():
     assert estimate.low == -np.inf
 
 
-def test_base_rates_are_those_of_units_that_see_the_data():
-    x = np.ones((4, 4), "float32")
-    for model, zero in ((rbm(tiny(4, 3)), False), (kg.DeepBeliefNetwork((4,), (4, 2)), True)):
-        base = partition._base_bias(model, model.machine, x)
-        assert bool((base.numpy() == 0).all()) is zero
+def test_annealing_begins_at_the_base_rates_of_the_images():
+    x, log_odds = np.tile([[1.0, 1, 1, 0], [1, 1, 0, 0]], (2, 1)).astype("float32"), np.log(0.95 / 0.05)
+    rates = [log_odds, log_odds, 0, -log_odds]
+    for model, side in ((rbm(tiny(4, 3)), "visible_bias"), (kg.DeepBoltzmannMachine((4,), (3, 2)), "hidden_bias")):
+        base = partition._base_machine(model, model.machine, x)
+        np.testing.assert_allclose(getattr(base, side)[:4], rates, rtol=1e-5)
+    belief = kg.DeepBeliefNetwork((4,), (4, 2))
+    assert not np.any(partition._base_machine(belief, belief.machine, x).visible_bias)  # which are not of the data
 
 
 def test_chains_go_on_and_are_saved(tmp_path):

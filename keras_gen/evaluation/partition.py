@@ -53,8 +53,9 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
 
     With `p_k(v) ~ exp((1 - beta_k) b_A.v + beta_k b.v) prod_j (1 + exp(beta_k (c_j + v W_j)))`, beta from 0 to 1, the
     weight of a chain is the product of the ratios p*_k(v_k) / p*_(k-1)(v_k), whose mean is Z / Z_A. The biases b_A are
-    those of the base rates of the images, where some are given. The schedule is the paper's, stretched or shrunk: of
-    14,500 temperatures 500 lie below 0.5, 4,000 below 0.9 and 10,000 above.
+    those of the base rates of the images, where some are given; a deep Boltzmann machine, where x lies on the other
+    side, begins at the base rates of all units in the mean field of the images. The schedule is the paper's, stretched
+    or shrunk: of 14,500 temperatures 500 lie below 0.5, 4,000 below 0.9 and 10,000 above.
 
     Args:
         model: a model with a `machine`: `RBM`, `DeepBeliefNetwork` (its top) or `DeepBoltzmannMachine`.
@@ -78,10 +79,10 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     check_whole(1, num_temperatures=num_temperatures)
     machine = _machine(model)
     scores = None if images is None else np.asarray(model.score(images), "float64")  # says what is wrong with images
-    base = _base_bias(model, machine, images)
+    base = _base_machine(model, machine, images)
     betas = tf.constant(_schedule(num_temperatures), tf.float32)
     key = distribution.noise_key(seed, 0, "annealed importance sampling")
-    v = _first_states(machine, base, num_chains, tf.random.experimental.stateless_fold_in(key, num_temperatures + 1))
+    v = _first_states(base, num_chains, tf.random.experimental.stateless_fold_in(key, num_temperatures + 1))
     log_weights = tf.zeros((num_chains,), tf.float64)
     progress = keras.utils.Progbar(num_temperatures, verbose=verbose, unit_name="temperature")
     for start in range(0, num_temperatures, TEMPERATURES_PER_CALL):
@@ -91,7 +92,7 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_ratios = log_weights.numpy()
     log_mean = np.logaddexp.reduce(log_ratios) - np.log(num_chains)
     relative = np.exp(log_ratios - log_mean).std(ddof=1) / np.sqrt(num_chains)  # deviation of the mean weight
-    log_z = _log_base_partition(machine, base) + log_mean
+    log_z = _log_base_partition(base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
     if not np.isfinite(low):
@@ -118,33 +119,37 @@ def _schedule(count):
     return np.interp(np.arange(count + 1), [0, *ends], np.cumsum([0, *(length for length, _ in SCHEDULE)]))
 
 
-def _base_bias(model, machine, images):
-    """b_A, (D,): of the base rates of the images, where they are what the machine sees."""
-    if machine.sigma is not None:
-        return machine.visible_bias
-    if images is None or not model.sees_data:
-        return tf.zeros_like(machine.visible_bias)
+def _base_machine(model, machine, images):
+    """The machine without weights, where the chains begin: its biases are those of the base rates of the images."""
+    visible = tf.zeros_like(machine.visible_bias) if machine.sigma is None else machine.visible_bias
+    base = boltzmann.Machine(tf.zeros_like(machine.kernel), visible, tf.zeros_like(machine.hidden_bias), machine.sigma)
+    if images is None:
+        return base
     if isinstance(images, tf.data.Dataset):
         images = np.concatenate(
             [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in images.as_numpy_iterator()]
         )
-    rates = np.clip(np.asarray(images, "float64").reshape(len(images), -1).mean(axis=0), SMOOTHING, 1 - SMOOTHING)
+    return base._replace(**{name: _bias(rates) for name, rates in model.base_rates(images).items()})
+
+
+def _bias(rates):
+    rates = np.clip(np.asarray(rates, "float64"), SMOOTHING, 1 - SMOOTHING)
     return tf.constant(np.log(rates / (1 - rates)), tf.float32)
 
 
-def _first_states(machine, base, count, key):
-    mean = tf.repeat(base[None], count, axis=0)
-    if machine.sigma is None:
+def _first_states(base, count, key):
+    mean = tf.repeat(base.visible_bias[None], count, axis=0)
+    if base.sigma is None:
         return boltzmann.draw(tf.sigmoid(mean), key)
-    return mean + machine.sigma * distribution.normal(tf.shape(mean), key)
+    return mean + base.sigma * distribution.normal(tf.shape(mean), key)
 
 
-def _log_base_partition(machine, base):
-    """log Z_A of the machine without weights, all hidden units of which are on half of the time."""
-    hidden = machine.hidden_bias.shape[0] * np.log(2)
-    if machine.sigma is None:
-        return hidden + float(np.logaddexp(0, base.numpy().astype("float64")).sum())
-    return hidden + len(base) / 2 * np.log(2 * np.pi * machine.sigma**2)
+def _log_base_partition(base):
+    """log Z_A of a machine without weights."""
+    hidden = np.logaddexp(0, base.hidden_bias.numpy().astype("float64")).sum()
+    if base.sigma is None:
+        return float(hidden + np.logaddexp(0, base.visible_bias.numpy().astype("float64")).sum())
+    return float(hidden + len(base.visible_bias) / 2 * np.log(2 * np.pi * base.sigma**2))
 
 
 @tf.function
@@ -153,13 +158,15 @@ def _anneal(machine, base, betas, start, stop, v, log_weights, key):
 
     def step(k, v, log_weights):
         before, beta = betas[k], betas[k + 1]
-        logits = machine.hidden_logits(v)
-        gain = tf.reduce_sum(tf.nn.softplus(beta * logits) - tf.nn.softplus(before * logits), axis=-1)
+        field = machine.hidden_logits(v) - base.hidden_bias
+        logits = base.hidden_bias + beta * field
+        gain = tf.reduce_sum(tf.nn.softplus(logits) - tf.nn.softplus(base.hidden_bias + before * field), axis=-1)
         if machine.sigma is None:
-            gain += (beta - before) * tf.linalg.matvec(v, machine.visible_bias - base)
+            gain += (beta - before) * tf.linalg.matvec(v, machine.visible_bias - base.visible_bias)
         own = tf.random.experimental.stateless_fold_in(key, k)
-        h = boltzmann.draw(tf.sigmoid(beta * logits), tf.random.experimental.stateless_fold_in(own, 0))
-        tempered = machine._replace(visible_bias=base + beta * (machine.visible_bias - base))
+        h = boltzmann.draw(tf.sigmoid(logits), tf.random.experimental.stateless_fold_in(own, 0))
+        bias = base.visible_bias + beta * (machine.visible_bias - base.visible_bias)
+        tempered = machine._replace(visible_bias=bias)
         v = tempered.draw_visible(beta * h, tf.random.experimental.stateless_fold_in(own, 1))
         return k + 1, v, log_weights + tf.cast(gain, tf.float64)
 

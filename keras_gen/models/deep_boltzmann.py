@@ -231,6 +231,11 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         """
         return self.score(x) - log_z
 
+    def base_rates(self, x):
+        v = self._flat(x)
+        odd, even = self._mean_field(self.machine, v)
+        return {"visible_bias": np.mean(odd, axis=0), "hidden_bias": np.mean(np.concatenate([v, even], 1), axis=0)}
+
     @batched
     def encode(self, x):
         """Means of the top layer in the mean field. (B, *data_shape) -> (B, hidden_units[-1])."""

@@ -16,8 +16,6 @@ MOMENTUM = 0.9
 class GibbsSampling:
     """`sample` of a model with a `machine`, and with `means(states, seed)` of the data given its visible states."""
 
-    sees_data = False  # whether the visible units of `machine` are the data
-
     @property
     def loops(self):
         """Whether a step has loops; see `core.execution`."""
@@ -49,6 +47,10 @@ class GibbsSampling:
         images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
         images = np.clip(images, 0.0, 1.0) if self.bounded else images
         return provenance.note(provenance.mark(images, self), self, seed=seed)
+
+    def base_rates(self, x):
+        """How often units of `machine` are on given images: by side, where it is known. -> {"visible_bias": (D,)}."""
+        return {}
 
     def _flat(self, x):
         return ops.cast(ops.reshape(x, (-1, math.prod(self.data_shape))), "float32")

@@ -79,7 +79,6 @@ class RBM(GibbsSampling, GenerativeModel):
 
     terms = ("reconstruction_loss",)
     learning_rate = 0.05
-    sees_data = True
 
     def __init__(
         self,
@@ -204,6 +203,9 @@ class RBM(GibbsSampling, GenerativeModel):
     @batched
     def score(self, x):
         return -self(x)
+
+    def base_rates(self, x):
+        return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
     @batched
     def encode(self, x):
