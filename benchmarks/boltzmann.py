@@ -94,25 +94,39 @@ def deep_belief_network(
     }
 
 
-def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=30, pretraining=0.3, rate=0.05):
+def deep_boltzmann_machine(seed=0, units=(500, 1000), epochs=16, pretraining=0.25, rate=0.02, weight_decay=2e-4):
     """Lower bound of the test log-likelihood of a machine of two hidden layers."""
     train = kg.data.load("mnist", binarize="dynamic", batch_size=BATCH, seed=seed, drop_remainder=True)
     test = kg.data.stack(kg.data.load("mnist", "test", binarize="static", shuffle=False))
     keras.utils.set_random_seed(seed)
-    model = kg.DeepBoltzmannMachine(SHAPE, units, pretraining=pretraining, seed=seed)
+    model = kg.DeepBoltzmannMachine(SHAPE, units, pretraining=pretraining, weight_decay=weight_decay, seed=seed)
     model.compile(**model.default_optimizers(rate, decay_steps=epochs * int(train.cardinality())))
     model.fit(train, epochs=epochs, verbose=2)
-    estimate = kg.evaluation.annealed_importance_sampling(model, test, **AIS, seed=seed)
-    bound = float(estimate.log_likelihood.mean())
+    # From the base rates of images and from noise: a mode that one set of chains misses the other may find, and an
+    # estimate of log Z is too small rather than too large, so that the larger is taken.
+    score = float(model.score(test).mean())
+    estimates = [kg.evaluation.annealed_importance_sampling(model, x, **AIS, seed=seed) for x in (test, None)]
+    estimate = max(estimates, key=lambda one: one.log_z)
+    sure = np.isfinite(estimate.low) and np.isfinite(estimate.high)
+    bound = score - estimate.log_z
     return {
         "what": "Deep Boltzmann machine of two hidden layers: lower bound of log p(x) of the test images of MNIST, "
         "statically binarized, by annealed importance sampling, nats",
         "published": "-84.62 (100 epochs of pretraining, then 300)",
-        "ours": f"{bound:.2f}" if np.isfinite(estimate.low) else f"none: the estimate of log Z failed ({bound:.2f})",
-        "figures": {"bound": bound, "log_z": estimate.log_z, "low": estimate.low, "high": estimate.high},
+        "ours": f"{bound:.2f}" if sure else f"none: the estimate of log Z failed ({bound:.2f})",
+        "figures": {
+            "bound": bound,
+            "score": score,
+            **{
+                f"{figure} from {start}": getattr(one, figure)
+                for start, one in zip(("images", "noise"), estimates, strict=True)
+                for figure in ("log_z", "low", "high")
+            },
+        },
         "settings": f"{'-'.join(map(str, units))}, {epochs} epochs, {pretraining:.0%} of them pretraining; "
-        f"SGD {rate:g}, cosine to 0; batch {BATCH}, dynamically binarized; {model.mean_field_steps} sweeps of mean "
-        f"field; {model.num_chains} chains of {model.gibbs_steps} steps; bound by {AIS['num_chains']} chains, "
+        f"SGD {rate:g}, cosine to 0, weight decay {weight_decay:g}; batch {BATCH}, dynamically binarized; "
+        f"{model.mean_field_steps} sweeps of mean field; {model.num_chains} chains of {model.gibbs_steps} steps; the "
+        f"larger log Z of {AIS['num_chains']} chains from base rates and as many from noise, "
         f"{AIS['num_temperatures']} temperatures",
         "seed": seed,
     }

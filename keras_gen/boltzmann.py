@@ -94,6 +94,12 @@ def draw(mean, key):
     return tf.cast(distribution.uniform(tf.shape(mean), key) < mean, tf.float32)
 
 
+def log_odds(rates, margin):
+    """Biases with which independent units are on as often as that, at least `margin` away from 0 and 1. float32."""
+    rates = np.clip(np.asarray(rates, "float64"), margin, 1 - margin)
+    return (np.log(rates) - np.log1p(-rates)).astype("float32")
+
+
 def log_partition(machine):
     """log Z, exactly, in float64: by a visit to every state of the smaller side.
 

@@ -239,6 +239,18 @@ def test_annealing_begins_at_the_base_rates_of_the_images():
     assert not np.any(partition._base_machine(belief, belief.machine, x).visible_bias)  # which are not of the data
 
 
+@pytest.mark.parametrize(("weight", "visible", "hidden"), [(3.0, -12.0, -60.0), (1.0, 0.0, -28.0)])
+def test_a_mode_that_the_chains_miss_is_found_out(weight, visible, hidden):
+    model = rbm(boltzmann.Machine(tf.fill((30, 8), weight), tf.fill((30,), visible), tf.fill((8,), hidden)))
+    exact = kg.evaluation.exact_log_partition(model)
+    images = np.ones((4, 30), "float32")  # all on, and most of the probability where one side is off
+    with pytest.warns(UserWarning, match="they miss a mode"):
+        estimate = kg.evaluation.annealed_importance_sampling(model, images, num_temperatures=30, verbose=0)
+    assert exact - 0.1 < estimate.log_z <= exact + 1e-6
+    assert estimate.high == np.inf
+    np.testing.assert_allclose(estimate.log_likelihood, model.score(images) - estimate.log_z, rtol=1e-6)
+
+
 def test_chains_go_on_and_are_saved(tmp_path):
     x = np.random.default_rng(0).integers(2, size=(40, 6)).astype("float32")
     model = kg.RBM((6,), 4, persistent=True, num_chains=10)
@@ -535,6 +547,19 @@ def test_without_upper_weights_a_deep_boltzmann_machine_is_an_rbm():
     np.testing.assert_allclose(model.score(states(4)), -machine.free_energy(tf.constant(states(4))) + shift, rtol=1e-4)
 
 
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_visible_biases_of_a_deep_boltzmann_machine_begin_at_the_log_odds_of_pixels(as_dataset):
+    x = np.tile([[1.0, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]], (5, 1)).astype("float32")
+    model = kg.DeepBoltzmannMachine((4,), (3, 2), num_chains=4)
+    model.compile(keras.optimizers.SGD(0.0))
+    model.fit(tf.data.Dataset.from_tensor_slices(x).batch(10) if as_dataset else x, verbose=0)
+    odds = np.array([99, 1, 1 / 3, 1 / 99])
+    np.testing.assert_allclose(model.biases[0], np.log(odds), rtol=1e-5, atol=1e-6)
+    model.biases[0].assign([1.0, 2, 3, 4])
+    model.fit(x, verbose=0)  # what was learnt stays
+    np.testing.assert_allclose(model.biases[0], [1, 2, 3, 4])
+
+
 def test_pretraining_doubles_what_will_come_from_both_sides():
     model = kg.DeepBoltzmannMachine((4,), (3, 2, 2), num_chains=3)
     rng = np.random.default_rng(0)
@@ -569,7 +594,7 @@ def test_a_deep_boltzmann_machine_learns(pretraining):
     data = states(4)[[0, 15, 15, 15]]
     model = kg.DeepBoltzmannMachine((4,), (6, 4), num_chains=500, pretraining=pretraining)
     model.compile(**model.default_optimizers(0.2))
-    model.fit(np.tile(data, (800, 1)), batch_size=100, epochs=30, verbose=0)
+    model.fit(np.tile(data, (800, 1)), batch_size=100, epochs=45, verbose=0)
     exact = unnormalized(model)
     log_likelihood = (exact - logsumexp(exact))[[0, 15, 15, 15]].mean()
     assert log_likelihood > -1.0  # 4 log 2 = 2.77 before; the entropy of the data is 0.56

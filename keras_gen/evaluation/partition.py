@@ -14,6 +14,7 @@ TEMPERATURES_PER_CALL = 250
 SCHEDULE = ((0.5, 500), (0.4, 4_000), (0.1, 10_000))  # of beta, its parts and their shares of the temperatures
 SMOOTHING = 0.05  # how far the base rates stay from 0 and 1
 DEVIATIONS = 3
+ROUNDING = 0.1  # nats, of energies of many units in float32
 
 
 class PartitionEstimate(NamedTuple):
@@ -22,7 +23,7 @@ class PartitionEstimate(NamedTuple):
     Args:
         log_z: the estimate of log Z, nats. That of Z is unbiased, so this is too small rather than too large.
         low: log of the estimate of Z less three standard deviations of it; -inf where the chains are too few to tell.
-        high: log of the estimate of Z and three standard deviations.
+        high: log of the estimate of Z and three standard deviations; inf where the chains missed a mode.
         log_likelihood: (N,) nats per image, or None where no images were given: log p(x) of an `RBM`, a lower bound of
             it of deeper machines.
     """
@@ -95,7 +96,15 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_z = _log_base_partition(base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
-    if not np.isfinite(low):
+    alone = _weight_of_silence(machine)
+    if high < alone - ROUNDING:
+        warnings.warn(
+            f"With one side off alone, log Z is at least {alone:.1f}, and the chains found {log_z:.1f}: they miss a "
+            "mode of the machine. That bound is returned as log Z, and the images have less than that leaves them",
+            stacklevel=2,
+        )
+        log_z, low, high = alone, alone, np.inf
+    elif not np.isfinite(low):
         warnings.warn(
             "A few chains carry all the weight: log Z is probably too small, and with it log p(x) too large. More "
             "chains and temperatures help, and smaller weights of the machine",
@@ -129,12 +138,9 @@ def _base_machine(model, machine, images):
         images = np.concatenate(
             [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in images.as_numpy_iterator()]
         )
-    return base._replace(**{name: _bias(rates) for name, rates in model.base_rates(images).items()})
-
-
-def _bias(rates):
-    rates = np.clip(np.asarray(rates, "float64"), SMOOTHING, 1 - SMOOTHING)
-    return tf.constant(np.log(rates / (1 - rates)), tf.float32)
+    return base._replace(
+        **{name: tf.constant(boltzmann.log_odds(rates, SMOOTHING)) for name, rates in model.base_rates(images).items()}
+    )
 
 
 def _first_states(base, count, key):
@@ -150,6 +156,14 @@ def _log_base_partition(base):
     if base.sigma is None:
         return float(hidden + np.logaddexp(0, base.visible_bias.numpy().astype("float64")).sum())
     return float(hidden + len(base.visible_bias) / 2 * np.log(2 * np.pi * base.sigma**2))
+
+
+def _weight_of_silence(machine):
+    """A lower bound of log Z: log of the sum over all states of one side while the other is off."""
+    energies = [machine.hidden_free_energy(tf.zeros_like(machine.hidden_bias)[None])]
+    if machine.sigma is None:
+        energies.append(machine.free_energy(tf.zeros_like(machine.visible_bias)[None]))
+    return -float(tf.reduce_min(energies))
 
 
 @tf.function

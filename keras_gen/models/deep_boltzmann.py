@@ -17,6 +17,9 @@ from keras_gen.core import (
 )
 from keras_gen.models.gibbs import GibbsSampling
 
+RATE_BATCHES = 100
+RATE_MARGIN = 0.01  # how far base rates stay from 0 and 1
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
@@ -53,7 +56,8 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         A lower bound of log p(x) but for log Z, nats per image; `elbo` takes log Z.
 
     Reference:
-        Salakhutdinov and Hinton 2009, "Deep Boltzmann machines".
+        Salakhutdinov and Hinton 2009, "Deep Boltzmann machines"; Hinton 2010, "A practical guide to training restricted
+        Boltzmann machines", section 8 (the first biases).
 
     Example:
         >>> model = kg.DeepBoltzmannMachine(data_shape=(8, 8, 1), hidden_units=(32, 16))
@@ -135,11 +139,26 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     # === Training ===
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
-        """Keras' `fit`, of which the first epochs are those of the pretraining."""
+        """Keras' `fit`, of which the first epochs are those of the pretraining.
+
+        Biases of x that are zero begin at the log odds of the pixels (of a dataset, of its first 100 batches). At zero,
+        x is noise where the first layer is off, which is so many states that they outweigh those that look like data.
+        """
+        if not np.any(self.biases[0]):
+            self._begin_at_base_rates(x)
         first = round(self.pretraining * epochs)
         turns = ["pretraining"] * first + ["together"] * (epochs - first)
         callbacks = [execution.Turns(turns), *tf.nest.flatten(callbacks or [])]
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
+
+    def _begin_at_base_rates(self, x):
+        if isinstance(x, tf.data.Dataset):
+            batches = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in x.take(RATE_BATCHES)]
+        else:
+            batches = [x] if isinstance(x, np.ndarray | tf.Tensor) else []  # a generator would not begin again
+        if batches and all(tuple(batch.shape[1:]) == self.data_shape for batch in batches):  # else `call` says so
+            rates = np.concatenate([self._flat(batch) for batch in batches]).mean(axis=0)
+            self.biases[0].assign(boltzmann.log_odds(rates, RATE_MARGIN))
 
     def call(self, x, training=False):
         self.check_shape(x)
