@@ -156,7 +156,9 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
             batches = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in x.take(RATE_BATCHES)]
         else:
             batches = [x] if isinstance(x, np.ndarray | tf.Tensor) else []  # a generator would not begin again
-        if batches and all(tuple(batch.shape[1:]) == self.data_shape for batch in batches):  # else `call` says so
+        for batch in batches:
+            self.check_array(batch)
+        if batches:
             rates = np.concatenate([self._flat(batch) for batch in batches]).mean(axis=0)
             self.biases[0].assign(boltzmann.log_odds(rates, RATE_MARGIN))
 
