@@ -531,8 +531,9 @@ def test_a_deep_boltzmann_machine_against_enumeration(hidden_units):
     assert (bound <= exact + 1e-5).all()
     assert np.abs(bound - exact).max() < 0.3  # the mean field comes near
     np.testing.assert_allclose(model.elbo(x, log_z), bound - log_z)
-    estimate = kg.evaluation.annealed_importance_sampling(model, x, num_temperatures=300, verbose=0)
-    assert estimate.low < log_z < estimate.high
+    far = x[-2:]  # base rates that are not those of the machine, which the weights of the chains make good
+    estimate = kg.evaluation.annealed_importance_sampling(model, far, num_chains=2000, num_temperatures=50, verbose=0)
+    assert estimate.low < log_z < estimate.high < estimate.low + 0.3
     means = model.sample(20_000, seed=1, steps=60).mean(axis=0)
     np.testing.assert_allclose(means, np.exp(exact - log_z) @ x, atol=0.015)
 
