@@ -108,14 +108,16 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
         ("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}, (1, 2)),
         ("semi_supervised_vae", {"num_labels": 20}, (1, 2)),
         ("conditional_vae", {}, (1, 2)),
+        ("deep_boltzmann_machine", {"hidden_units": (8, 4), "num_chains": 10, "latent_dim": None}, (1, 2)),
     ],
 )
 def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, interruptions):
     """Such as the fit of a mixture to codes, which looks at images while the training goes through them."""
-    kg.training.train(model, out=str(tmp_path / "whole"), **{**SMALL, **options, "epochs": 3})
+    arguments = {name: value for name, value in {**SMALL, **options}.items() if value is not None}
+    kg.training.train(model, out=str(tmp_path / "whole"), **{**arguments, "epochs": 3})
     for before in interruptions:
         folder = tmp_path / f"parts_{before}"
-        kg.training.train(model, out=str(folder), **{**SMALL, **options, "epochs": before})
+        kg.training.train(model, out=str(folder), **{**arguments, "epochs": before})
         kg.training.resume(folder, epochs=3, verbose=0)
         for resumed, unbroken in zip(weights(folder), weights(tmp_path / "whole"), strict=True):
             np.testing.assert_array_equal(resumed, unbroken)

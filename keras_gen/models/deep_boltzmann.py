@@ -144,23 +144,28 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         Biases of x that are zero begin at the log odds of the pixels (of a dataset, of its first 100 batches). At zero,
         x is noise where the first layer is off, which is so many states that they outweigh those that look like data.
         """
-        if not np.any(self.biases[0]):
-            self._begin_at_base_rates(x)
+        odds = self._pixel_log_odds(x)
+        if odds is not None and not np.any(self.biases[0]):
+            self.biases[0].assign(odds)
         first = round(self.pretraining * epochs)
         turns = ["pretraining"] * first + ["together"] * (epochs - first)
         callbacks = [execution.Turns(turns), *tf.nest.flatten(callbacks or [])]
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
 
-    def _begin_at_base_rates(self, x):
+    def _pixel_log_odds(self, x):
+        """(D,), or None of a generator, which would not begin again.
+
+        Every `fit` looks: a pass over a dataset decides how the next is shuffled, and a resumed one must see the same.
+        """
         if isinstance(x, tf.data.Dataset):
             batches = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in x.take(RATE_BATCHES)]
         else:
-            batches = [x] if isinstance(x, np.ndarray | tf.Tensor) else []  # a generator would not begin again
+            batches = [x] if isinstance(x, np.ndarray | tf.Tensor) else []
         for batch in batches:
             self.check_array(batch)
-        if batches:
-            rates = np.concatenate([self._flat(batch) for batch in batches]).mean(axis=0)
-            self.biases[0].assign(boltzmann.log_odds(rates, RATE_MARGIN))
+        if not batches:
+            return None
+        return boltzmann.log_odds(np.concatenate([self._flat(batch) for batch in batches]).mean(axis=0), RATE_MARGIN)
 
     def call(self, x, training=False):
         self.check_shape(x)
