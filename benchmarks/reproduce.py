@@ -15,6 +15,7 @@ import adversarial
 import autoencoders
 import boltzmann
 import keras
+import measuring
 import translation
 import variational
 
@@ -66,6 +67,8 @@ for function in (
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
+    measuring.one_digit_against_the_rest,
+    measuring.disentanglement,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

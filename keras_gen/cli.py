@@ -422,6 +422,8 @@ def detect(
     *,
     out: str,
     score: Literal["reconstruction", "likelihood", "latent", "critic"] = "reconstruction",
+    relative: Literal["energy", "variation"] | None = None,
+    blur: float = 0.0,
     normal: str | None = None,
     false_alarms: float = 0.05,
     count: int = 20,
@@ -435,6 +437,9 @@ def detect(
         folder: of images, at any depth, which are made of the model's size.
         out: folder for the report, scores.csv and worst.png.
         score: squared error of the reconstruction, the model's own score, distance of the code, or a GAN's critic.
+        relative: divide the error by the image's energy (strokes on a dark ground) or variation (photographs); of plain
+            errors the busiest images are the worst, whatever they show.
+        blur: of the errors, in pixels, before they are squared.
         normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given.
         false_alarms: share of the normal data that may be called an anomaly.
         count: how many of the worst are drawn.
@@ -443,7 +448,7 @@ def detect(
     """
     _at_least("count", count, 1)
     model, normal_images, _ = _model_and_images(run, normal, None, "--normal")
-    detector = kg.tasks.AnomalyDetector(model, score, false_alarms).fit(normal_images)
+    detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
 

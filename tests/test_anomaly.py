@@ -5,6 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -118,6 +119,9 @@ def test_a_folder(autoencoder, data, tmp_path):
         (lambda m, x: detector_of(m, x, "critic"), "Autoencoder gives the scores reconstruction, likelihood, latent"),
         (lambda m, x: detector_of(kg.GAN((8, 8, 1), 4), x), "GAN gives the scores likelihood, critic"),
         (lambda m, x: detector_of(m, x, false_alarms=0), "between 0 and 1.*Received: 0"),
+        (lambda m, x: kg.tasks.AnomalyDetector(m, relative="size").fit(x), "relative='size'"),
+        (lambda m, x: kg.tasks.AnomalyDetector(m, "latent", blur=1).fit(x), "of reconstructions.*score='latent'"),
+        (lambda m, x: kg.tasks.AnomalyDetector(m, blur=-1).fit(x), "at least 0. Received: blur=-1"),
         (lambda m, x: detector_of(m, x[:5]), "at least 20 normal examples. Received: 5"),
         (lambda m, x: detector_of(kg.Autoencoder((4,), 2), x[:, 0, :4, 0]).heatmap(x), r"data_shape=\(4,\)"),
     ],
@@ -125,3 +129,16 @@ def test_a_folder(autoencoder, data, tmp_path):
 def test_wrong_calls_are_sentences(autoencoder, data, make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make(autoencoder, data[1])
+
+
+def test_relative_errors_by_hand(autoencoder, data):
+    _, normal, other = data
+    x, made = (np.stack([gaussian_filter(one, (0.8, 0.8, 0)) for one in part]).reshape(len(other), -1).astype("float64")
+               for part in (other, np.asarray(autoencoder.reconstruct(other))))  # fmt: skip
+    errors = ((x - made) ** 2).sum(axis=1)
+    for relative, there in ((None, 1.0), ("energy", (x**2).sum(axis=1)), ("variation", x.shape[1] * x.var(axis=1))):
+        detector = kg.tasks.AnomalyDetector(autoencoder, relative=relative, blur=0.8).fit(normal)
+        np.testing.assert_allclose(detector.score_samples(other), -errors / there, rtol=1e-4)
+        assert clone(detector).get_params() == detector.get_params()
+    detector = kg.tasks.AnomalyDetector(autoencoder, relative="variation").fit(normal)
+    assert np.isfinite(detector.score_samples(np.zeros((2, 8, 8, 1), "float32"))).all()

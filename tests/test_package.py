@@ -27,7 +27,7 @@ ALLOWED = {
     "files": set(),
     "images": {"files"},
     "evaluation": {"core", "boltzmann"},
-    "tasks": {"core.provenance", "information", "images", "evaluation", "data", "files"},
+    "tasks": {"core", "networks", "information", "images", "evaluation", "data", "files"},
     "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
     "testing": {"core"},
     "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},

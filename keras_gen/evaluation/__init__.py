@@ -2,6 +2,7 @@
 
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
 from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
+from keras_gen.evaluation.curves import roc as roc
 from keras_gen.evaluation.disentanglement import dci as dci
 from keras_gen.evaluation.disentanglement import factor_vae_score as factor_vae_score
 from keras_gen.evaluation.disentanglement import mutual_information_gap as mutual_information_gap
@@ -20,6 +21,8 @@ from keras_gen.evaluation.partition import PartitionEstimate as PartitionEstimat
 from keras_gen.evaluation.partition import annealed_importance_sampling as annealed_importance_sampling
 from keras_gen.evaluation.partition import exact_log_partition as exact_log_partition
 from keras_gen.evaluation.parzen import parzen_log_likelihood as parzen_log_likelihood
+from keras_gen.evaluation.probes import clustering as clustering
+from keras_gen.evaluation.probes import probe as probe
 from keras_gen.evaluation.quality import psnr as psnr
 from keras_gen.evaluation.quality import ssim as ssim
 from keras_gen.evaluation.summary import report as report

@@ -3,15 +3,18 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.evaluation import probes
 from keras_gen.evaluation.clusters import clustering_accuracy
+from keras_gen.evaluation.fidelity import fidelity
 from keras_gen.evaluation.likelihood import log_likelihood
 from keras_gen.evaluation.quality import psnr_of_error, ssim
 
 LIKELIHOOD_IMAGES = 1_000
+FIDELITY_IMAGES = 2_000  # generated; as many real ones, and as many others for the floor
 BATCH = 100
 
 
-def report(model, images, labels=None, num_samples=200, verbose=0):
+def report(model, images, labels=None, num_samples=200, features=None, verbose=0):
     """Held-out figures of a model on images that it was not trained on.
 
     Args:
@@ -20,6 +23,7 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         labels: (N,) ints, where the model needs them or is judged by them; of a translator, the targets or the images
             of the other kind. A dataset may hold them.
         num_samples: importance samples per image of the log-likelihood.
+        features: `Features`, or a function of images to (N, D), in which samples are compared with the images.
         verbose: 1 for progress bars.
 
     Returns:
@@ -30,7 +34,9 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
         likelihood only of zeros and ones and for a discretized one of 8-bit levels, for it is no likelihood of other
         values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
-        `clustering_accuracy`.
+        `clustering_accuracy`, and of one that encodes the figures of `probe` and `clustering` on the codes of the
+        first 5,000 images, where they hold ten of each class; with features, of a model that samples, those of
+        `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`.
     """
     figures = {"images": 0}
     if model.compiled:
@@ -43,7 +49,8 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
             return_dict=True,
         )
     squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
-    first, first_labels, clusters, classes = [], [], [], []
+    first, first_labels, clusters, codes, classes, real = [], [], [], [], [], []
+    generates = features is not None and "sample" in model.offers and len(model.data_shape) == 3
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
         compared = model.compared(x, y)
@@ -56,9 +63,14 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
                 similarity += np.sum(ssim(made, expected), dtype="float64") * len(x) / len(made)
         if "score" in model.offers:
             score += np.sum(model.score(x, **model.needs(y)), dtype="float64")
-        if hasattr(model, "cluster") and y is not None:
-            clusters.append(model.cluster(x))
+        if y is not None and model.pairing is None:
             classes.append(y)
+            if hasattr(model, "cluster"):
+                clusters.append(model.cluster(x))
+            if "encode" in model.offers and sum(map(len, codes)) < probes.MOST:
+                codes.append(model.encode(x, **model.needs(y)))
+        if generates and sum(map(len, real)) < 2 * FIDELITY_IMAGES:
+            real.append(x)
         if sum(map(len, first)) < LIKELIHOOD_IMAGES:
             first.append(x)
             first_labels.append(y)
@@ -76,9 +88,28 @@ def report(model, images, labels=None, num_samples=200, verbose=0):
         figures["log_likelihood"] = likelihood
         if model.data_likelihood == "discretized_logistic":
             figures["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
+    classes = np.concatenate(classes) if classes else None
     if clusters:
-        figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
+        figures["clustering_accuracy"] = clustering_accuracy(classes, np.concatenate(clusters))
+    if codes:
+        codes = np.concatenate(codes)
+        known = classes[: len(codes)]
+        if probes.can_judge(codes, known):
+            figures |= probes.probe(codes, known) | probes.clustering(codes, known)
+    if generates:
+        figures |= _fidelity_of(model, np.concatenate(real), classes, features)
     return figures
+
+
+def _fidelity_of(model, real, classes, features):
+    """`fidelity` of samples, flat; of a model of labels, for labels as the images have them."""
+    count = min(FIDELITY_IMAGES, len(real) // 2)
+    labels = classes[:count] if model.labelling == "required" else None
+    found = fidelity(model.sample(count, labels=labels, seed=0), real, features)
+    endings = {"generated": "", "floor": "_floor", "control": "_control"}
+    return {name + ending: found[part][name] for name in found["generated"] for part, ending in endings.items()} | {
+        "fidelity_features": found["features"]
+    }
 
 
 def _has_probability(likelihood, x):

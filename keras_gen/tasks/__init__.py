@@ -1,6 +1,7 @@
 """What people do with a trained model."""
 
 from keras_gen.tasks import compression as compression
+from keras_gen.tasks.fakes import FakeDetector as FakeDetector
 from keras_gen.tasks.filters import filters as filters
 from keras_gen.tasks.folders import translate_folder as translate_folder
 from keras_gen.tasks.maps import latent_map as latent_map

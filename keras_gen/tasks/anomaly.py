@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_gen import images
 from keras_gen.core import provenance
+from keras_gen.core.checks import check_at_least, check_choice
 from keras_gen.data.folder import FolderSource, read_image
 from keras_gen.files import write_atomically
 
@@ -23,6 +24,7 @@ SCORES = {
     "critic": "score",
 }  # what it takes
 BATCH = 100
+FAINTEST = 1e-4  # mean square below which an example counts as one of this: an even image has no variation
 FEWEST = 20  # normal examples below which no rate of false alarms can be met
 
 
@@ -31,7 +33,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     Scores, higher is more normal, all deterministic:
 
-    - "reconstruction": minus the squared error of the reconstruction, per example.
+    - "reconstruction": minus the squared error of the reconstruction r, per example: |B x - B r|^2. Squared errors
+      alone find the busiest images, whatever they show; `relative` divides by what there is to explain: the energy
+      |B x|^2 (strokes on a dark ground) or the variation |B x - mean(B x)|^2 (photographs). B blurs, so that a stroke
+      which is a pixel away counts less than one that is missing. Both help a lot to tell one digit from the rest.
     - "likelihood": the model's own `score`: of a VAE the bound of log p(x), of an RBM minus the free energy.
     - "latent": minus the squared Mahalanobis distance of the code from those of normal data, with a shrunk covariance.
     - "critic": the logit of a GAN's discriminator.
@@ -43,6 +48,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         model: trained, of the package.
         score: which.
         false_alarms: share of normal data that may be called an anomaly, between 0 and 1.
+        relative: of reconstructions, what the error is divided by; None for nothing.
+        blur: of reconstructions of images, the standard deviation of the blur B in pixels; 0 for none.
 
     Attributes:
         threshold_: score below which an example is an anomaly.
@@ -67,10 +74,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         model,
         score: Literal["reconstruction", "likelihood", "latent", "critic"] = "reconstruction",
         false_alarms: float = 0.05,
+        relative: Literal["energy", "variation"] | None = None,
+        blur: float = 0.0,
     ):
         self.model = model
         self.score = score
         self.false_alarms = false_alarms
+        self.relative = relative
+        self.blur = blur
 
     def fit(self, X, y=None):  # noqa: N803  scikit-learn's name
         """Sets the threshold on normal data.
@@ -125,7 +136,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_clone__(self):
         """A detector without a threshold, of the same model: weights are not copied."""
-        return type(self)(self.model, self.score, self.false_alarms)
+        return type(self)(**self.get_params(deep=False))
 
     # === Scores ===
 
@@ -143,14 +154,31 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 f"{type(self.model).__name__} gives the scores {', '.join(able) or '(none)'}. "
                 f"Received: score={self.score!r}"
             )
+        check_choice("relative", self.relative, (None, "energy", "variation"))
+        check_at_least(0, blur=self.blur)
+        if (self.relative or self.blur) and self.score != "reconstruction":
+            raise ValueError(f"`relative` and `blur` are of reconstructions. Received: score={self.score!r}")
+        if self.blur and len(self.model.data_shape) != 3:
+            raise ValueError(f"`blur` is of images. Received: data_shape={self.model.data_shape}")
 
     def _scores(self, X):  # noqa: N803
         if self.score == "reconstruction":
-            errors = (np.asarray(X) - self._reconstructed(X)) ** 2
-            return -errors.reshape(len(errors), -1).sum(axis=1, dtype="float64")
+            x, made = (self._blurred(part) for part in (X, self._reconstructed(X)))
+            errors = ((x - made) ** 2).sum(axis=1, dtype="float64")
+            if self.relative:
+                ground = x.mean(axis=1, keepdims=True) if self.relative == "variation" else 0.0
+                there = ((x - ground) ** 2).sum(axis=1, dtype="float64")
+                errors = errors / np.maximum(there, FAINTEST * x.shape[1])
+            return -errors
         if self.score == "latent":
             return -self.codes_.mahalanobis(self._encoded(X))
         return np.asarray(self.model.score(X), "float64")
+
+    def _blurred(self, X):  # noqa: N803
+        """(N, ...) -> (N, D)."""
+        x = np.asarray(X, "float32")
+        x = ndimage.gaussian_filter(x, (0, self.blur, self.blur, 0)) if self.blur else x
+        return x.reshape(len(x), -1)
 
     def _reconstructed(self, X):  # noqa: N803
         return np.asarray(self.model.reconstruct(X))

@@ -1,0 +1,116 @@
+"""What codes are good for: a linear classifier, neighbors and clusters of them, all by scikit-learn."""
+
+import numpy as np
+
+from keras_gen.core import check_whole
+from keras_gen.evaluation.clusters import clustering_accuracy
+
+MOST = 5_000  # codes that are looked at: k-means and a mixture of more take minutes and say the same
+FEWEST = 10  # of a class, below which a held-out half says nothing
+
+
+def probe(codes, labels, neighbors=5, seed=0):
+    """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
+
+    Args:
+        codes: (N, ...), flattened and brought to mean 0 and variance 1; of more than 5,000 the first 5,000.
+        labels: (N,) ints from 0; at least ten of each class.
+        neighbors: k.
+        seed: of the halves, which hold equal shares of each class.
+
+    Returns:
+        dict of held-out accuracies: `linear_probe`, a multinomial logistic regression, and `nearest_neighbors`, the
+        vote of the k nearest.
+
+    Raises:
+        ValueError: if codes and labels do not match or tell nothing, or a class has fewer than ten.
+
+    Reference:
+        Alain and Bengio 2016, "Understanding intermediate layers using linear classifier probes".
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+    from sklearn.neighbors import KNeighborsClassifier
+
+    check_whole(1, neighbors=neighbors)
+    codes, labels = _checked(codes, labels)
+    train, test, known, asked = train_test_split(codes, labels, test_size=0.5, random_state=seed, stratify=labels)
+    learners = {
+        "linear_probe": LogisticRegression(max_iter=1000),
+        "nearest_neighbors": KNeighborsClassifier(min(neighbors, len(train))),
+    }
+    return {name: float(learner.fit(train, known).score(test, asked)) for name, learner in learners.items()}
+
+
+def clustering(codes, labels, num_clusters=None, seed=0):
+    """How well clusters of the codes, found without labels, agree with the classes.
+
+    Args:
+        codes: (N, ...), as `probe`.
+        labels: (N,) ints from 0, which only judge.
+        num_clusters: how many clusters; as many as there are classes if not given.
+        seed: of the starts, of which the best of five by the methods' own measure is taken.
+
+    Returns:
+        dict of `kmeans_accuracy`, `kmeans_nmi`, `kmeans_ari` and the same of a Gaussian `mixture` with diagonal
+        covariances: the matched accuracy (`clustering_accuracy`), the normalized mutual information (0 to 1) and the
+        adjusted Rand index (about 0 by chance, 1 at best).
+
+    Raises:
+        ValueError: as `probe`.
+
+    Reference:
+        Hubert and Arabie 1985, "Comparing partitions"; Xie et al. 2016, equation 10, for the matched accuracy.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+    from sklearn.mixture import GaussianMixture
+
+    codes, labels = _checked(codes, labels)
+    count = len(np.unique(labels)) if num_clusters is None else num_clusters
+    check_whole(2, num_clusters=count)
+    methods = {
+        "kmeans": KMeans(count, n_init=5, random_state=seed),
+        # On codes without spread in a direction, which collapsed units have, the covariance needs a floor.
+        "mixture": GaussianMixture(count, "diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed),
+    }
+    figures = {}
+    for name, method in methods.items():
+        found = method.fit_predict(codes)
+        figures[f"{name}_accuracy"] = clustering_accuracy(labels, found)
+        figures[f"{name}_nmi"] = float(normalized_mutual_info_score(labels, found))
+        figures[f"{name}_ari"] = float(adjusted_rand_score(labels, found))
+    return figures
+
+
+def can_judge(codes, labels):
+    """Whether labels are classes, with enough codes of each, and the codes tell anything apart."""
+    _, counts = np.unique(labels[:MOST], return_counts=True)
+    return len(counts) > 1 and counts.min() >= FEWEST and labels.min() >= 0 and bool(np.ptp(codes, axis=0).any())
+
+
+def _checked(codes, labels):
+    """Standardised codes, (N, D), and labels, or a sentence that says what is wrong with them."""
+    from sklearn.preprocessing import StandardScaler
+
+    codes = np.asarray(codes)
+    if labels is None:
+        raise ValueError("Codes are judged by the classes of their images. Received: labels=None")
+    labels = np.asarray(labels)
+    if codes.ndim < 2 or labels.shape != codes.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            "There must be a code and a whole label for each image. "
+            f"Received: codes.shape={codes.shape}, labels of {labels.dtype}, shape={labels.shape}"
+        )
+    codes, labels = codes[:MOST].reshape(min(len(codes), MOST), -1).astype("float64"), labels[:MOST]
+    if not np.isfinite(codes).all():
+        raise ValueError("Codes must be finite. Received: infinities or NaN")
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) < 2 or counts.min() < FEWEST:
+        raise ValueError(
+            f"Codes are judged by two classes or more, with at least {FEWEST} codes of each. "
+            f"Received: {dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
+        )
+    if (codes.std(axis=0) == 0).all():
+        raise ValueError("All codes are alike: they tell nothing apart. Received: constant codes")
+    return StandardScaler().fit_transform(codes), labels
