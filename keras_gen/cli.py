@@ -26,6 +26,8 @@ import keras_gen as kg
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
 
+CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
+
 app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
 train_app = cyclopts.App(
     name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext"
@@ -453,8 +455,31 @@ def detect(
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
 
 
+@app.command(name="map")
+def map_(
+    run: str,
+    *,
+    data: str | None = None,
+    method: Literal["pca", "tsne"] = "pca",
+    count: int = 2000,
+    out: str = "codes.png",
+):
+    """Draw the codes of images as points, coloured by class.
+
+    Args:
+        run: run folder, or with --data any model.
+        data: where to take the images from; the run's own held-out split if not given.
+        method: how more than two dimensions are brought to two: the plane of the largest variance, or t-SNE.
+        count: how many.
+        out: PNG file.
+    """
+    _at_least("count", count, 2)
+    model, images, labels = _model_and_images(run, data, count)
+    print(kg.tasks.latent_map(model, images, labels, out, method))
+
+
 @app.command
-def evaluate(run: str, *, data: str | None = None, out: str | None = None, samples: int = 200):
+def evaluate(run: str, *, data: str | None = None, out: str | None = None, samples: int = 200, fidelity: bool = True):
     """Print the figures of a model on held-out data.
 
     Args:
@@ -462,15 +487,44 @@ def evaluate(run: str, *, data: str | None = None, out: str | None = None, sampl
         data: where to take the images from; the run's own held-out split if not given.
         out: JSON file to write them to.
         samples: importance samples per image of the log-likelihood.
+        fidelity: of a model that samples images, where the data have classes: compare samples and held-out images in
+            the features of a classifier of these classes, which is trained on the training split first.
     """
-    model, dataset, _ = _model_and_data(run, data, None)
-    figures = kg.evaluation.report(model, dataset, num_samples=samples, verbose=1 if sys.stderr.isatty() else 0)
+    verbose = 1 if sys.stderr.isatty() else 0
+    model, dataset, info = _model_and_data(run, data, None)
+    held_out = data is None or "test" in info.splits  # else the classifier would know the images that it compares
+    samples_images = "sample" in model.offers and len(model.data_shape) == 3
+    features = None
+    if fidelity and held_out and samples_images and info.num_classes is not None:
+        features = _classifier_features(model, run, data, verbose)
+    figures = kg.evaluation.report(model, dataset, num_samples=samples, features=features, verbose=verbose)
+    compared = any(name.endswith("_floor") for name in figures)
     table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
+    for header in ("real against real", "noise") if compared else ():
+        table.add_column(header)
+    for name in figures:
+        if not name.endswith(("_floor", "_control")):
+            beside = (_written(figures.get(name + ending, "")) for ending in ("_floor", "_control"))
+            table.add_row(name, _written(figures[name]), *(beside if compared else ()))
     Console().print(table)
     if out:
         write_atomically(out, lambda path: path.write_text(json.dumps(figures, indent=2) + "\n"))
+
+
+def _written(value):
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+
+
+def _classifier_features(model, run, source, verbose):
+    """Features of a classifier of the classes of a run's training data, or of those of a named source."""
+    options = {"limit": CLASSIFIER_IMAGES, "labels": True}
+    if source is None:
+        config = runs.read_config(run)
+        dataset = runs.load_data(config, runs.parts(config)[0], **options)
+    else:
+        size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
+        dataset = kg.data.load(source, "train", shuffle=False, **options, **size)
+    return kg.evaluation.classifier_features(*kg.data.stack(dataset), verbose=verbose)
 
 
 @app.command(name="inspect")

@@ -142,3 +142,54 @@ def test_relative_errors_by_hand(autoencoder, data):
         assert clone(detector).get_params() == detector.get_params()
     detector = kg.tasks.AnomalyDetector(autoencoder, relative="variation").fit(normal)
     assert np.isfinite(detector.score_samples(np.zeros((2, 8, 8, 1), "float32"))).all()
+
+
+# === Fakes ===
+
+
+def test_a_detector_of_fakes_knows_what_it_has_seen():
+    rng = np.random.default_rng(0)
+    real = kg.data.stack(kg.data.load("digits", shuffle=False))
+    flipped, noise = real[:, :, ::-1], rng.random((300, 8, 8, 1), dtype="float32")
+    seen = kg.tasks.FakeDetector((8, 8, 1), epochs=8).fit(real[:500], flipped[500:900], verbose=0)
+    area = kg.evaluation.roc(seen.score_samples(real[1000:]), seen.score_samples(flipped[1000:]))
+    assert area > 0.9
+    assert (seen.predict(flipped[1000:]) == -1).mean() > 0.7
+    assert (seen.predict(real[1000:]) == 1).mean() > 0.7
+    unseen = kg.tasks.FakeDetector((8, 8, 1), epochs=8).fit(real[:500], noise, verbose=0)
+    assert kg.evaluation.roc(unseen.score_samples(real[1000:]), unseen.score_samples(flipped[1000:])) < 0.75
+    again = kg.tasks.FakeDetector((8, 8, 1), epochs=8).fit(real[:500], noise, verbose=0)
+    np.testing.assert_allclose(again.score_samples(real[:9]), unseen.score_samples(real[:9]), rtol=1e-3, atol=1e-3)
+
+
+def test_values_between_two_levels_do_not_give_a_fake_away():
+    """Real images as files hold them, against the same with less than a level of noise."""
+    rng = np.random.default_rng(0)
+    real = np.rint(255 * kg.data.stack(kg.data.load("digits", shuffle=False))) / 255
+    between = np.clip(real + rng.uniform(-0.45, 0.45, real.shape) / 255, 0, 1).astype("float32")
+    detector = kg.tasks.FakeDetector((8, 8, 1), epochs=1).fit(real[:300], between[300:600], verbose=0)
+    np.testing.assert_array_equal(detector.score_samples(between), detector.score_samples(real))
+
+
+def test_few_real_images_weigh_as_much_as_many_generated_ones():
+    """Of like data the logit is 0 at best: the log of a ratio of densities, not of numbers."""
+    x = np.random.default_rng(0).standard_normal((2200, 3)).astype("float32")
+    detector = kg.tasks.FakeDetector((3,), epochs=3).fit(x[:200], x[200:], verbose=0)
+    assert abs(detector.score_samples(x).mean()) < 0.5  # log(200 / 2000) is -2.3
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda x: x[:5], "at least 20 examples of each kind. Received: 5 generated"),
+        (lambda x: x[:, :7], r"shape \(8, 8, 1\). Received: generated"),
+        (lambda x: x * 2, r"in \[0, 1\]. Received: generated ones from 0 to 2"),
+        (lambda x: x * np.nan, "finite. Received: generated"),
+    ],
+)
+def test_wrong_fakes_are_sentences(data, change, sentence):
+    x, detector = data[2], kg.tasks.FakeDetector((8, 8, 1))
+    with pytest.raises(ValueError, match=sentence):
+        detector.fit(x, change(x), verbose=0)
+    with pytest.raises(ValueError, match="before `fit"):
+        detector.score_samples(x)

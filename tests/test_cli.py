@@ -117,11 +117,31 @@ def test_the_same_seed_draws_the_same_picture(run, tmp_path):
 
 def test_evaluate_agrees_with_the_run(run, tmp_path, capsys):
     out = tmp_path / "figures.json"
-    assert cli.main(["evaluate", str(run), "--out", str(out)]) == 0
+    assert cli.main(["evaluate", str(run), "--out", str(out), "--no-fidelity"]) == 0
     assert "psnr" in capsys.readouterr().out
     reported = json.loads((run / "metrics.json").read_text())["figures"]
+    assert "linear_probe" in reported
     for name, value in json.loads(out.read_text()).items():
         assert value == pytest.approx(reported[name], rel=1e-4)
+
+
+def test_evaluate_compares_samples_with_real_images(run, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    assert cli.main(["evaluate", str(run), "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "real against real" in text
+    assert "noise" in text
+    figures = json.loads(out.read_text())
+    assert figures["kernel_distance_control"] > figures["kernel_distance_floor"]
+    assert "10 classes" in figures["fidelity_features"]
+
+
+def test_map(run, tmp_path, capsys):
+    for method in ("pca", "tsne"):
+        out = tmp_path / f"{method}.png"
+        assert cli.main(["map", str(run), "--method", method, "--count", "50", "--out", str(out)]) == 0
+        assert str(out) in capsys.readouterr().out
+        assert out.is_file()
 
 
 def test_resume(run, tmp_path):

@@ -230,3 +230,88 @@ def test_wrong_codes_are_sentences(codes, values, sentence):
     for figure in (EVALUATION.mutual_information_gap, EVALUATION.sap, EVALUATION.dci):
         with pytest.raises(ValueError, match=sentence):
             figure(codes, values)
+
+
+# === Codes at work ===
+
+
+def test_probes_of_codes_that_hold_the_class_and_of_codes_that_do_not():
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 3
+    held = np.eye(3)[labels] * 8 + rng.standard_normal((600, 3))
+    found = EVALUATION.probe(held, labels) | EVALUATION.clustering(held, labels)
+    assert min(found.values()) > 0.95, found
+    nothing = EVALUATION.probe(rng.standard_normal((600, 3)), labels)
+    assert all(0.2 < value < 0.47 for value in nothing.values()), nothing
+    nothing = EVALUATION.clustering(rng.standard_normal((600, 3)), labels)
+    assert nothing["kmeans_accuracy"] < 0.45
+    assert abs(nothing["kmeans_ari"]) < 0.03
+    assert nothing["mixture_nmi"] < 0.05
+
+
+def test_a_ring_is_for_neighbors_and_not_for_a_line():
+    """Held out: on the codes that it has seen a neighbor is always right."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    angle = rng.uniform(0, 2 * np.pi, 400)
+    ring = (1 + 4 * labels)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    found = EVALUATION.probe(ring + 0.2 * rng.standard_normal((400, 2)), labels)
+    assert found["nearest_neighbors"] > 0.95
+    assert found["linear_probe"] < 0.65
+    assert EVALUATION.probe(rng.standard_normal((400, 2)), labels, neighbors=1)["nearest_neighbors"] < 0.65
+
+
+@pytest.mark.parametrize(
+    ("codes", "labels", "sentence"),
+    [
+        (features(30), None, "judged by the classes"),
+        (features(30), np.zeros(29, int), "a code and a whole label"),
+        (features(30), np.arange(30) / 2, "labels of float64"),
+        (features(30), np.arange(30) % 4, "at least 10 codes of each.*0: 8"),
+        (features(30), np.zeros(30, int), "two classes or more"),
+        (np.ones((30, 4)), np.arange(30) % 2, "All codes are alike"),
+        (np.where(features(30) > 2, np.nan, 1.0), np.arange(30) % 2, "finite"),
+    ],
+)
+def test_codes_that_cannot_be_judged(codes, labels, sentence):
+    for figures in (EVALUATION.probe, EVALUATION.clustering):
+        with pytest.raises(ValueError, match=sentence):
+            figures(codes, labels)
+
+
+def test_report_on_codes_and_samples(digits):
+    """What the abilities and the inputs allow, and no more."""
+    x, y, found = digits
+    keras.utils.set_random_seed(0)
+    model = kg.VAE((8, 8, 1), 4)
+    model.compile()
+    model.fit(x[:800], epochs=3, verbose=0)
+    x, y = x[800:1300], y[800:1300]
+    figures = EVALUATION.report(model, x, y, num_samples=2, features=found)
+    codes = model.encode(x)
+    expected = EVALUATION.probe(codes, y) | EVALUATION.clustering(codes, y)
+    compared = EVALUATION.fidelity(model.sample(250, seed=0), x, found)
+    for part, ending in (("generated", ""), ("floor", "_floor"), ("control", "_control")):
+        expected |= {name + ending: value for name, value in compared[part].items()}
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(value, rel=1e-3, abs=1e-6), name
+    assert figures["fidelity_features"] == found.name
+    in_batches = kg.data.load("digits", labels=True, shuffle=False).take(2)
+    assert "linear_probe" in EVALUATION.report(model, in_batches, num_samples=2)
+    for labels in (None, np.zeros(500, int)):  # no classes
+        assert not {"linear_probe", "kmeans_nmi", "precision"} & EVALUATION.report(model, x, labels, 2).keys()
+    autoencoder = kg.Autoencoder((8, 8, 1), 4)  # does not sample
+    assert "precision" not in EVALUATION.report(autoencoder, x, y, features=found)
+
+
+def test_roc_is_the_share_of_pairs_in_order(tmp_path):
+    rng = np.random.default_rng(0)
+    normal, others = rng.integers(0, 8, 60).astype(float), rng.integers(-3, 5, 40).astype(float)
+    pairs = (normal[:, None] > others).mean() + (normal[:, None] == others).mean() / 2
+    assert EVALUATION.roc(normal, others) == pytest.approx(pairs)
+    areas = EVALUATION.roc(normal, {"others": others, "alike": normal}, path=tmp_path / "roc.png")
+    assert areas == {"others": pytest.approx(pairs), "alike": 0.5}
+    assert (tmp_path / "roc.png").stat().st_size > 5000
+    for wrong in (np.array([]), np.full(3, np.nan), np.ones((3, 2))):
+        with pytest.raises(ValueError, match="finite scores"):
+            EVALUATION.roc(normal, wrong)

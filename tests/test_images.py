@@ -105,6 +105,15 @@ def test_the_latent_map_is_a_picture(tmp_path):
     for labels in (None, np.arange(16) % 3):
         path = kg.tasks.latent_map(MODEL, IMAGES, labels, tmp_path / "codes.png")
         assert Image.open(path).size[0] > 400
+    wide = kg.Autoencoder(MODEL.data_shape, 5)
+    maps = [kg.tasks.latent_map(wide, IMAGES, None, tmp_path / f"{way}.png", way) for way in ("pca", "tsne")]
+    assert maps[0].read_bytes() != maps[1].read_bytes()
+    again = kg.tasks.latent_map(wide, IMAGES, None, tmp_path / "again.png", "tsne")
+    np.testing.assert_array_equal(Image.open(again), Image.open(maps[1]))
+    with pytest.raises(ValueError, match="method='umap'"):
+        kg.tasks.latent_map(wide, IMAGES, None, tmp_path / "no.png", "umap")
+    with pytest.raises(ValueError, match="two codes or more. Received: 1"):
+        kg.tasks.latent_map(wide, IMAGES[:1], None, tmp_path / "no.png")
 
 
 def test_parameters_are_counted():

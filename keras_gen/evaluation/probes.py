@@ -72,7 +72,9 @@ def clustering(codes, labels, num_clusters=None, seed=0):
     methods = {
         "kmeans": KMeans(count, n_init=5, random_state=seed),
         # On codes without spread in a direction, which collapsed units have, the covariance needs a floor.
-        "mixture": GaussianMixture(count, "diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed),
+        "mixture": GaussianMixture(
+            count, covariance_type="diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed
+        ),
     }
     figures = {}
     for name, method in methods.items():

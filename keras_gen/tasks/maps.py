@@ -2,32 +2,35 @@
 
 import numpy as np
 
+from keras_gen.core.checks import check_choice
 
-def latent_map(model, images, labels, path):
-    """Draws the codes of images as points, coloured by label; more than two dimensions by their principal plane.
+
+def latent_map(model, images, labels, path, method="pca", seed=0):
+    """Draws the codes of images as points, coloured by label.
 
     Args:
         model: a model that offers `encode`.
         images: (N, H, W, C), or a dataset of them.
         labels: (N,) ints, or None.
         path: PNG file.
+        method: how more than two dimensions are brought to two: "pca", the plane of their largest variance, where
+            distances can be read; or "tsne", which keeps neighbors together (van der Maaten and Hinton 2008) and of
+            which distances between groups, and their sizes, mean nothing.
+        seed: of t-SNE.
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: if the method is none of these, or there are too few codes for it.
     """
     from matplotlib.figure import Figure
-    from sklearn.decomposition import PCA
 
-    codes = model.encode(images, **model.needs(labels))
-    axes_names = ("z1", "z2")
-    if codes.shape[1] > 2:
-        pca = PCA(2).fit(codes)
-        codes = pca.transform(codes)
-        axes_names = [
-            f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(pca.explained_variance_ratio_)
-        ]
-    elif codes.shape[1] == 1:
-        codes = np.concatenate([codes, np.zeros_like(codes)], axis=1)
+    check_choice("method", method, ("pca", "tsne"))
+    codes = np.asarray(model.encode(images, **model.needs(labels)))
+    if len(codes) < 2:
+        raise ValueError(f"A map needs two codes or more. Received: {len(codes)}")
+    codes, axes_names = _plane(codes.reshape(len(codes), -1), method, seed)
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()
     labels = np.zeros(len(codes), int) if labels is None else np.asarray(labels)
@@ -41,3 +44,21 @@ def latent_map(model, images, labels, path):
     )
     figure.savefig(path, dpi=120)
     return path
+
+
+def _plane(codes, method, seed):
+    """Two numbers for each code, and what they are."""
+    if codes.shape[1] == 1:
+        return np.concatenate([codes, np.zeros_like(codes)], axis=1), ("z1", "")
+    if codes.shape[1] == 2:
+        return codes, ("z1", "z2")
+    if method == "tsne":
+        from sklearn.manifold import TSNE
+
+        perplexity = min(30, (len(codes) - 1) / 3)  # fewer codes have fewer neighbors
+        return TSNE(2, perplexity=perplexity, random_state=seed).fit_transform(codes), ("t-SNE 1", "t-SNE 2")
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2).fit(codes)
+    shares = pca.explained_variance_ratio_
+    return pca.transform(codes), [f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]

@@ -269,7 +269,7 @@ def _splits(config):
 
 def held_out_split(config):
     """The split that a run was not trained on: "test" where the source has one, else its validation part."""
-    return "test" if "test" in _splits(config) else _parts(config)[1]
+    return "test" if "test" in _splits(config) else parts(config)[1]
 
 
 def load_data(config, split, **options):
@@ -290,7 +290,7 @@ def load_data(config, split, **options):
     return data.pairs(source, split=split, level=level, **chosen, **settings)
 
 
-def _parts(config):
+def parts(config):
     """What a run trains on and what it validates on: the source's own splits, or parts of its training split."""
     if "validation" in _splits(config):
         return "train", "validation"
@@ -323,7 +323,7 @@ class _Run:
                 f"This run has all of its {self.done} epochs; ask for more with --epochs. Received: "
                 f"epochs={settings['epochs']}"
             )
-        training, validation = _parts(self.config)
+        training, validation = parts(self.config)
         num_labels = self.config["data"].get("num_labels")
         self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done, num_labels=num_labels)
         self.validation_data = self._even(validation, replicas)
