@@ -69,6 +69,8 @@ for function in (
     boltzmann.deep_boltzmann_machine,
     measuring.one_digit_against_the_rest,
     measuring.disentanglement,
+    measuring.fidelity_of_generators,
+    measuring.fakes,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):
