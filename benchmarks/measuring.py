@@ -115,7 +115,7 @@ def disentanglement():
             model = make()
             model.compile()
             model.fit(train.images, epochs=epochs, batch_size=128, verbose=0)
-            codes = model.encode(truth.images)
+            codes = codes_of(model, truth.images)
             dci = kg.evaluation.dci(codes, truth.factors)
             found = {
                 "MIG": kg.evaluation.mutual_information_gap(codes, truth.factors),
@@ -147,6 +147,13 @@ def disentanglement():
         ),
         "seed": "0, 1, 2",
     }
+
+
+def codes_of(model, images):
+    """(N, D); of an InfoGAN what it infers: the probabilities of the categories and the continuous codes."""
+    if "encode" in model.offers:
+        return model.encode(images)
+    return np.concatenate([np.asarray(part) for part in model.infer_codes(images)], axis=1)
 
 
 # === Fidelity of the shipped generators ===
