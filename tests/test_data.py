@@ -1,6 +1,7 @@
 """Data: sources, pictures of every kind in a folder, shuffling, binarization, parts."""
 
 import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -366,3 +367,14 @@ def test_glyphs_are_a_dataset_with_its_truth(tmp_path, monkeypatch):
     assert len(kg.data.glyphs("train", limit=7).images) == 7
     with pytest.raises(ValueError, match="limit=0"):
         kg.data.glyphs(limit=0)
+
+
+def test_glyphs_beside_a_folder_of_datasets_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "shared"))
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "own"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    monkeypatch.setattr(rendered, "SPLITS", {"train": 3, "test": 2})
+    assert kg.data.info("glyphs").splits == {"train": 3, "test": 2}
+    assert not (tmp_path / "shared").exists()
+    assert (tmp_path / "own/tensorflow_datasets/glyphs").is_dir()

@@ -1,8 +1,11 @@
 """Any image dataset of TensorFlow Datasets, prepared on this machine or downloaded by it."""
 
 import math
+import os
 import socket
+import tempfile
 import urllib.request
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlparse
 
@@ -24,7 +27,8 @@ class PreparedSource:
         import tensorflow_datasets as tfds
 
         try:
-            self.builder = tfds.builder(name)
+            # Given, for TensorFlow Datasets looks at the variable only once, when it is imported.
+            self.builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
         except (tfds.core.DatasetNotFoundError, AssertionError, ValueError):  # of name, version, configuration
             if "/" in name or name.startswith("."):
                 raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
@@ -38,6 +42,9 @@ class PreparedSource:
         if image is None or len(image.shape) != 3 or image.np_dtype != np.uint8:
             described = ", ".join(f"{key} {feature.shape} {feature.np_dtype}" for key, feature in features.items())
             raise ValueError(f"A dataset of images has a feature 'image' of uint8. Received: {name}, with {described}")
+        if not self.builder.is_prepared() and not self.builder.url_infos and not _writable(self.builder.data_path):
+            # Made on the spot, as "glyphs" is: a read-only folder of datasets need not stop it.
+            self.builder = tfds.builder(name, data_dir=Path(tempfile.gettempdir(), "tensorflow_datasets"))
         if not self.builder.is_prepared():
             self._prepare(name)
         label = features.get("label")
@@ -67,6 +74,12 @@ class PreparedSource:
             labels = labels if labelled else None
             return ArraySource(self.info.name, {split: (images, labels)}, self.info.class_names).open(split)
         return Stream(count, lambda part: _examples(self.builder, split + part, labelled))
+
+
+def _writable(path):
+    """Whether a folder, or the first above it that exists, can be written to."""
+    path = Path(path)
+    return os.access(next(folder for folder in (path, *path.parents) if folder.exists()), os.W_OK)
 
 
 def _examples(builder, split, labelled):
