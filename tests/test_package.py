@@ -29,8 +29,9 @@ ALLOWED = {
     "evaluation": {"core", "boltzmann"},
     "tasks": {"core", "networks", "information", "images", "evaluation", "data", "files"},
     "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
+    "tuning": {"core", "data", "evaluation", "files", "training"},
     "testing": {"core"},
-    "cli": {"training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
+    "cli": {"tuning", "training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
 }
 
 

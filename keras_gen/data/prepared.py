@@ -28,7 +28,7 @@ class PreparedSource:
 
         try:
             # Given, for TensorFlow Datasets looks at the variable only once, when it is imported.
-            self.builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
+            self.builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR") or None)
         except (tfds.core.DatasetNotFoundError, AssertionError, ValueError):  # of name, version, configuration
             if "/" in name or name.startswith("."):
                 raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
@@ -42,8 +42,8 @@ class PreparedSource:
         if image is None or len(image.shape) != 3 or image.np_dtype != np.uint8:
             described = ", ".join(f"{key} {feature.shape} {feature.np_dtype}" for key, feature in features.items())
             raise ValueError(f"A dataset of images has a feature 'image' of uint8. Received: {name}, with {described}")
-        if not self.builder.is_prepared() and not self.builder.url_infos and not _writable(self.builder.data_path):
-            # Made on the spot, as "glyphs" is: a read-only folder of datasets need not stop it.
+        if name == "glyphs" and not self.builder.is_prepared() and not _writable(self.builder.data_path):
+            # They are made on the spot: a read-only folder of datasets need not stop them.
             self.builder = tfds.builder(name, data_dir=Path(tempfile.gettempdir(), "tensorflow_datasets"))
         if not self.builder.is_prepared():
             self._prepare(name)

@@ -7,6 +7,7 @@ import numpy as np
 from keras_gen.core import check_whole
 
 MEGABYTES = 256  # of distances at a time
+FEWEST = 10  # generated images that `fidelity` compares; twice as many real ones
 
 
 class KernelDistance(NamedTuple):
@@ -16,7 +17,8 @@ class KernelDistance(NamedTuple):
         value: the unbiased estimate of the squared maximum mean discrepancy; may be slightly below 0.
         error: the standard error, by the delete-d jackknife, of the draw of images and of the draw of subsets; with s
             the standard deviation over subsets of m of N images, s (m / (N - m) + 1 / subsets)^(1/2). The usual
-            s / subsets^(1/2) alone leaves the images out, and is several times too small. NaN where m = N.
+            s / subsets^(1/2) alone leaves the images out, and is several times too small. Where the distance is near 0
+            this one is too large, by a factor of 1.5 to 3. NaN where m = N, or of one subset.
     """
 
     value: float
@@ -56,8 +58,10 @@ def kernel_distance(real, generated, subsets=100, subset_size=1000, seed=0):
         x, y = (part[rng.choice(len(part), subset_size, replace=False)] for part in (real, generated))
         values.append(_mean_of_pairs(x) + _mean_of_pairs(y) - 2 * _kernel(x, y).mean())
     left_out = min(len(real), len(generated)) - subset_size
-    share = subset_size / left_out if left_out else np.nan
-    return KernelDistance(float(np.mean(values)), float(np.std(values) * np.sqrt(share + 1 / subsets)))
+    error = np.nan
+    if left_out and subsets > 1:
+        error = float(np.std(values, ddof=1) * np.sqrt(subset_size / left_out + 1 / subsets))
+    return KernelDistance(float(np.mean(values)), error)
 
 
 def _kernel(x, y):
@@ -205,7 +209,7 @@ def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
         ValueError: if there are too few images.
     """
     size = min(len(generated), len(real) // 2)
-    fewest = max(neighbors + 1, 10)
+    fewest = max(neighbors + 1, FEWEST)
     if size < fewest:
         raise ValueError(
             f"Fidelity needs at least {fewest} generated and {2 * fewest} real images. "

@@ -13,14 +13,14 @@ def probe(codes, labels, neighbors=5, seed=0):
     """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
 
     Args:
-        codes: (N, ...), flattened and brought to mean 0 and variance 1; of more than 5,000 the first 5,000.
+        codes: (N, ...), flattened; of more than 5,000 the first 5,000.
         labels: (N,) ints from 0; at least ten of each class.
         neighbors: k.
         seed: of the halves, which hold equal shares of each class.
 
     Returns:
-        dict of held-out accuracies: `linear_probe`, a multinomial logistic regression, and `nearest_neighbors`, the
-        vote of the k nearest.
+        dict of held-out accuracies: `linear_probe`, a multinomial logistic regression on units of variance 1, and
+        `nearest_neighbors`, the vote of the k nearest.
 
     Raises:
         ValueError: if codes and labels do not match or tell nothing, or a class has fewer than ten.
@@ -31,12 +31,14 @@ def probe(codes, labels, neighbors=5, seed=0):
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import train_test_split
     from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     check_whole(1, neighbors=neighbors)
     codes, labels = _checked(codes, labels)
     train, test, known, asked = train_test_split(codes, labels, test_size=0.5, random_state=seed, stratify=labels)
     learners = {
-        "linear_probe": LogisticRegression(max_iter=1000),
+        "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         "nearest_neighbors": KNeighborsClassifier(min(neighbors, len(train))),
     }
     return {name: float(learner.fit(train, known).score(test, asked)) for name, learner in learners.items()}
@@ -71,7 +73,7 @@ def clustering(codes, labels, num_clusters=None, seed=0):
     check_whole(2, num_clusters=count)
     methods = {
         "kmeans": KMeans(count, n_init=5, random_state=seed),
-        # On codes without spread in a direction, which collapsed units have, the covariance needs a floor.
+        # Collapsed units have no spread: their variance needs a floor.
         "mixture": GaussianMixture(
             count, covariance_type="diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed
         ),
@@ -87,14 +89,17 @@ def clustering(codes, labels, num_clusters=None, seed=0):
 
 def can_judge(codes, labels):
     """Whether labels are classes, with enough codes of each, and the codes tell anything apart."""
-    _, counts = np.unique(labels[:MOST], return_counts=True)
-    return len(counts) > 1 and counts.min() >= FEWEST and labels.min() >= 0 and bool(np.ptp(codes, axis=0).any())
+    try:
+        return bool(_checked(codes, labels)[1].min() >= 0)
+    except ValueError:
+        return False
 
 
 def _checked(codes, labels):
-    """Standardised codes, (N, D), and labels, or a sentence that says what is wrong with them."""
-    from sklearn.preprocessing import StandardScaler
+    """Codes of mean 0 and mean variance 1, (N, D), and labels, or a sentence that says what is wrong with them.
 
+    One scale for all units: units that a model left dead are no louder than the others.
+    """
     codes = np.asarray(codes)
     if labels is None:
         raise ValueError("Codes are judged by the classes of their images. Received: labels=None")
@@ -113,6 +118,8 @@ def _checked(codes, labels):
             f"Codes are judged by two classes or more, with at least {FEWEST} codes of each. "
             f"Received: {dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
         )
-    if (codes.std(axis=0) == 0).all():
+    codes = codes - codes.mean(axis=0)
+    scale = np.sqrt(np.mean(codes**2)) if codes.size else 0.0
+    if scale == 0:
         raise ValueError("All codes are alike: they tell nothing apart. Received: constant codes")
-    return StandardScaler().fit_transform(codes), labels
+    return codes / scale, labels

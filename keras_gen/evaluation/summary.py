@@ -1,16 +1,19 @@
 """`report`: every figure that a model's abilities allow."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.evaluation import probes
 from keras_gen.evaluation.clusters import clustering_accuracy
-from keras_gen.evaluation.fidelity import fidelity
+from keras_gen.evaluation.fidelity import FEWEST, fidelity
 from keras_gen.evaluation.likelihood import log_likelihood
 from keras_gen.evaluation.quality import psnr_of_error, ssim
 
 LIKELIHOOD_IMAGES = 1_000
 FIDELITY_IMAGES = 2_000  # generated; as many real ones, and as many others for the floor
+HALF_A_GIGABYTE = 2**29
 BATCH = 100
 
 
@@ -34,9 +37,10 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
         likelihood only of zeros and ones and for a discretized one of 8-bit levels, for it is no likelihood of other
         values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
-        `clustering_accuracy`, and of one that encodes the figures of `probe` and `clustering` on the codes of the
-        first 5,000 images, where they hold ten of each class; with features, of a model that samples, those of
-        `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`.
+        `clustering_accuracy`, and of one that encodes the figures of `probe` and `clustering` on the codes of at most
+        5,000 images, where they hold ten of each class; with features and twenty images, of a model that samples, those
+        of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
+        and white images the pixels of samples are drawn.
     """
     figures = {"images": 0}
     if model.compiled:
@@ -49,8 +53,10 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
             return_dict=True,
         )
     squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
-    first, first_labels, clusters, codes, classes, real = [], [], [], [], [], []
-    generates = features is not None and "sample" in model.offers and len(model.data_shape) == 3
+    first, first_labels, clusters, classes = [], [], [], []
+    samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
+    compared_images = affordable(FIDELITY_IMAGES, model.data_shape)
+    judged, real = _Chosen(probes.MOST), _Chosen(2 * compared_images)
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
         compared = model.compared(x, y)
@@ -64,13 +70,13 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
         if "score" in model.offers:
             score += np.sum(model.score(x, **model.needs(y)), dtype="float64")
         if y is not None and model.pairing is None:
-            classes.append(y)
             if hasattr(model, "cluster"):
                 clusters.append(model.cluster(x))
-            if "encode" in model.offers and sum(map(len, codes)) < probes.MOST:
-                codes.append(model.encode(x, **model.needs(y)))
-        if generates and sum(map(len, real)) < 2 * FIDELITY_IMAGES:
-            real.append(x)
+                classes.append(y)
+            if "encode" in model.offers:
+                judged.add(np.asarray(model.encode(x, **model.needs(y))), y)
+        if samples_images:
+            real.add(x, y if model.labelling == "required" else np.zeros(len(x), int))
         if sum(map(len, first)) < LIKELIHOOD_IMAGES:
             first.append(x)
             first_labels.append(y)
@@ -82,37 +88,61 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
     first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
-    if "log_weights" in model.offers and np.all(_has_probability(model.data_likelihood, first)):
+    if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
         figures["log_likelihood"] = likelihood
         if model.data_likelihood == "discretized_logistic":
             figures["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
-    classes = np.concatenate(classes) if classes else None
     if clusters:
-        figures["clustering_accuracy"] = clustering_accuracy(classes, np.concatenate(clusters))
-    if codes:
-        codes = np.concatenate(codes)
-        known = classes[: len(codes)]
-        if probes.can_judge(codes, known):
-            figures |= probes.probe(codes, known) | probes.clustering(codes, known)
-    if generates:
-        figures |= _fidelity_of(model, np.concatenate(real), classes, features)
+        figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
+    if judged.count and probes.can_judge(*judged.all()):
+        figures |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
+    if real.count >= 2 * FEWEST:
+        figures |= _fidelity_of(model, *real.all(), features)
     return figures
+
+
+def affordable(count, data_shape):
+    """So many images, or as many as there are in half a gigabyte."""
+    return min(count, max(2 * FEWEST, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
+
+
+class _Chosen:
+    """A draw of at most so many out of all that pass by, in their order: data may be sorted by class."""
+
+    def __init__(self, most):
+        self.most, self.count, self.rng = most, 0, np.random.default_rng(0)
+        self.keys, self.kept = np.empty(0), None
+
+    def add(self, *arrays):
+        """Arrays of one length, the same ones each time."""
+        arrays = [np.asarray(array) for array in arrays]
+        self.count += len(arrays[0])
+        self.keys = np.concatenate([self.keys, self.rng.random(len(arrays[0]))])
+        self.kept = arrays if self.kept is None else [np.concatenate(p) for p in zip(self.kept, arrays, strict=True)]
+        if len(self.keys) > self.most:
+            smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
+            self.keys, self.kept = self.keys[smallest], [array[smallest] for array in self.kept]
+
+    def all(self):
+        return self.kept
 
 
 def _fidelity_of(model, real, classes, features):
     """`fidelity` of samples, flat; of a model of labels, for labels as the images have them."""
-    count = min(FIDELITY_IMAGES, len(real) // 2)
-    labels = classes[:count] if model.labelling == "required" else None
-    found = fidelity(model.sample(count, labels=labels, seed=0), real, features)
+    count = min(affordable(FIDELITY_IMAGES, model.data_shape), len(real) // 2)
+    samples = model.sample(count, labels=classes[:count] if model.labelling == "required" else None, seed=0)
+    if np.all((real == 0) | (real == 1)):  # black and white: samples are the probabilities of such pixels
+        samples = (np.random.default_rng(0).random(samples.shape) < samples).astype("float32")
+    found = fidelity(samples, real, features)
     endings = {"generated": "", "floor": "_floor", "control": "_control"}
     return {name + ending: found[part][name] for name in found["generated"] for part, ending in endings.items()} | {
         "fidelity_features": found["features"]
     }
 
 
-def _has_probability(likelihood, x):
+def has_probability(likelihood, x):
     """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
     if likelihood == "bernoulli":
         return (x == 0) | (x == 1)

@@ -13,7 +13,9 @@ BATCH = 64
 
 
 class FakeDetector:
-    """A critic that is trained to tell generated images from real ones; the interface is that of `AnomalyDetector`.
+    """A critic that is trained to tell generated images from real ones.
+
+    `score_samples` and `predict` are as those of `AnomalyDetector`: higher is more real, 1 real, -1 generated.
 
     It minimises the cross entropy of its logit d(x), both kinds weighing alike:
 
@@ -27,7 +29,7 @@ class FakeDetector:
         data_shape: (H, W, C) or (D,); vectors are not rounded.
         body: network of images to features, or its name, as a GAN's `discriminator`; None for one that fits.
         epochs: of training.
-        seed: of the weights and of the order.
+        seed: of the order of training; the weights are drawn by Keras, see `keras.utils.set_random_seed`.
 
     Reference:
         Goodfellow et al. 2014, "Generative adversarial networks", proposition 1; that such a detector finds other
@@ -45,7 +47,6 @@ class FakeDetector:
         self.data_shape = check_data_shape(data_shape)
         check_whole(1, epochs=epochs)
         self.epochs, self.seed = epochs, seed
-        keras.utils.set_random_seed(seed)
         # Without batch normalisation: a score is independent of the batch.
         body = networks.make_discriminator(body, self.data_shape, batch_norm=False)
         head = networks.critic_head(body)
@@ -70,13 +71,14 @@ class FakeDetector:
         x = np.concatenate([real, generated])
         is_real = np.repeat([1.0, 0.0], [len(real), len(generated)]).astype("float32")
         weight = len(x) / 2 / np.where(is_real, len(real), len(generated))
-        order = np.random.default_rng(self.seed).permutation(len(x))
-        keras.utils.set_random_seed(self.seed)
         self.critic.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
-        self.critic.fit(
-            x[order], is_real[order, None], sample_weight=weight[order], batch_size=BATCH, epochs=self.epochs,
-            verbose=verbose,
-        )  # fmt: skip
+        rng = np.random.default_rng(self.seed)  # Keras shuffles by the generator of the process
+        for epoch in range(self.epochs):
+            order = rng.permutation(len(x))
+            self.critic.fit(
+                x[order], is_real[order, None], sample_weight=weight[order], batch_size=BATCH, shuffle=False,
+                epochs=epoch + 1, initial_epoch=epoch, verbose=verbose,
+            )  # fmt: skip
         self._fitted = True
         return self
 

@@ -22,7 +22,7 @@ def latent_map(model, images, labels, path, method="pca", seed=0):
         The path.
 
     Raises:
-        ValueError: if the method is none of these, or there are too few codes for it.
+        ValueError: if the method is none of these, or there are fewer than two codes, or all are alike.
     """
     from matplotlib.figure import Figure
 
@@ -30,7 +30,10 @@ def latent_map(model, images, labels, path, method="pca", seed=0):
     codes = np.asarray(model.encode(images, **model.needs(labels)))
     if len(codes) < 2:
         raise ValueError(f"A map needs two codes or more. Received: {len(codes)}")
-    codes, axes_names = _plane(codes.reshape(len(codes), -1), method, seed)
+    codes = codes.reshape(len(codes), -1)
+    if not np.isfinite(codes).all() or not np.ptp(codes, axis=0).any():
+        raise ValueError(f"A map shows finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
+    codes, axes_names = _plane(codes, method, seed)
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()
     labels = np.zeros(len(codes), int) if labels is None else np.asarray(labels)

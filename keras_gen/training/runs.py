@@ -70,6 +70,7 @@ def train(
     limit: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     devices: int | None = None,
+    figures: bool = True,
     seed: int = 0,
     verbose: int = 1,
     **arguments,
@@ -99,6 +100,7 @@ def train(
         limit: train on that many examples only.
         on_error: of a folder, stop at files that cannot be read, or skip them.
         devices: how many devices train together; none for one.
+        figures: at the end, take the figures on the held-out split and draw the codes.
         seed: of weights, noise and shuffling.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
         **arguments: of the model's constructor.
@@ -152,7 +154,7 @@ def train(
                  "channels": channels, "binarize": binarize,
                  "num_labels": num_labels, "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
-                     "validation": validation, "devices": devices, "seed": seed},
+                     "validation": validation, "devices": devices, "figures": figures, "seed": seed},
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
@@ -380,10 +382,10 @@ class _Run:
         )
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
-        split = held_out_split(self.config)
-        model = checkpoints.load(self.folder / "model.keras")  # the figures are those of the file, on one device
-        figures = evaluation.report(model, load_data(self.config, split, limit=None, labels=self._labelled))
-        self._draw_codes(split)
+        split, figures = held_out_split(self.config), None
+        if self.config["training"].get("figures", True):
+            model = checkpoints.load(self.folder / "model.keras")  # the figures are those of the file, on one device
+            figures = evaluation.report(model, load_data(self.config, split, limit=None, labels=self._labelled))
         self.write_json(
             "metrics.json",
             {
@@ -396,6 +398,8 @@ class _Run:
                 "machine": {"cores": os.cpu_count(), "devices": self.strategy.num_replicas_in_sync},
             },
         )
+        if figures:  # after them: a picture must not cost the figures
+            self._draw_codes(split)
         return self.model
 
     @property
@@ -408,6 +412,8 @@ class _Run:
             return
         loaded = data.stack(load_data(self.config, split, limit=MAP_IMAGES, labels=self._labelled))
         images, labels = loaded if self._labelled else (loaded, None)
+        if len(images) < 2:
+            return
         tasks.latent_map(self.model, images, labels, self.folder / "codes.png")
 
     def write_json(self, name, content):
