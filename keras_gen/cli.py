@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
+from keras_gen.evaluation.summary import affordable
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
 
@@ -439,8 +440,8 @@ def detect(
         folder: of images, at any depth, which are made of the model's size.
         out: folder for the report, scores.csv and worst.png.
         score: squared error of the reconstruction, the model's own score, distance of the code, or a GAN's critic.
-        relative: divide the error by the image's energy (strokes on a dark ground) or variation (photographs); of plain
-            errors the busiest images are the worst, whatever they show.
+        relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
+            the busiest images are the worst, whatever they show.
         blur: of the errors, in pixels, before they are squared.
         normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given.
         false_alarms: share of the normal data that may be called an anomaly.
@@ -492,11 +493,12 @@ def evaluate(run: str, *, data: str | None = None, out: str | None = None, sampl
     """
     verbose = 1 if sys.stderr.isatty() else 0
     model, dataset, info = _model_and_data(run, data, None)
-    held_out = data is None or "test" in info.splits  # else the classifier would know the images that it compares
-    samples_images = "sample" in model.offers and len(model.data_shape) == 3
     features = None
-    if fidelity and held_out and samples_images and info.num_classes is not None:
-        features = _classifier_features(model, run, data, verbose)
+    if fidelity and info.num_classes is not None and "sample" in model.offers and len(model.data_shape) == 3:
+        try:
+            features = _classifier_features(model, run, data, info, verbose)
+        except ValueError as error:
+            warnings.warn(f"samples are not compared with images: {error}", stacklevel=1)
     figures = kg.evaluation.report(model, dataset, num_samples=samples, features=features, verbose=verbose)
     compared = any(name.endswith("_floor") for name in figures)
     table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
@@ -515,16 +517,77 @@ def _written(value):
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
 
 
-def _classifier_features(model, run, source, verbose):
+def _classifier_features(model, run, source, info, verbose):
     """Features of a classifier of the classes of a run's training data, or of those of a named source."""
-    options = {"limit": CLASSIFIER_IMAGES, "labels": True}
+    config = runs.read_config(run) if Path(run).is_dir() else None
+    options = {"limit": affordable(CLASSIFIER_IMAGES, model.data_shape), "labels": True, "shuffle": True}
     if source is None:
-        config = runs.read_config(run)
         dataset = runs.load_data(config, runs.parts(config)[0], **options)
-    else:
+    elif {"train", "test"} <= set(info.splits):
         size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
-        dataset = kg.data.load(source, "train", shuffle=False, **options, **size)
-    return kg.evaluation.classifier_features(*kg.data.stack(dataset), verbose=verbose)
+        dataset = kg.data.load(source, "train", binarize=config and config["data"]["binarize"], **options, **size)
+    else:
+        raise ValueError(f"the classifier needs other images than these. Received: splits {', '.join(info.splits)}")
+    images, labels = kg.data.stack(dataset)
+    return kg.evaluation.classifier_features(images[labels >= 0], labels[labels >= 0], verbose=verbose)
+
+
+@app.command
+def tune(
+    model: str,
+    *,
+    data: str = "digits",
+    objective: str | None = None,
+    space: Annotated[list[str] | None, Parameter(consume_multiple=True, negative_iterable=())] = None,
+    fixed: Annotated[list[str] | None, Parameter(consume_multiple=True, negative_iterable=())] = None,
+    trials: int = 20,
+    algorithm: Literal["random", "bayesian", "hyperband"] = "random",
+    epochs: int = 10,
+    batch_size: int = 128,
+    final_epochs: int | None = None,
+    binarize: Literal["static", "dynamic"] | None = None,
+    limit: int | None = None,
+    devices: int | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+    out: str,
+):
+    """Search the hyperparameters of a model that are best by a figure of held-out images.
+
+    Called again on its folder with the same options, an interrupted search goes on.
+
+    Args:
+        model: name of the model.
+        data: as `train` takes them.
+        objective: elbo, log_likelihood, probe_accuracy, squared_error, sparse_reconstruction, kernel_distance,
+            mutual_information_gap, or val_... of the history; the first that the model can report if not given.
+        space: what is searched, such as beta=0.5..8:log latent_dim=2..64 penalty=kl,l1; the ready one if not given.
+        fixed: arguments that all trials share, such as likelihood=gaussian.
+        trials: how many.
+        algorithm: random choices, a Gaussian process of the objective, or many short trials of which the best go on.
+        epochs: of each trial.
+        batch_size: examples per step.
+        final_epochs: of the best model, which is trained again; as long as a trial if not given.
+        binarize: draw black and white pixels, once (static) or anew each time (dynamic).
+        limit: train on that many examples only.
+        devices: how many devices train together.
+        seed: of the choices, the weights and the figures.
+        verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
+        out: folder of the search.
+    """
+    from keras_gen import tuning  # here, for Keras Tuner takes a second to import
+
+    arguments = {}
+    for name, values in tuning.parse_space(fixed or []).items():
+        if not isinstance(values, list) or len(values) != 1:
+            raise ValueError(f"What is fixed has one value. Received: --fixed {name}={values}")
+        arguments[name] = values[0]
+    tuning.search(
+        model, data, objective, None if space is None else tuning.parse_space(space), trials, out=out,
+        algorithm=algorithm, epochs=epochs, batch_size=batch_size, final_epochs=final_epochs, binarize=binarize,
+        limit=limit, devices=devices, seed=seed, verbose=verbose, **arguments,
+    )  # fmt: skip
+    print(f"{out}: read report.md; the best model is the run {Path(out) / 'best'}.")
 
 
 @app.command(name="inspect")

@@ -1,0 +1,126 @@
+"""What a search may compare trials by: figures of held-out images that do not contain what is searched."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_gen import data, evaluation
+from keras_gen.training import runs
+
+IMAGES = 10_000  # at most, that a trial is judged on
+ACTIVE = 0.1  # share of the units that `sparse_reconstruction` keeps
+
+
+class Objective(NamedTuple):
+    """A figure of held-out images that does not contain what is searched.
+
+    Args:
+        direction: "max" or "min".
+        needs: abilities, of `model.offers`.
+        labelled: whether the data must have classes.
+        figure: function of a model and a `HeldOut` to a float.
+        what: in words.
+    """
+
+    direction: str
+    needs: tuple
+    labelled: bool
+    figure: object
+    what: str
+
+
+class HeldOut:
+    """What the trials are judged on: the part of the training split that they do not train on.
+
+    Args:
+        config: of the trials' runs.
+        seed: of what draws.
+    """
+
+    def __init__(self, config, seed):
+        self.config, self.seed = config, seed
+        self.labelled = runs.source_info(config).num_classes is not None
+        loaded = data.stack(runs.load_data(config, runs.parts(config)[1], labels=self.labelled, limit=IMAGES))
+        self.images, self.labels = loaded if self.labelled else (loaded, None)
+        self._features = None
+
+    @property
+    def features(self):
+        """Of a classifier of the classes of the training part, made once."""
+        if self._features is None:
+            train = runs.load_data(self.config, runs.parts(self.config)[0], labels=True, limit=2 * IMAGES)
+            self._features = evaluation.classifier_features(*data.stack(train), seed=self.seed, verbose=0)
+        return self._features
+
+
+def _elbo(model, held_out):
+    return model.score(held_out.images, **model.needs(held_out.labels)).mean()
+
+
+def _log_likelihood(model, held_out):
+    images, labels = held_out.images[:1000], None if held_out.labels is None else held_out.labels[:1000]
+    return evaluation.log_likelihood(
+        model, images, 200, seed=held_out.seed, verbose=0, **model.needs(labels)
+    ).mean()  # fmt: skip
+
+
+def _probe_accuracy(model, held_out):
+    codes = model.encode(held_out.images, **model.needs(held_out.labels))
+    return evaluation.probe(codes, held_out.labels, seed=held_out.seed)["linear_probe"]
+
+
+def _squared_error(model, held_out):
+    made = model.reconstruct(held_out.images, **model.needs(held_out.labels))
+    return ((made - held_out.images) ** 2).reshape(len(made), -1).sum(axis=1).mean()
+
+
+def _sparse_reconstruction(model, held_out):
+    codes = np.asarray(model.encode(held_out.images))
+    keep = max(1, round(ACTIVE * codes.shape[1]))
+    smallest_kept = np.sort(np.abs(codes), axis=1)[:, -keep, None]
+    made = model.decode(np.where(np.abs(codes) >= smallest_kept, codes, 0).astype("float32"))
+    return ((made - held_out.images) ** 2).reshape(len(made), -1).sum(axis=1).mean()
+
+
+def _kernel_distance(model, held_out):
+    count = min(2000, len(held_out.images) // 2)
+    labels = held_out.labels[:count] if model.labelling == "required" else None
+    samples = model.sample(count, labels=labels, seed=held_out.seed)
+    real, made = (held_out.features(part) for part in (held_out.images, samples))
+    return evaluation.kernel_distance(real, made, 50, min(1000, count // 2), held_out.seed).value
+
+
+def _mutual_information_gap(model, held_out):
+    truth = data.glyphs("train[90%:]", limit=IMAGES)
+    return evaluation.mutual_information_gap(model.encode(truth.images), truth.factors)
+
+
+OBJECTIVES = {
+    "elbo": Objective("max", ("log_weights",), False, _elbo, "held-out ELBO at beta = 1, nats per image"),
+    "log_likelihood": Objective(
+        "max",
+        ("log_weights",),
+        False,
+        _log_likelihood,
+        "importance-sampled log-likelihood, 200 samples, nats per image",
+    ),
+    "probe_accuracy": Objective(
+        "max", ("encode",), True, _probe_accuracy, "held-out accuracy of a linear classifier on frozen codes"
+    ),
+    "squared_error": Objective(
+        "min", ("reconstruct",), False, _squared_error, "squared error of reconstructions per image"
+    ),
+    "sparse_reconstruction": Objective(
+        "min",
+        ("encode", "decode"),
+        False,
+        _sparse_reconstruction,
+        f"squared error per image where only the largest {ACTIVE:.0%} of the units of each code are kept",
+    ),
+    "kernel_distance": Objective(
+        "min", ("sample",), True, _kernel_distance, "kernel distance of samples on the features of a classifier"
+    ),
+    "mutual_information_gap": Objective(
+        "max", ("encode",), False, _mutual_information_gap, "MIG of the codes of glyphs"
+    ),
+}

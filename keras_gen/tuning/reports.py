@@ -1,0 +1,69 @@
+"""What a search leaves to be read: report.md, objective.png and a table on the screen."""
+
+from rich.table import Table
+
+from keras_gen.files import write_atomically
+from keras_gen.tuning.space import Range
+
+
+def write_report(trials, records, best):
+    """report.md and objective.png."""
+    from matplotlib.figure import Figure
+
+    settings, good = trials.settings, [found for found in records if found["status"] == "COMPLETED"]
+    failed = [found for found in records if found["status"] == "FAILED"]
+    figure = Figure(figsize=(4 * len(trials.space), 3.5), layout="constrained")
+    panels = figure.subplots(1, len(trials.space), squeeze=False, sharey=True)[0]
+    for axes, (name, values) in zip(panels, trials.space.items(), strict=True):
+        of = [found["values"][name] for found in good]
+        if not isinstance(values, Range):
+            of = [str(value) for value in of]
+        elif values.log:
+            axes.set_xscale("log")
+        axes.scatter(of, [found["figure"] for found in good], s=20)
+        shown = best["values"][name] if isinstance(values, Range) else str(best["values"][name])
+        axes.scatter([shown], [best["figure"]], s=90, facecolors="none", edgecolors="C3", label="best")
+        axes.set(xlabel=name)
+    panels[0].set(ylabel=settings["objective"])
+    panels[0].legend()
+    figure.savefig(trials.folder / "objective.png", dpi=120)
+    what = trials.objective.what if trials.objective else "a figure of the history, which contains its own terms"
+    order = sorted(good, key=lambda found: found["figure"], reverse=trials.direction == "max")
+    names = list(trials.space)
+    chosen = ", ".join(f"{name} = {_short(best['values'][name])}" for name in names)
+    minutes = sum(found["minutes"] for found in records)
+    lines = [
+        f"# Search of {settings['model']} on {settings['data']}",
+        "",
+        f"**Objective**: {settings['objective']} ({what}), {trials.direction}, on images of the training split that "
+        "no trial trained on.",
+        "",
+        f"{settings['algorithm']} search, {len(good)} trials that ended well and {len(failed)} that failed, "
+        f"{settings['epochs']} epochs at most, seed {settings['seed']}, {minutes:.1f} minutes of trials.",
+        "",
+        f"**Best**: {chosen}: {best['figure']:.4f}. "
+        "It is trained again in `best`, where `metrics.json` has its figures on the test split.",
+        "",
+        "![The objective against each hyperparameter](objective.png)",
+        "",
+        "| | " + " | ".join(names) + " | epochs | " + settings["objective"] + " | minutes |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    for i, found in enumerate([*order, *failed]):
+        cells = [_short(found["values"][name]) for name in names]
+        result = f"{found['figure']:.4f}" if found["figure"] is not None else "failed: " + found["error"]
+        lines.append(
+            "| " + " | ".join([str(i + 1), *cells, str(found["epochs"]), result, f"{found['minutes']:.1f}"]) + " |"
+        )
+    write_atomically(trials.folder / "report.md", lambda path: path.write_text("\n".join(lines) + "\n"))
+    if trials.verbose:
+        table = Table("", *names, settings["objective"], title=f"The best of {len(records)} trials")
+        for i, found in enumerate(order[:5]):
+            table.add_row(str(i + 1), *(_short(found["values"][name]) for name in names), f"{found['figure']:.4f}")
+        trials.console.print(table)
+        if failed:
+            trials.console.print(f"{len(failed)} trials failed; the last: {failed[-1]['error']}", highlight=False)
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

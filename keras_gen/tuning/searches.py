@@ -1,0 +1,385 @@
+"""`search`: the best hyperparameters of a model, by Keras Tuner. Each trial is a run, and can be looked at as one.
+
+search.json (everything asked for), trials/NAME/ (a run folder) and NAME.json (what became of it), tensorboard/,
+report.md with a picture, best/ (the best model trained again).
+"""
+
+import json
+import math
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import keras_tuner as kt
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from tensorboard.plugins.hparams import api as hparams
+
+from keras_gen.core import check_choice, check_whole
+from keras_gen.evaluation.summary import has_probability
+from keras_gen.files import write_atomically
+from keras_gen.training import checkpoints, runs
+from keras_gen.training.callbacks import read_history
+from keras_gen.tuning.objectives import OBJECTIVES, HeldOut
+from keras_gen.tuning.reports import write_report
+from keras_gen.tuning.space import OF_THE_RUN, Range, check_space, declare, ready_space, values_of
+
+ALGORITHMS = ("random", "bayesian", "hyperband")
+
+
+class Search(NamedTuple):
+    """What a search found.
+
+    Args:
+        best: values of the best trial.
+        figure: its objective.
+        trials: list of dicts, in the order of their beginning: name, values, status ("COMPLETED" or "FAILED"), figure,
+            epochs, minutes, error.
+        folder: that holds all of it; `folder / "best"` is the run of the best values, trained again.
+    """
+
+    best: dict
+    figure: float
+    trials: list
+    folder: Path
+
+
+def search(
+    model: str = "vae",
+    data: str = "digits",
+    objective: str | None = None,
+    space: dict | None = None,
+    max_trials: int = 20,
+    *,
+    out: str,
+    algorithm: str = "random",
+    epochs: int = 10,
+    batch_size: int = 128,
+    final_epochs: int | None = None,
+    binarize: str | None = None,
+    limit: int | None = None,
+    devices: int | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+    **arguments,
+):
+    """Searches the hyperparameters of a model that are best by a figure of held-out images.
+
+    Each trial is a run of `kg.training.train`; it is judged on the part of the training split that it did not train on,
+    never on the test split. Called again on its folder, a search that was interrupted goes on where it was: finished
+    trials are not trained again, an interrupted one goes on from its last checkpoint, and the list is the same.
+
+    Args:
+        model: its name, such as "vae".
+        data: as `kg.data.load` takes them.
+        objective: one of `OBJECTIVES`, or "val_..." for a figure of the history; the first that the model can report if
+            not given.
+        space: name to `Range(low, high, log)`, (low, high), (low, high, "log") or a list of choices: of arguments of
+            the constructor, `learning_rate` and `batch_size`. Two whole numbers are a range of whole numbers. The
+            ready space of the model if not given.
+        max_trials: how many; of Hyperband, which decides by itself, no more than this.
+        out: folder.
+        algorithm: "random"; "bayesian", a Gaussian process of the objective; or "hyperband", which gives many trials
+            few epochs and goes on with the best.
+        epochs: of each trial; of Hyperband of the longest.
+        batch_size: examples per step, where it is not searched.
+        final_epochs: of the best model, which is trained again; as long as a trial if not given.
+        binarize, limit, devices: as `kg.training.train` takes them.
+        seed: of the choices, the weights and the figures.
+        verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
+        **arguments: of the constructor, the same in all trials.
+
+    Returns:
+        A `Search`.
+
+    Raises:
+        ValueError: if the model cannot report the objective, or the space is none; before any trial starts.
+        FileExistsError: if the folder holds something else, such as another search.
+        RuntimeError: if every trial failed, with the error of the last.
+
+    Reference:
+        Random: Bergstra and Bengio 2012. Bayesian: Snoek et al. 2012. Hyperband: Li et al. 2018.
+    """
+    name, cls = runs.find_model(model)
+    space = check_space(ready_space(name) if space is None else space, name, cls)
+    twice = set(space) & set(arguments)
+    if twice:
+        raise ValueError(f"What is searched cannot be given as well. Received: {', '.join(sorted(twice))} twice")
+    if cls.pairing is not None:
+        raise ValueError(f"{name} learns from pairs; train it with `kg.training.train`. Received: model={name!r}")
+    check_choice("algorithm", algorithm, ALGORITHMS)
+    check_whole(1, max_trials=max_trials, epochs=epochs)
+    if final_epochs is not None:
+        check_whole(1, final_epochs=final_epochs)
+    objective = next(
+        (key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)), "val_loss"
+    ) if objective is None else objective  # fmt: skip
+    settings = {
+        "model": name, "data": data, "objective": objective, "space": _written(space), "max_trials": max_trials,
+        "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size, "binarize": binarize, "limit": limit,
+        "devices": devices, "seed": seed, "arguments": arguments,
+    }  # fmt: skip
+    trials = _Trials(Path(out), settings, space, verbose)
+    trials.check(cls)
+    trials.begin()
+    _Tuner(trials, _oracle(algorithm, objective, trials.direction, max_trials, epochs, seed, space)).search()
+    return trials.finish(final_epochs or epochs)
+
+
+def _written(space):
+    """A space as JSON holds it."""
+    return {
+        name: {"low": v.low, "high": v.high, "log": v.log} if isinstance(v, Range) else v for name, v in space.items()
+    }
+
+
+def _oracle(algorithm, objective, direction, max_trials, epochs, seed, space):
+    options = {
+        "objective": kt.Objective(objective, direction),
+        "hyperparameters": declare(space),
+        "allow_new_entries": True,  # Hyperband writes its own
+        "tune_new_entries": False,
+        "seed": seed + 1,  # 0 would be drawn at random
+        "max_consecutive_failed_trials": 10**6,  # they are counted and shown, and the search goes on
+    }
+    if algorithm == "hyperband":
+        oracle = kt.oracles.HyperbandOracle(max_epochs=epochs, **options)
+        oracle.max_trials = max_trials
+        return oracle
+    kinds = {"random": kt.oracles.RandomSearchOracle, "bayesian": kt.oracles.BayesianOptimizationOracle}
+    return kinds[algorithm](max_trials=max_trials, **options)
+
+
+class _Tuner(kt.engine.base_tuner.BaseTuner):
+    """Keras Tuner's loop; what a trial does is up to `_Trials`.
+
+    Its own state is made anew each time, for it is not written whole or not at all: finished trials give back their
+    figures at once, and by the same seed the oracle asks for the same.
+    """
+
+    def __init__(self, trials, oracle):
+        self.trials = trials
+        super().__init__(oracle, directory=str(trials.folder), project_name="tuner", overwrite=True)
+        self.oracle.verbose = 0
+
+    def run_trial(self, trial):
+        values = values_of(trial.hyperparameters, self.trials.space)
+        chosen = trial.hyperparameters.values
+        epochs = chosen.get("tuner/epochs", self.trials.settings["epochs"])
+        return {self.trials.settings["objective"]: self.trials.run(values, epochs)}
+
+
+class _Trials:
+    """The trials of a search: their folder, what each does, and what becomes of them."""
+
+    def __init__(self, folder, settings, space, verbose):
+        self.folder, self.settings, self.space, self.verbose = folder, settings, space, verbose
+        self.objective = OBJECTIVES.get(settings["objective"])
+        self.verbose_runs = max(0, verbose - 1)
+        self.console = Console()
+
+    @property
+    def direction(self):
+        if self.objective is not None:
+            return self.objective.direction
+        return (
+            "max" if self.settings["objective"].endswith(("accuracy", "likelihood", "elbo", "ssim", "psnr")) else "min"
+        )
+
+    # === Before ===
+
+    def check(self, cls):
+        """That the model reports the objective, at both ends of the space, before any trial starts."""
+        name = self.settings["objective"]
+        if self.objective is None and not name.startswith("val_"):
+            able = [key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]
+            raise ValueError(
+                f"{self.settings['model']} reports {', '.join(able)}, and val_loss with its kin. "
+                f"Received: objective={name!r}"
+            )
+        if self.objective is None:
+            warnings.warn(
+                f"{name} contains what is searched, where that weighs its terms, as beta and rho do: the best is then "
+                "the smallest. Compare by a figure that does not: " + ", ".join(OBJECTIVES) + ".",
+                stacklevel=4,
+            )
+        else:
+            missing = sorted(set(self.objective.needs) - set(cls.offers))
+            if missing:
+                able = [key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]
+                raise ValueError(
+                    f"{name} takes a model that offers {', '.join(missing)}; {self.settings['model']} reports "
+                    f"{', '.join(able) or 'val_loss and its kin'}. Received: objective={name!r}"
+                )
+        ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in self.space.items()} for i in (0, 1)]
+        unknown = set(self.settings["arguments"]) - set(cls.arguments())
+        if unknown:
+            raise ValueError(
+                f"{self.settings['model']} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}"
+            )
+        config = self._config(ends[0])
+        info = runs.source_info(config)
+        if self.objective is not None and self.objective.labelled and info.num_classes is None:
+            raise ValueError(f"{name} needs data with classes. Received: data={self.settings['data']}, without any")
+        if name == "mutual_information_gap" and self.settings["data"] != "glyphs":
+            raise ValueError(f"{name} needs the true factors of glyphs. Received: data={self.settings['data']!r}")
+        self.held_out = HeldOut(config, self.settings["seed"])
+        for values in ends:
+            arguments = self.settings["arguments"] | {k: v for k, v in values.items() if k not in OF_THE_RUN}
+            if cls.labelling_of(arguments) is not None:
+                arguments.setdefault("num_classes", info.num_classes)
+            model = cls(self.held_out.images.shape[1:], **arguments)
+        if name in ("elbo", "log_likelihood") and not np.all(
+            has_probability(model.data_likelihood, self.held_out.images[:100])
+        ):
+            raise ValueError(
+                f"{name} of a Bernoulli likelihood is of zeros and ones: binarize the data, or take another. "
+                f"Received: binarize={self.settings['binarize']}"
+            )
+
+    def begin(self):
+        """The folder, new or that of this very search."""
+        path = self.folder / "search.json"
+        if path.is_file():
+            if json.loads(path.read_text()) != json.loads(json.dumps(self.settings)):
+                raise FileExistsError(
+                    "This folder holds another search: choose a new one, or call with the same arguments to go on. "
+                    f"Received: out={self.folder}"
+                )
+            return
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise FileExistsError(f"The folder of a search must not exist yet. Received: out={self.folder}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(path, self.settings)
+
+    # === A trial ===
+
+    def run(self, values, epochs):
+        """Trains, or goes on, or remembers; -> the objective."""
+        folder = self.folder / "trials" / _trial_name(values, epochs)
+        record = folder.parent / f"{folder.name}.json"
+        if record.is_file():
+            return self._figure_or_failure(json.loads(record.read_text()))
+        start, found = time.time(), {"name": folder.name, "values": values, "epochs": epochs}
+        try:
+            model = self._train(folder, values, epochs)
+            figure = self._judge(model, folder)
+            if not math.isfinite(figure):
+                raise FloatingPointError(f"{self.settings['objective']} is {figure}")
+            found |= {"status": "COMPLETED", "figure": figure}
+        except (ValueError, ArithmeticError, NotImplementedError, tf.errors.OpError) as error:
+            found |= {"status": "FAILED", "figure": None, "error": str(error).splitlines()[0]}
+        found["minutes"] = (time.time() - start) / 60
+        self._log(found)
+        self._write(record, found)
+        self._show(found)
+        return self._figure_or_failure(found)
+
+    @staticmethod
+    def _figure_or_failure(found):
+        if found["status"] == "FAILED":
+            raise kt.errors.FailedTrialError(found["error"])
+        return found["figure"]
+
+    def _train(self, folder, values, epochs):
+        shorter = [
+            path
+            for path in folder.parent.glob("*")
+            if path.name.rpartition(",epochs=")[0] == _trial_name(values) and (path / "metrics.json").is_file()
+        ]
+        shorter.sort(key=lambda path: int(path.name.rpartition("=")[2]))
+        if (folder / "config.json").is_file():
+            if (folder / "metrics.json").is_file():
+                return checkpoints.load(folder / "model.keras")
+            return runs.resume(folder, verbose=self.verbose_runs)
+        if shorter and int(shorter[-1].name.rpartition("=")[2]) < epochs:  # Hyperband goes on with its best
+            partial = folder.with_name(folder.name + ".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(shorter[-1], partial)
+            partial.rename(folder)
+            return runs.resume(folder, epochs, verbose=self.verbose_runs)
+        return self._begin(folder, values, epochs, figures=False)
+
+    def _begin(self, folder, values, epochs, figures):
+        """A run of some values."""
+        config = self._config(values)
+        return runs.train(
+            config["model"], data=config["data"]["source"], out=str(folder), epochs=epochs, figures=figures,
+            batch_size=config["training"]["batch_size"], learning_rate=config["training"]["learning_rate"],
+            **{key: self.settings[key] for key in ("binarize", "limit", "devices", "seed")},
+            verbose=self.verbose_runs, **config["arguments"],
+        )  # fmt: skip
+
+    def _judge(self, model, folder):
+        if self.objective is None:
+            history = read_history(folder / "history.csv")[-1]
+            if self.settings["objective"] not in history:
+                raise ValueError(
+                    f"{self.settings['model']} does not log {self.settings['objective']}, but {', '.join(history)}"
+                )
+            return float(history[self.settings["objective"]])
+        return float(self.objective.figure(model, self.held_out))
+
+    def _config(self, values):
+        """What `runs` knows of a trial, from its values."""
+        of_run = {name: values.get(name, self.settings.get(name)) for name in OF_THE_RUN}
+        arguments = self.settings["arguments"] | {k: v for k, v in values.items() if k not in OF_THE_RUN}
+        data_settings = {"source": self.settings["data"], "target": None, "binarize": self.settings["binarize"],
+                         "limit": self.settings["limit"], "seed": self.settings["seed"],
+                         "image_size": None, "channels": None, "on_error": "stop"}  # fmt: skip
+        return {"model": self.settings["model"], "arguments": arguments, "data": data_settings,
+                "training": {**of_run, "validation": 0.1, "devices": self.settings["devices"],
+                             "seed": self.settings["seed"]}}  # fmt: skip
+
+    def _log(self, found):
+        """The trial in TensorBoard's HParams."""
+        with tf.summary.create_file_writer(str(self.folder / "tensorboard" / found["name"])).as_default():
+            plain = {k: v if isinstance(v, int | float | str | bool) else str(v) for k, v in found["values"].items()}
+            hparams.hparams(plain, trial_id=found["name"])
+            if found["figure"] is not None:
+                tf.summary.scalar(self.settings["objective"], found["figure"], step=found["epochs"])
+
+    def _show(self, found):
+        if self.verbose:
+            figure = "failed: " + found["error"] if found["figure"] is None else f"{found['figure']:.4f}"
+            told = f"trial {len(self.records())}: {found['name']}: {self.settings['objective']} {figure}"
+            self.console.print(f"{told} ({found['minutes']:.1f} minutes)", highlight=False)
+
+    # === After ===
+
+    def records(self):
+        """What is known of each trial, the first to end first."""
+        paths = sorted((self.folder / "trials").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return [json.loads(path.read_text()) for path in paths]
+
+    def finish(self, epochs):
+        """The best model trained again, and the report."""
+        records = self.records()
+        good = [found for found in records if found["status"] == "COMPLETED"]
+        if not good:
+            last = records[-1]["error"] if records else "no trial ran"
+            raise RuntimeError(f"All {len(records)} trials failed. The last error: {last}")
+        best = (max if self.direction == "max" else min)(good, key=lambda found: found["figure"])
+        folder = self.folder / "best"
+        if (folder / "config.json").is_file():
+            if not (folder / "metrics.json").is_file():
+                runs.resume(folder, verbose=self.verbose_runs)
+        else:
+            self._begin(folder, best["values"], epochs, figures=True)
+        write_report(self, records, best)
+        return Search(best["values"], best["figure"], records, self.folder)
+
+    @staticmethod
+    def _write(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda temporary: temporary.write_text(json.dumps(content, indent=2) + "\n"))
+
+
+def _trial_name(values, epochs=None):
+    """A folder's name that says what the trial is."""
+    parts = [f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()]
+    parts += [] if epochs is None else [f"epochs={epochs}"]
+    return ",".join(parts).replace("/", "-").replace(" ", "")

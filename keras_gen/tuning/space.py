@@ -1,0 +1,171 @@
+"""What is searched: ranges and choices of the arguments of a model."""
+
+import json
+from typing import NamedTuple
+
+import keras_tuner as kt
+
+from keras_gen.core import check_choice
+from keras_gen.training import runs
+
+OF_THE_RUN = ("learning_rate", "batch_size")  # what a space may hold besides the constructor's arguments
+
+
+class Range(NamedTuple):
+    """Numbers from low to high, both included.
+
+    Args:
+        low, high: two whole numbers for whole numbers.
+        log: whether equal factors are equally likely, and not equal steps.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def whole(self):
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+# What is worth a search, of whatever model takes it.
+READY = {
+    "latent_dim": Range(2, 64, log=True),
+    "beta": Range(0.5, 8.0, log=True),
+    "rho": Range(0.01, 0.3, log=True),
+    "level": Range(0.1, 0.7),
+    "weight": Range(0.01, 1.0, log=True),
+    "hidden_units": [100, 250, 500],
+    "weight_decay": Range(1e-5, 1e-2, log=True),
+    "noise_dim": Range(8, 128, log=True),
+    "information_weight": Range(0.1, 2.0, log=True),
+    "l1_weight": Range(10.0, 300.0, log=True),
+    "cycle_weight": Range(1.0, 30.0, log=True),
+    "learning_rate": Range(3e-4, 3e-3, log=True),
+}
+
+
+def ready_space(model):
+    """The space that is searched where none is given: of `READY` what the model's constructor takes as one number.
+
+    Args:
+        model: name of the model, such as "vae".
+    """
+    _, cls = runs.find_model(model)
+    takes = {name for name, p in cls.arguments().items() if not isinstance(p.default, tuple)} | {"learning_rate"}
+    return {name: values for name, values in READY.items() if name in takes}
+
+
+def parse_space(texts):
+    """A space as the command line writes it: `beta=0.5..8:log`, `latent_dim=2..64`, `penalty=kl,l1`.
+
+    Args:
+        texts: list of str.
+
+    Returns:
+        dict of name to `Range` or to a list of choices.
+    """
+    space = {}
+    for text in texts:
+        name, found, values = text.partition("=")
+        if not found or not name or not values:
+            raise ValueError(
+                "A space is made of entries such as beta=0.5..8:log, latent_dim=2..64 or penalty=kl,l1. "
+                f"Received: {text!r}"
+            )
+        name = name.replace("-", "_")
+        if name in space:
+            raise ValueError(f"Each hyperparameter is named once. Received: {name} twice")
+        low, is_range, rest = values.partition("..")
+        if is_range:
+            high, _, scale = rest.partition(":")
+            check_choice(f"scale of {name}", scale or "linear", ("linear", "log"))
+            ends = [_value(end) for end in (low, high)]
+            if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+                raise ValueError(f"A range has a number at both ends. Received: {text!r}")
+            space[name] = Range(*ends, scale == "log")
+        else:
+            space[name] = [_value(value) for value in values.split(",")]
+    return space
+
+
+def _value(text):
+    """A number, True, False or None where the text is one, else the text."""
+    try:
+        return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
+    except json.JSONDecodeError:
+        return text
+
+
+def check_space(space, name, cls):
+    """The space with `Range` for (low, high) and (low, high, "log"), or a sentence."""
+    if not space:
+        raise ValueError(f"There is nothing to search in an empty space. Received: space={space}")
+    takes = [*(key for key in cls.arguments() if key not in ("seed", *runs.SHAPES)), *OF_THE_RUN]
+    checked = {}
+    for key, values in space.items():
+        if key not in takes:
+            raise ValueError(f"A space of {name} may hold {', '.join(takes)}. Received: {key}")
+        if isinstance(values, tuple) and not isinstance(values, Range):
+            if len(values) not in (2, 3) or values[2:] not in ((), ("log",), ("linear",)):
+                raise ValueError(f"A range is (low, high) or (low, high, 'log'). Received: {key}={values}")
+            values = Range(values[0], values[1], values[2:] == ("log",))
+        if isinstance(values, Range):
+            if not values.low < values.high:
+                raise ValueError(f"A range goes from low to high. Received: {key}={values.low}..{values.high}")
+            if values.log and values.low <= 0:
+                raise ValueError(f"A logarithmic range begins above 0. Received: {key}={values.low}..{values.high}")
+        elif not isinstance(values, list) or not values:
+            raise ValueError(f"A hyperparameter has a range or a list of choices. Received: {key}={values!r}")
+        checked[key] = values
+    return checked
+
+
+def declare(space):
+    """A space as Keras Tuner declares it."""
+    found = kt.HyperParameters()
+    for name, values in space.items():
+        if not isinstance(values, Range):
+            # Keras Tuner knows choices of one type only, and no None.
+            found.Choice(name, [json.dumps(value) for value in values])
+        else:
+            declare = found.Int if values.whole else found.Float
+            declare(name, values.low, values.high, sampling="log" if values.log else "linear")
+    return found
+
+
+def values_of(hyperparameters, space):
+    """The values of a trial: {name: value}."""
+    return {
+        name: hyperparameters.get(name) if isinstance(values, Range) else json.loads(hyperparameters.get(name))
+        for name, values in space.items()
+    }
+
+
+class HyperModel(kt.HyperModel):
+    """A model and its space for a tuner of your own: `kt.RandomSearch(kg.tuning.HyperModel("vae", (28, 28, 1)), ...)`.
+
+    Mind the objective: `val_loss` contains what is searched; see `OBJECTIVES`.
+
+    Args:
+        model: its name, such as "vae".
+        data_shape: (H, W, C) or (D,).
+        space: see `search`; the ready one if not given.
+        **arguments: of the constructor, fixed.
+    """
+
+    def __init__(self, model, data_shape, space=None, **arguments):
+        super().__init__(name=model)
+        self.model, self.cls = runs.find_model(model)
+        self.data_shape, self.arguments = data_shape, arguments
+        self.space = check_space(ready_space(model) if space is None else space, self.model, self.cls)
+
+    def build(self, hp):
+        for declared in declare(self.space).space:
+            hp.merge([declared])
+        values = values_of(hp, self.space)
+        rate = values.pop("learning_rate", None)
+        values.pop("batch_size", None)  # is for `fit`
+        model = self.cls(self.data_shape, **self.arguments, **values)
+        model.compile(**model.default_optimizers(rate))
+        return model
