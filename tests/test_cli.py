@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import keras_gen as kg
@@ -314,3 +315,23 @@ def test_several_values_of_an_option(tmp_path):
     options = "--hidden-units 6 5 --epochs 1 --limit 100 --verbose 0"
     assert cli.main(["train", "deep_belief_network", *options.split(), "--out", str(tmp_path / "run")]) == 0
     assert json.loads((tmp_path / "run/config.json").read_text())["arguments"]["hidden_units"] == [6, 5]
+
+
+def test_evaluate_says_why_samples_are_not_compared(run, tmp_path, capsys):
+    """One class only, or no images to learn the features from: the other figures stand."""
+    x, y = kg.data.stack(kg.data.load("digits", labels=True, limit=60))
+    for name, labels in (("ones", np.ones(60, int)), ("split", y)):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=labels)
+        out = tmp_path / f"{name}.json"
+        assert cli.main(["evaluate", str(run), "--data", str(tmp_path / f"{name}.npz"), "--out", str(out)]) == 0
+        assert "samples are not compared with images" in capsys.readouterr().err
+        figures = json.loads(out.read_text())
+        assert "psnr" in figures
+        assert "precision" not in figures
+
+
+def test_a_run_with_one_held_out_image_ends(tmp_path):
+    np.savez(tmp_path / "ten.npz", x=kg.data.stack(kg.data.load("digits", limit=10)))
+    command = f"train vae --data {tmp_path / 'ten.npz'} --latent-dim 2 --epochs 1 --verbose 0 --out {tmp_path / 'run'}"
+    assert cli.main(command.split()) == 0
+    assert (tmp_path / "run/metrics.json").is_file()

@@ -330,3 +330,56 @@ def test_roc_is_the_share_of_pairs_in_order(tmp_path):
     for wrong in (np.array([]), np.full(3, np.nan), np.ones((3, 2))):
         with pytest.raises(ValueError, match="finite scores"):
             EVALUATION.roc(normal, wrong)
+
+
+def test_dead_units_do_not_drown_the_others():
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 2
+    alive = 6.0 * labels[:, None] + rng.standard_normal((600, 2))
+    codes = np.concatenate([alive, 1e-4 * rng.standard_normal((600, 30))], axis=1)
+    found = EVALUATION.probe(codes, labels) | EVALUATION.clustering(codes, labels)
+    assert min(found.values()) > 0.9, found
+
+
+def test_report_looks_at_all_of_sorted_data(digits):
+    """Real images as samples: by the first ones alone, which are zeros to fours, half of the samples would be false."""
+    x, y, found = digits
+    order = np.argsort(y, kind="stable")
+    summary = importlib.import_module("keras_gen.evaluation.summary")
+
+    class Real(kg.VAE):
+        def sample(self, n, labels=None, seed=None):
+            return x[np.random.default_rng(1).permutation(len(x))[:n]]
+
+    model = Real((8, 8, 1), 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "FIDELITY_IMAGES", 250)
+        patch.setattr(summary.probes, "MOST", 300)
+        figures = EVALUATION.report(model, x[order], y[order], 2, features=found)
+    assert figures["precision"] > 0.9
+    assert figures["recall"] > 0.9
+    assert "linear_probe" in figures
+
+
+def test_samples_beside_black_and_white_images_are_drawn(digits):
+    """A model whose samples are the right probabilities is as good as real images, and gray ones are not."""
+    x, _, found = digits
+    binary = (np.random.default_rng(0).random(x.shape) < x).astype("float32")
+
+    class Right(kg.VAE):
+        def sample(self, n, labels=None, seed=None):
+            return x[np.random.default_rng(1).permutation(len(x))[:n]]
+
+    figures = EVALUATION.report(Right((8, 8, 1), 2), binary, None, 2, features=found)
+    gray = EVALUATION.fidelity(x[1::2], binary, found)["generated"]
+    assert figures["recall"] == pytest.approx(figures["recall_floor"], abs=0.05)
+    assert gray["recall"] < figures["recall"] - 0.1
+
+
+@pytest.mark.parametrize("labels", [np.full(40, -1), np.arange(40) / 3, np.ones((40, 1), int), np.arange(40)])
+def test_report_leaves_out_what_it_cannot_judge(digits, labels):
+    model = kg.VAE((8, 8, 1), 2)
+    figures = EVALUATION.report(model, digits[0][:40], labels, 2)
+    assert "linear_probe" not in figures
+    assert figures["images"] == 40
+    assert "precision" not in EVALUATION.report(model, digits[0][:19], None, 2, features=digits[2])
