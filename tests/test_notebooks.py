@@ -12,9 +12,10 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path, tmp_path, monkeypatch):
+def test_notebook(path, tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("KERAS_GEN_FAST", "1")
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.getbasetemp()))  # where glyphs are rendered
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code), "strip the outputs"

@@ -18,7 +18,7 @@ import tensorflow as tf
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
-from keras_gen.core import check_choice, check_whole
+from keras_gen.core import check_choice, check_whole, distribution
 from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
@@ -220,6 +220,7 @@ class _Trials:
             raise ValueError(
                 f"{self.settings['model']} takes {', '.join(cls.arguments())}. Received: {', '.join(sorted(unknown))}"
             )
+        distribution.strategy(self.settings["devices"])
         config = self._config(ends[0])
         info = runs.source_info(config)
         if self.objective is not None and self.objective.labelled and info.num_classes is None:

@@ -1,0 +1,228 @@
+"""Searches: spaces, objectives, trials that fail or are interrupted, reports."""
+
+import json
+
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+import keras_gen as kg
+from keras_gen import cli, tuning
+from keras_gen.tuning import searches
+
+TINY = {"epochs": 1, "limit": 96, "batch_size": 32, "verbose": 0}
+
+
+# === Spaces ===
+
+
+def test_spaces_of_the_command_line():
+    space = tuning.parse_space(["beta=0.5..8:log", "latent-dim=2..64", "penalty=kl,l1", "tied=True,False", "rho=0.1"])
+    assert space == {
+        "beta": tuning.Range(0.5, 8, log=True),
+        "latent_dim": tuning.Range(2, 64),
+        "penalty": ["kl", "l1"],
+        "tied": [True, False],
+        "rho": [0.1],
+    }
+    assert space["latent_dim"].whole
+    assert not space["beta"].whole
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (["beta"], "entries such as beta=0.5..8:log.*Received: 'beta'"),
+        (["beta=1..2", "beta=3"], "named once.*beta twice"),
+        (["beta=1..2:cubic"], "'linear', 'log'.*'cubic'"),
+        (["beta=low..high"], "a number at both ends"),
+    ],
+)
+def test_texts_that_are_no_space(texts, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tuning.parse_space(texts)
+
+
+def test_ready_spaces_hold_what_a_model_takes():
+    assert set(tuning.ready_space("vae")) == {"latent_dim", "beta", "learning_rate"}
+    assert {"rho", "beta", "latent_dim"} <= set(tuning.ready_space("sparse_autoencoder"))
+    assert "hidden_units" in tuning.ready_space("rbm")
+    assert "hidden_units" not in tuning.ready_space("deep_belief_network")  # several numbers
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"space": {}}, "nothing to search in an empty space"),
+        ({"space": {"beta": (8.0, 0.5)}}, "from low to high. Received: beta=8.0..0.5"),
+        ({"space": {"beta": (0.0, 0.5, "log")}}, "begins above 0"),
+        ({"space": {"bta": (0.5, 8.0)}}, "may hold .*latent_dim.*learning_rate.*Received: bta"),
+        ({"space": {"beta": 3.0}}, "a range or a list of choices"),
+        ({"objective": "probe"}, "vae reports elbo, .*val_loss.*Received: objective='probe'"),
+        ({"model": "autoencoder", "objective": "elbo"}, "offers log_weights; autoencoder reports probe_accuracy"),
+        ({"model": "gan", "objective": "squared_error"}, "gan reports kernel_distance"),
+        ({"objective": "elbo"}, "binarize the data"),
+        ({"objective": "mutual_information_gap"}, "true factors of glyphs"),
+        ({"model": "pix2pix"}, "learns from pairs"),
+        ({"max_trials": 0}, "max_trials=0"),
+        ({"algorithm": "grid"}, "'random', 'bayesian', 'hyperband'"),
+        ({"beta": 2.0}, "beta twice"),
+        ({"bta": 2.0}, "Received: bta"),
+        ({"devices": 99}, "device.*Received: devices=99"),
+    ],
+)
+def test_wrong_searches_are_sentences_before_any_trial(tmp_path, options, sentence):
+    call = {"model": "vae", "data": "digits", "space": {"beta": (0.5, 8.0)}, "objective": "squared_error",
+            "latent_dim": 2, **TINY} | options  # fmt: skip
+    if options.get("model") in ("gan", "autoencoder", "pix2pix"):
+        call |= {"space": {"learning_rate": (1e-4, 1e-3)}}
+    with pytest.raises(ValueError, match=sentence):
+        tuning.search(**call, out=str(tmp_path / "search"))
+    assert not (tmp_path / "search/trials").exists()
+
+
+# === Searches ===
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A search of four trials, one of which fails."""
+    out = tmp_path_factory.mktemp("tuning") / "whole"
+    options = {"space": {"beta": [0.01, 1.0], "learning_rate": [1e-3, 1e9]}, "latent_dim": 3, "binarize": "static"}
+    options |= {"model": "vae", "objective": "elbo", "max_trials": 4, **TINY, "epochs": 2}
+    return tuning.search(**options, out=str(out)), options
+
+
+def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
+    found, _ = whole
+    assert len(found.trials) == 4
+    good = [trial for trial in found.trials if trial["status"] == "COMPLETED"]
+    assert {trial["values"]["learning_rate"] for trial in found.trials if trial not in good} == {1e9}
+    assert found.figure == max(trial["figure"] for trial in good)
+    for trial in good:
+        model = kg.load(str(found.folder / "trials" / trial["name"]))
+        x = kg.data.stack(kg.data.load("digits", "train[90%:]", binarize="static", shuffle=False))
+        assert trial["figure"] == pytest.approx(float(model.score(x).mean()), rel=1e-4)
+        assert not (found.folder / "trials" / trial["name"] / "codes.png").exists()  # figures are those of the search
+    best = json.loads((found.folder / "best/config.json").read_text())
+    assert best["arguments"]["beta"] == found.best["beta"]
+    assert "score" in json.loads((found.folder / "best/metrics.json").read_text())["figures"]
+    report = (found.folder / "report.md").read_text()
+    assert report.count("failed: ") == len(found.trials) - len(good)
+    assert f"{found.figure:.4f}" in report
+    assert (found.folder / "objective.png").stat().st_size > 5000
+    assert len(list((found.folder / "tensorboard").glob("*/*tfevents*"))) == 4
+
+
+def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatch):
+    found, options = whole
+    judge, calls = searches._Trials._judge, []
+
+    def interrupted(self, model, folder):
+        calls.append(folder)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return judge(self, model, folder)
+
+    monkeypatch.setattr(searches._Trials, "_judge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tuning.search(**options, out=str(tmp_path / "search"))
+    done = len(list((tmp_path / "search/trials").glob("*.json")))
+    assert done < 4
+    again = tuning.search(**options, out=str(tmp_path / "search"))
+    key = lambda trials: [(trial["values"], trial["status"], trial["figure"]) for trial in trials]  # noqa: E731
+    for (*one, figure), (*other, expected) in zip(key(again.trials), key(found.trials), strict=True):
+        assert one == other
+        assert figure == (expected if expected is None else pytest.approx(expected, rel=1e-5))
+    monkeypatch.setattr(searches._Trials, "_train", None)  # all is known: nothing is trained
+    assert tuning.search(**options, out=str(tmp_path / "search")).best == found.best
+    with pytest.raises(FileExistsError, match="holds another search"):
+        tuning.search(**options | {"seed": 5}, out=str(tmp_path / "search"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="must not exist yet"):
+        tuning.search(**options, out=str(tmp_path / "other"))
+
+
+def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
+    """The loss contains beta: without the KL divergence it is smaller, and the model no better."""
+    options = {"model": "vae", "space": {"beta": [0.01, 1.0], "learning_rate": [5e-3]}, "max_trials": 2, "epochs": 12,
+               "binarize": "static", "latent_dim": 8, "batch_size": 32, "verbose": 0}  # fmt: skip
+    with pytest.warns(UserWarning, match="val_loss contains what is searched"):
+        by_loss = tuning.search(objective="val_loss", **options, out=str(tmp_path / "loss"))
+    assert by_loss.best["beta"] == 0.01
+    by_likelihood = tuning.search(objective="log_likelihood", **options, out=str(tmp_path / "likelihood"))
+    assert by_likelihood.best["beta"] == 1.0
+
+
+def test_a_search_without_a_success_raises(tmp_path):
+    options = {"model": "autoencoder", "space": {"learning_rate": [1e9, 1e10]}, "latent_dim": 2, "max_trials": 2}
+    with pytest.raises(RuntimeError, match="All 2 trials failed. The last error: .*smaller learning rate"):
+        tuning.search(**options, objective="squared_error", **TINY | {"epochs": 3}, out=str(tmp_path / "search"))
+
+
+def test_hyperband_goes_on_with_the_best(tmp_path):
+    found = tuning.search(
+        "autoencoder", space={"latent_dim": (2, 30)}, objective="squared_error", algorithm="hyperband", max_trials=5,
+        **TINY | {"epochs": 3}, out=str(tmp_path / "search"),
+    )  # fmt: skip
+    assert len({trial["epochs"] for trial in found.trials}) > 1
+    longest = max(found.trials, key=lambda trial: trial["epochs"])
+    history = (found.folder / "trials" / longest["name"] / "history.csv").read_text().splitlines()
+    assert len(history) == 1 + longest["epochs"]
+
+
+def test_the_bayesian_search_and_the_command(tmp_path, capsys):
+    command = (
+        "tune sparse_autoencoder --data digits --space rho=0.02..0.2:log beta=0.1..3 --fixed latent_dim=12 --trials 3 "
+        f"--objective sparse_reconstruction --algorithm bayesian --epochs 1 --limit 96 --out {tmp_path / 'search'}"
+    )
+    assert cli.main(command.split()) == 0
+    text = capsys.readouterr().out
+    assert "trial 3" in text
+    assert "report.md" in text
+    assert kg.load(str(tmp_path / "search/best")).latent_dim == 12
+    assert cli.main(["tune", "vae", "--out", str(tmp_path / "no"), "--space", "beta=8..1"]) == 2
+    assert "from low to high" in capsys.readouterr().err
+
+
+# === Objectives ===
+
+
+def test_sparse_reconstruction_by_hand():
+    model = kg.SparseAutoencoder((8, 8, 1), 20)
+    x = kg.data.stack(kg.data.load("digits", limit=5))
+
+    class HeldOut:
+        images = x
+
+    codes = model.encode(x)
+    kept = np.zeros_like(codes)
+    for row, code in zip(kept, codes, strict=True):
+        for unit in np.argsort(-np.abs(code))[:2]:  # a tenth of twenty
+            row[unit] = code[unit]
+    expected = ((model.decode(kept) - x) ** 2).sum(axis=(1, 2, 3)).mean()
+    assert tuning.OBJECTIVES["sparse_reconstruction"].figure(model, HeldOut) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "objective"),
+    [("conditional_vae", "squared_error"), ("gan", "kernel_distance")],
+)
+def test_objectives_of_models_with_and_without_labels(tmp_path, model, objective):
+    space = {"learning_rate": [1e-3]}
+    options = TINY | {"latent_dim": 4, "limit": None}  # a tenth of 1,437 images holds ten of each class at least
+    found = tuning.search(model, "digits", objective, space, 1, **options, out=str(tmp_path / "search"))
+    assert np.isfinite(found.figure)
+
+
+def test_a_hypermodel_for_a_tuner_of_ones_own(tmp_path):
+    x = kg.data.stack(kg.data.load("digits", limit=64))
+    hypermodel = tuning.HyperModel("sparse_autoencoder", (8, 8, 1), {"rho": (0.01, 0.3, "log")}, latent_dim=4)
+    tuner = kt.RandomSearch(
+        hypermodel, kt.Objective("val_reconstruction_loss", "min"), 2, directory=tmp_path, seed=1, overwrite=True
+    )
+    tuner.search(x, epochs=1, validation_data=(x,), verbose=0)
+    best = tuner.get_best_hyperparameters()[0].values
+    assert 0.01 <= best["rho"] <= 0.3
+    assert tuner.get_best_models()[0].rho == pytest.approx(best["rho"])
