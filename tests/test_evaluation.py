@@ -383,3 +383,17 @@ def test_report_leaves_out_what_it_cannot_judge(digits, labels):
     assert "linear_probe" not in figures
     assert figures["images"] == 40
     assert "precision" not in EVALUATION.report(model, digits[0][:19], None, 2, features=digits[2])
+
+
+def test_what_is_chosen_is_a_fair_draw_in_order():
+    chosen = importlib.import_module("keras_gen.evaluation.summary")._Chosen(100)
+    for start in range(0, 3000, 30):
+        chosen.add(np.arange(start, start + 30), -np.arange(start, start + 30))
+    values, negative = chosen.all()
+    assert len(values) == 100
+    assert (np.diff(values) > 0).all()
+    np.testing.assert_array_equal(values, -negative)
+    assert np.histogram(values, 3, (0, 3000))[0].min() > 15  # of each third, by chance 33
+    few = importlib.import_module("keras_gen.evaluation.summary")._Chosen(100)
+    few.add(np.arange(40))
+    np.testing.assert_array_equal(few.all()[0], np.arange(40))

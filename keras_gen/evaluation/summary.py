@@ -109,24 +109,34 @@ def affordable(count, data_shape):
 
 
 class _Chosen:
-    """A draw of at most so many out of all that pass by, in their order: data may be sorted by class."""
+    """A draw of at most so many out of all that pass by, in their order: data may be sorted by class.
+
+    Each gets a random key, and the smallest keys stay. What is too much is thrown away when there is twice as much.
+    """
 
     def __init__(self, most):
         self.most, self.count, self.rng = most, 0, np.random.default_rng(0)
-        self.keys, self.kept = np.empty(0), None
+        self.largest, self.parts = 1.0, []  # key that is still kept; lists of keys and arrays
 
     def add(self, *arrays):
         """Arrays of one length, the same ones each time."""
-        arrays = [np.asarray(array) for array in arrays]
-        self.count += len(arrays[0])
-        self.keys = np.concatenate([self.keys, self.rng.random(len(arrays[0]))])
-        self.kept = arrays if self.kept is None else [np.concatenate(p) for p in zip(self.kept, arrays, strict=True)]
-        if len(self.keys) > self.most:
-            smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
-            self.keys, self.kept = self.keys[smallest], [array[smallest] for array in self.kept]
+        keys = self.rng.random(len(arrays[0]))
+        self.count += len(keys)
+        self.parts.append([np.asarray(array)[keys <= self.largest] for array in (keys, *arrays)])
+        if sum(len(part[0]) for part in self.parts) > 2 * self.most:
+            self._thin()
 
     def all(self):
-        return self.kept
+        self._thin()
+        return self.parts[0][1:]
+
+    def _thin(self):
+        keys, *arrays = (np.concatenate(part) for part in zip(*self.parts, strict=True))
+        if len(keys) > self.most:
+            smallest = np.sort(np.argpartition(keys, self.most - 1)[: self.most])
+            keys, arrays = keys[smallest], [array[smallest] for array in arrays]
+            self.largest = keys.max()
+        self.parts = [[keys, *arrays]]
 
 
 def _fidelity_of(model, real, classes, features):
