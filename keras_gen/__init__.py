@@ -48,3 +48,12 @@ from keras_gen.models import SemiSupervisedVAE as SemiSupervisedVAE
 from keras_gen.models import SourceSeparator as SourceSeparator
 from keras_gen.models import SparseAutoencoder as SparseAutoencoder
 from keras_gen.training.checkpoints import load as load
+
+
+def __getattr__(name):
+    """Keras Tuner takes a second to import: `kg.tuning` is imported when it is asked for."""
+    if name == "tuning":
+        import importlib
+
+        return importlib.import_module("keras_gen.tuning")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -575,7 +575,7 @@ def tune(
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
         out: folder of the search.
     """
-    from keras_gen import tuning  # here, for Keras Tuner takes a second to import
+    tuning = kg.tuning  # imported now: Keras Tuner takes a second
 
     arguments = {}
     for name, values in tuning.parse_space(fixed or []).items():

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import keras_gen as kg
-from keras_gen import cli, tuning
+from keras_gen import cli
 from keras_gen.tuning import searches
 
+tuning = kg.tuning
 TINY = {"epochs": 1, "limit": 96, "batch_size": 32, "verbose": 0}
 
 
