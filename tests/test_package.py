@@ -89,6 +89,12 @@ def test_requirements_and_pyproject_agree():
     assert requirements(extras["cuda"])["tensorflow[and-cuda]"] == stated["tensorflow-cpu"]
 
 
+def test_every_room_is_packaged():
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(stated) == rooms | {"keras_gen.saved_models"}
+
+
 def test_version_is_said_once():
     import keras_gen as kg
 
