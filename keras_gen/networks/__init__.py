@@ -1,10 +1,12 @@
 """Network bodies: functions that return BUILT `keras.Model`s. A model puts its own heads on them.
 
 An encoder body maps data, (B, H, W, C) or (B, D), to features (B, F); a decoder body maps codes (B, latent_dim) to
-features, (B, F) or (B, H, W, F). `ENCODERS` and `DECODERS` list them by name.
+features, (B, F) or (B, H, W, F). `ENCODERS` and `DECODERS` list them by name; "conv*0.5" is "conv" with half the
+filters and units in each layer, and "*0.5" the default body with half of them.
 """
 
 import functools
+import inspect
 import math
 
 import keras
@@ -51,6 +53,7 @@ GENERATORS = {
     "dense": dense_decoder,
 }
 CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
+WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
 LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
 
 
@@ -119,7 +122,7 @@ def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
     None stands for `of_images`, or for "dense" where the data are vectors.
     """
     if not isinstance(generator, keras.Model):
-        name = generator or ("dense" if len(data_shape) == 1 else of_images)
+        name = _or_default(generator, "dense" if len(data_shape) == 1 else of_images)
         generator = _named(GENERATORS, "generator", name, data_shape)(latent_size, data_shape)
     return make_decoder(generator, latent_size, data_shape, argument="generator")
 
@@ -127,7 +130,7 @@ def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
 def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dcgan"):
     """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
     if not isinstance(discriminator, keras.Model):
-        name = discriminator or ("dense" if len(data_shape) == 1 else of_images)
+        name = _or_default(discriminator, "dense" if len(data_shape) == 1 else of_images)
         discriminators = {
             "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
             "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
@@ -137,16 +140,44 @@ def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dc
     return make_encoder(discriminator, data_shape, argument="discriminator")
 
 
+def _or_default(name, default):
+    """The name of a body, where none stands for a default and "*0.5" for half of it."""
+    if name is None or (isinstance(name, str) and name.startswith("*")):
+        return default + (name or "")
+    return name
+
+
 def _named(bodies, argument, name, data_shape):
-    name = name or default_body(data_shape)
-    if not isinstance(name, str) or name not in bodies:
+    name = _or_default(name, default_body(data_shape))
+    known, star, width = name.partition("*") if isinstance(name, str) else (name, "", "")
+    if not isinstance(known, str) or known not in bodies:
         names = ", ".join(map(repr, bodies))
         raise ValueError(f"`{argument}` must be one of {names}, or a built keras.Model. Received: {argument}={name!r}")
-    if getattr(bodies[name], "func", bodies[name]) in CONVOLUTIONAL and len(data_shape) == 1:
+    if getattr(bodies[known], "func", bodies[known]) in CONVOLUTIONAL and len(data_shape) == 1:
         raise ValueError(
             f"A convolutional {argument} needs images (height, width, channels). Received: data_shape={data_shape}"
         )
-    return bodies[name]
+    return _widened(bodies[known], argument, name, width) if star else bodies[known]
+
+
+def _widened(body, argument, name, width):
+    """A body with each of its widths times a factor, the width multiplier of Howard et al. 2017."""
+    try:
+        factor = float(width)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise ValueError(f"A width is a number above 0, as in 'dense*0.5'. Received: {argument}={name!r}")
+    scaled = {
+        key: tuple(max(1, round(factor * size)) for size in p.default)
+        if isinstance(p.default, tuple)
+        else max(1, round(factor * p.default))
+        for key, p in inspect.signature(body).parameters.items()
+        if key in WIDTHS
+    }
+    if not scaled:
+        raise ValueError(f"This body has no hidden layers to widen. Received: {argument}={name!r}")
+    return functools.partial(body, **scaled)
 
 
 def _check_shapes(argument, body, input_shape, expected_output, output_fits):

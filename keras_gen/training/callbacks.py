@@ -62,6 +62,32 @@ def read_history(path):
         return list(csv.DictReader(file))
 
 
+def best_epoch(rows):
+    """Index of the row of a history with the lowest `val_loss`, the first of equals."""
+    return min(range(len(rows)), key=lambda i: float(rows[i]["val_loss"]))
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Stops when `val_loss` has not become lower for so many epochs; a function of the history, so resuming is exact.
+
+    Args:
+        history: `History`, which comes before.
+        patience: epochs.
+    """
+
+    def __init__(self, history, patience):
+        super().__init__()
+        self.history, self.patience = history, patience
+
+    def is_over(self):
+        """Whether the epochs so far say so."""
+        rows = self.history.rows
+        return bool(rows) and len(rows) - 1 - best_epoch(rows) >= self.patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= self.is_over()
+
+
 class Pictures(keras.callbacks.Callback):
     """After each epoch: samples from the same codes, and the model's own pictures, as PNG and in TensorBoard.
 

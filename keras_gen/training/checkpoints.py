@@ -109,11 +109,16 @@ def restore(folder):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the whole model after each epoch, keeps the last KEPT, and refuses weights that are not finite."""
+    """Saves the whole model after each epoch, and refuses weights that are not finite.
 
-    def __init__(self, folder):
+    Args:
+        folder: run folder.
+        best: function of no argument to the epoch that is kept besides the last `KEPT`.
+    """
+
+    def __init__(self, folder, best=None):
         super().__init__()
-        self.folder = Path(folder) / "checkpoints"
+        self.folder, self.best = Path(folder) / "checkpoints", best
         self.folder.mkdir(exist_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -123,5 +128,6 @@ class Checkpoints(keras.callbacks.Callback):
                     f"Training stopped: after epoch {epoch + 1}, weights of {weight.path} are not finite."
                 )
         save(self.model, self.folder / f"epoch-{epoch + 1:04}.keras")
-        for _, old in checkpoints(self.folder.parent)[:-KEPT]:
-            old.unlink()
+        for old, path in checkpoints(self.folder.parent)[:-KEPT]:
+            if self.best is None or old != self.best():
+                path.unlink()

@@ -20,11 +20,11 @@ import tensorflow as tf
 
 import keras_gen
 from keras_gen import data, evaluation, models, tasks
-from keras_gen.core import GenerativeModel, check_at_least, check_choice, distribution
+from keras_gen.core import AdversarialModel, GenerativeModel, check_at_least, check_choice, distribution
 from keras_gen.data.sources import EMBEDDED
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints
-from keras_gen.training.callbacks import History, Pictures, StopOnNonFinite
+from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch
 
 VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
 MAP_IMAGES = 5_000
@@ -63,6 +63,7 @@ def train(
     learning_rate: float | None = None,
     schedule: Literal["constant", "cosine"] = "constant",
     validation: float = 0.1,
+    patience: int | None = None,
     image_size: int | None = None,
     channels: int | None = None,
     binarize: Literal["static", "dynamic"] | None = None,
@@ -93,6 +94,8 @@ def train(
         learning_rate: of the model's optimizers; none for its own.
         schedule: constant, or cosine from the learning rate down to 0 at the last epoch.
         validation: share of the training split that is held out for the figures of each epoch.
+        patience: epochs without a lower `val_loss` after which training stops; the model is then that of the epoch with
+            the lowest. None for all epochs and the last.
         image_size: side to crop and resize images to.
         channels: 1 for gray, 3 for colour; none for what the data have.
         binarize: draw black and white pixels, once (static) or anew each time (dynamic).
@@ -134,6 +137,13 @@ def train(
     check_choice("schedule", schedule, ("constant", "cosine"))
     if not 0 < validation < 1:
         raise ValueError(f"`validation` must be a share between 0 and 1. Received: validation={validation}")
+    if patience is not None:
+        check_at_least(1, patience=patience)
+        if issubclass(cls, AdversarialModel):
+            raise ValueError(
+                f"{name} is a game: its losses do not tell whether it gets better, so it cannot stop by them. "
+                f"Received: patience={patience}"
+            )
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
@@ -154,7 +164,8 @@ def train(
                  "channels": channels, "binarize": binarize,
                  "num_labels": num_labels, "limit": limit, "on_error": on_error, "seed": seed},
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
-                     "validation": validation, "devices": devices, "figures": figures, "seed": seed},
+                     "validation": validation, "patience": patience, "devices": devices, "figures": figures,
+                     "seed": seed},
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
@@ -365,21 +376,7 @@ class _Run:
     def fit(self):
         start = time.time()
         (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
-        callbacks = [
-            StopOnNonFinite(),
-            keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
-            Pictures(self.folder, self.originals, self.config["training"]["seed"], self.labels),
-            History(self.folder / "history.csv", self.done),
-            checkpoints.Checkpoints(self.folder),  # last: an epoch counts once all the rest of it is written
-        ]
-        self.model.fit(
-            self.train_data,
-            epochs=self.config["training"]["epochs"],
-            initial_epoch=self.done,
-            validation_data=self.validation_data,
-            callbacks=callbacks,
-            verbose=self.verbose,
-        )
+        self._train()
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
         split, figures = held_out_split(self.config), None
@@ -391,7 +388,7 @@ class _Run:
             {
                 "split": split,
                 "figures": figures,
-                "epochs": self.config["training"]["epochs"],
+                "epochs": self.epoch,
                 "epochs_before_resuming": self.done,
                 "minutes": round(minutes, 3),
                 "parameters": self.model.count_params(),
@@ -401,6 +398,36 @@ class _Run:
         if figures:  # after them: a picture must not cost the figures
             self._draw_codes(split)
         return self.model
+
+    def _train(self):
+        """All epochs that are left; `epoch` is then the one that the model is of."""
+        patience = self.config["training"].get("patience")
+        self.epoch = self.config["training"]["epochs"]
+        history = History(self.folder / "history.csv", self.done)
+        best = None if patience is None else lambda: 1 + best_epoch(history.rows)
+        callbacks = [
+            StopOnNonFinite(),
+            keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
+            Pictures(self.folder, self.originals, self.config["training"]["seed"], self.labels),
+            history,
+            *([] if patience is None else [StopEarly(history, patience)]),
+            checkpoints.Checkpoints(self.folder, best),  # last: an epoch counts once all the rest of it is written
+        ]
+        if patience is not None and StopEarly(history, patience).is_over():
+            warnings.warn(f"This run stopped early: no lower val_loss for {patience} epochs.", stacklevel=4)
+        else:
+            self.model.fit(
+                self.train_data,
+                epochs=self.epoch,
+                initial_epoch=self.done,
+                validation_data=self.validation_data,
+                callbacks=callbacks,
+                verbose=self.verbose,
+            )
+        if best is not None:
+            self.epoch = best()
+            with self.strategy.scope():
+                self.model = checkpoints.load(dict(checkpoints.checkpoints(self.folder))[self.epoch])
 
     @property
     def _labelled(self):

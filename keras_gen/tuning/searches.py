@@ -1,9 +1,11 @@
 """`search`: the best hyperparameters of a model, by Keras Tuner. Each trial is a run, and can be looked at as one.
 
-search.json (everything asked for), trials/NAME/ (a run folder) and NAME.json (what became of it), tensorboard/,
-report.md with a picture, best/ (the best model trained again).
+search.json (everything asked for), trials/NAME/ (a run folder) and NAME.json (what became of it), tuner/ (logs of
+workers), tensorboard/, report.md with a picture, best/ (the best model trained again).
 """
 
+import contextlib
+import functools
 import json
 import math
 import shutil
@@ -12,6 +14,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import keras_tuner as kt
 import numpy as np
 import tensorflow as tf
@@ -23,6 +26,8 @@ from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
 from keras_gen.training.callbacks import read_history
+from keras_gen.tuning import space as spaces
+from keras_gen.tuning import workers as processes
 from keras_gen.tuning.objectives import OBJECTIVES, HeldOut
 from keras_gen.tuning.reports import write_report
 from keras_gen.tuning.space import OF_THE_RUN, Range, check_space, declare, ready_space, values_of
@@ -59,9 +64,11 @@ def search(
     epochs: int = 10,
     batch_size: int = 128,
     final_epochs: int | None = None,
+    patience: int | None = None,
     binarize: str | None = None,
     limit: int | None = None,
     devices: int | None = None,
+    workers: int = 1,
     seed: int = 0,
     verbose: int = 1,
     **arguments,
@@ -70,7 +77,11 @@ def search(
 
     Each trial is a run of `kg.training.train`; it is judged on the part of the training split that it did not train on,
     never on the test split. Called again on its folder, a search that was interrupted goes on where it was: finished
-    trials are not trained again, an interrupted one goes on from its last checkpoint, and the list is the same.
+    trials are not trained again, an interrupted one goes on from its last checkpoint, and the list is the same. (Of
+    several workers, a Bayesian search and Hyperband choose by what has ended so far, and so by who was faster.)
+
+    Where Keras Tuner's environment variables are set (KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP,
+    KERASTUNER_ORACLE_PORT), this process is the chief or a worker of a search on several machines that share `out`.
 
     Args:
         model: its name, such as "vae".
@@ -78,8 +89,8 @@ def search(
         objective: one of `OBJECTIVES`, or "val_..." for a figure of the history; the first that the model can report if
             not given.
         space: name to `Range(low, high, log)`, (low, high), (low, high, "log") or a list of choices: of arguments of
-            the constructor, `learning_rate` and `batch_size`. Two whole numbers are a range of whole numbers. The
-            ready space of the model if not given.
+            the constructor, `width`, by which all layers of its networks are widened, `learning_rate` and
+            `batch_size`. Two whole numbers are a range of whole numbers. The ready space of the model if not given.
         max_trials: how many; of Hyperband, which decides by itself, no more than this.
         out: folder.
         algorithm: "random"; "bayesian", a Gaussian process of the objective; or "hyperband", which gives many trials
@@ -87,18 +98,19 @@ def search(
         epochs: of each trial; of Hyperband of the longest.
         batch_size: examples per step, where it is not searched.
         final_epochs: of the best model, which is trained again; as long as a trial if not given.
-        binarize, limit, devices: as `kg.training.train` takes them.
+        patience, binarize, limit, devices: as `kg.training.train` takes them.
+        workers: processes of this machine that train at the same time. One that ends too early is started again.
         seed: of the choices, the weights and the figures.
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
         **arguments: of the constructor, the same in all trials.
 
     Returns:
-        A `Search`.
+        A `Search`; None on a worker, for the chief alone knows the end.
 
     Raises:
         ValueError: if the model cannot report the objective, or the space is none; before any trial starts.
-        FileExistsError: if the folder holds something else, such as another search.
-        RuntimeError: if every trial failed, with the error of the last.
+        FileExistsError: if the folder holds something else, such as another search, or is being searched in.
+        RuntimeError: if every trial failed, with the error of the last; or a worker cannot work.
 
     Reference:
         Random: Bergstra and Bengio 2012. Bayesian: Snoek et al. 2012. Hyperband: Li et al. 2018.
@@ -111,35 +123,50 @@ def search(
     if cls.pairing is not None:
         raise ValueError(f"{name} learns from pairs; train it with `kg.training.train`. Received: model={name!r}")
     check_choice("algorithm", algorithm, ALGORITHMS)
-    check_whole(1, max_trials=max_trials, epochs=epochs)
-    if final_epochs is not None:
-        check_whole(1, final_epochs=final_epochs)
+    check_whole(1, max_trials=max_trials, epochs=epochs, workers=workers)
+    for option, value in {"final_epochs": final_epochs, "patience": patience}.items():
+        if value is not None:
+            check_whole(1, **{option: value})
+    if workers > 1 and processes.role() != "alone":
+        raise ValueError(
+            f"Each process of a search on several machines is one: chief or worker. Received: workers={workers}"
+        )
     objective = next(
         (key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)), "val_loss"
     ) if objective is None else objective  # fmt: skip
     settings = {
-        "model": name, "data": data, "objective": objective, "space": _written(space), "max_trials": max_trials,
-        "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size, "binarize": binarize, "limit": limit,
-        "devices": devices, "seed": seed, "arguments": arguments,
+        "model": name, "data": data, "objective": objective, "space": spaces.written(space), "max_trials": max_trials,
+        "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size, "patience": patience,
+        "binarize": binarize, "limit": limit, "devices": devices, "seed": seed, "arguments": arguments,
     }  # fmt: skip
-    trials = _Trials(Path(out), settings, space, verbose)
+    trials = _Trials(Path(out), settings, verbose)
     trials.check(cls)
-    trials.begin()
-    _Tuner(trials, _oracle(algorithm, objective, trials.direction, max_trials, epochs, seed, space)).search()
-    return trials.finish(final_epochs or epochs)
+    if processes.role() == "worker":
+        trials.join()
+        _Tuner(trials).search()
+        return None
+    with trials.begun():
+        if workers > 1:
+            processes.run(trials, min(workers, max_trials))
+        else:
+            _Tuner(trials).search()
+        return trials.finish(final_epochs or epochs)
 
 
-def _written(space):
-    """A space as JSON holds it."""
-    return {
-        name: {"low": v.low, "high": v.high, "log": v.log} if isinstance(v, Range) else v for name, v in space.items()
-    }
+def take_part(folder):
+    """What a process of `processes.run` does: the chief chooses, a worker trains."""
+    settings = json.loads((Path(folder) / "search.json").read_text())
+    _Tuner(_Trials(Path(folder), settings, verbose=0)).search()
 
 
-def _oracle(algorithm, objective, direction, max_trials, epochs, seed, space):
+def _oracle(trials):
+    """Who chooses."""
+    algorithm, max_trials, epochs, seed = (
+        trials.settings[name] for name in ("algorithm", "max_trials", "epochs", "seed")
+    )
     options = {
-        "objective": kt.Objective(objective, direction),
-        "hyperparameters": declare(space),
+        "objective": kt.Objective(trials.settings["objective"], trials.direction),
+        "hyperparameters": declare(trials.space),
         "allow_new_entries": True,  # Hyperband writes its own
         "tune_new_entries": False,
         "seed": seed + 1,  # 0 would be drawn at random
@@ -160,10 +187,11 @@ class _Tuner(kt.engine.base_tuner.BaseTuner):
     figures at once, and by the same seed the oracle asks for the same.
     """
 
-    def __init__(self, trials, oracle):
+    def __init__(self, trials):
         self.trials = trials
-        super().__init__(oracle, directory=str(trials.folder), project_name="tuner", overwrite=True)
-        self.oracle.verbose = 0
+        oracle = _oracle(trials)
+        oracle.verbose = 0
+        super().__init__(oracle, directory=str(trials.folder / "tuner"), project_name=processes.name(), overwrite=True)
 
     def run_trial(self, trial):
         values = values_of(trial.hyperparameters, self.trials.space)
@@ -175,8 +203,9 @@ class _Tuner(kt.engine.base_tuner.BaseTuner):
 class _Trials:
     """The trials of a search: their folder, what each does, and what becomes of them."""
 
-    def __init__(self, folder, settings, space, verbose):
-        self.folder, self.settings, self.space, self.verbose = folder, settings, space, verbose
+    def __init__(self, folder, settings, verbose):
+        self.folder, self.settings, self.verbose = folder, settings, verbose
+        self.space = spaces.read(settings["space"])
         self.objective = OBJECTIVES.get(settings["objective"])
         self.verbose_runs = max(0, verbose - 1)
         self.console = Console()
@@ -227,12 +256,11 @@ class _Trials:
             raise ValueError(f"{name} needs data with classes. Received: data={self.settings['data']}, without any")
         if name == "mutual_information_gap" and self.settings["data"] != "glyphs":
             raise ValueError(f"{name} needs the true factors of glyphs. Received: data={self.settings['data']!r}")
-        self.held_out = HeldOut(config, self.settings["seed"])
         for values in ends:
-            arguments = self.settings["arguments"] | {k: v for k, v in values.items() if k not in OF_THE_RUN}
+            arguments = self._config(values)["arguments"]
             if cls.labelling_of(arguments) is not None:
                 arguments.setdefault("num_classes", info.num_classes)
-            model = cls(self.held_out.images.shape[1:], **arguments)
+            model = cls(info.data_shape, **arguments)
         if name in ("elbo", "log_likelihood") and not np.all(
             has_probability(model.data_likelihood, self.held_out.images[:100])
         ):
@@ -241,20 +269,51 @@ class _Trials:
                 f"Received: binarize={self.settings['binarize']}"
             )
 
-    def begin(self):
-        """The folder, new or that of this very search."""
-        path = self.folder / "search.json"
-        if path.is_file():
-            if json.loads(path.read_text()) != json.loads(json.dumps(self.settings)):
-                raise FileExistsError(
-                    "This folder holds another search: choose a new one, or call with the same arguments to go on. "
-                    f"Received: out={self.folder}"
-                )
-            return
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+    @functools.cached_property
+    def held_out(self):
+        first = {name: values[0] for name, values in self.space.items()}
+        return HeldOut(self._config(first), self.settings["seed"])
+
+    @property
+    def written(self):
+        """search.json: everything asked for."""
+        return self.folder / "search.json"
+
+    @contextlib.contextmanager
+    def begun(self):
+        """The folder, new or that of this very search, and nobody else's meanwhile."""
+        if self.written.is_file():
+            self._check_same()
+        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise FileExistsError(f"The folder of a search must not exist yet. Received: out={self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(path, self.settings)
+        try:
+            with filelock.FileLock(self.folder / ".lock", blocking=False):
+                self._write(self.written, self.settings)
+                yield
+        except filelock.Timeout:
+            raise FileExistsError(
+                f"Another process is searching in this folder; wait for its end. Received: out={self.folder}"
+            ) from None
+
+    def join(self):
+        """Waits for the chief to begin."""
+        deadline = time.time() + processes.PATIENCE
+        while not self.written.is_file():
+            if time.time() > deadline:
+                raise FileNotFoundError(
+                    "The chief has not begun: start it with the same arguments, and an `out` that all machines share. "
+                    f"Received: out={self.folder}"
+                )
+            time.sleep(0.5)
+        self._check_same()
+
+    def _check_same(self):
+        if json.loads(self.written.read_text()) != json.loads(json.dumps(self.settings)):
+            raise FileExistsError(
+                "This folder holds another search: choose a new one, or call with the same arguments to go on. "
+                f"Received: out={self.folder}"
+            )
 
     # === A trial ===
 
@@ -276,7 +335,7 @@ class _Trials:
         found["minutes"] = (time.time() - start) / 60
         self._log(found)
         self._write(record, found)
-        self._show(found)
+        self.show(found)
         return self._figure_or_failure(found)
 
     @staticmethod
@@ -310,7 +369,7 @@ class _Trials:
         return runs.train(
             config["model"], data=config["data"]["source"], out=str(folder), epochs=epochs, figures=figures,
             batch_size=config["training"]["batch_size"], learning_rate=config["training"]["learning_rate"],
-            **{key: self.settings[key] for key in ("binarize", "limit", "devices", "seed")},
+            **{key: self.settings[key] for key in ("patience", "binarize", "limit", "devices", "seed")},
             verbose=self.verbose_runs, **config["arguments"],
         )  # fmt: skip
 
@@ -327,7 +386,7 @@ class _Trials:
     def _config(self, values):
         """What `runs` knows of a trial, from its values."""
         of_run = {name: values.get(name, self.settings.get(name)) for name in OF_THE_RUN}
-        arguments = self.settings["arguments"] | {k: v for k, v in values.items() if k not in OF_THE_RUN}
+        arguments = spaces.arguments_of(runs.find_model(self.settings["model"])[1], values, self.settings["arguments"])
         data_settings = {"source": self.settings["data"], "target": None, "binarize": self.settings["binarize"],
                          "limit": self.settings["limit"], "seed": self.settings["seed"],
                          "image_size": None, "channels": None, "on_error": "stop"}  # fmt: skip
@@ -343,17 +402,18 @@ class _Trials:
             if found["figure"] is not None:
                 tf.summary.scalar(self.settings["objective"], found["figure"], step=found["epochs"])
 
-    def _show(self, found):
+    def show(self, found):
+        """A line for a trial that has ended."""
         if self.verbose:
             figure = "failed: " + found["error"] if found["figure"] is None else f"{found['figure']:.4f}"
             told = f"trial {len(self.records())}: {found['name']}: {self.settings['objective']} {figure}"
-            self.console.print(f"{told} ({found['minutes']:.1f} minutes)", highlight=False)
+            self.console.print(f"{told} ({found['minutes']:.1f} minutes)", highlight=False, soft_wrap=True)
 
     # === After ===
 
     def records(self):
         """What is known of each trial, the first to end first."""
-        paths = sorted((self.folder / "trials").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        paths = sorted((self.folder / "trials").glob("[!.]*.json"), key=lambda path: path.stat().st_mtime_ns)
         return [json.loads(path.read_text()) for path in paths]
 
     def finish(self, epochs):

@@ -3,12 +3,14 @@
 import json
 from typing import NamedTuple
 
+import keras
 import keras_tuner as kt
 
 from keras_gen.core import check_choice
 from keras_gen.training import runs
 
 OF_THE_RUN = ("learning_rate", "batch_size")  # what a space may hold besides the constructor's arguments
+WIDTH = "width"  # and this, of models whose networks may be given by name
 
 
 class Range(NamedTuple):
@@ -38,6 +40,7 @@ READY = {
     "hidden_units": [100, 250, 500],
     "weight_decay": Range(1e-5, 1e-2, log=True),
     "noise_dim": Range(8, 128, log=True),
+    WIDTH: [0.5, 1.0, 2.0],
     "information_weight": Range(0.1, 2.0, log=True),
     "l1_weight": Range(10.0, 300.0, log=True),
     "cycle_weight": Range(1.0, 30.0, log=True),
@@ -53,7 +56,22 @@ def ready_space(model):
     """
     _, cls = runs.find_model(model)
     takes = {name for name, p in cls.arguments().items() if not isinstance(p.default, tuple)} | {"learning_rate"}
+    takes |= {WIDTH} if bodies(cls) else set()
     return {name: values for name, values in READY.items() if name in takes}
+
+
+def bodies(cls):
+    """Names of a model's arguments that are networks with hidden layers, which `width` widens."""
+    found = {name: p.default for name, p in cls.arguments().items() if p.annotation == str | keras.Model | None}
+    return [] if "shallow" in found.values() else list(found)
+
+
+def arguments_of(cls, values, fixed):
+    """Arguments of the constructor for the values of a trial, and those that are fixed."""
+    arguments = fixed | {name: value for name, value in values.items() if name not in (WIDTH, *OF_THE_RUN)}
+    if WIDTH in values:
+        arguments |= {name: f"{arguments.get(name) or ''}*{values[WIDTH]:.6g}" for name in bodies(cls)}
+    return arguments
 
 
 def parse_space(texts):
@@ -101,7 +119,8 @@ def check_space(space, name, cls):
     """The space with `Range` for (low, high) and (low, high, "log"), or a sentence."""
     if not space:
         raise ValueError(f"There is nothing to search in an empty space. Received: space={space}")
-    takes = [*(key for key in cls.arguments() if key not in ("seed", *runs.SHAPES)), *OF_THE_RUN]
+    takes = [key for key in cls.arguments() if key not in ("seed", *runs.SHAPES)]
+    takes += [*([WIDTH] if bodies(cls) else []), *OF_THE_RUN]
     checked = {}
     for key, values in space.items():
         if key not in takes:
@@ -117,8 +136,22 @@ def check_space(space, name, cls):
                 raise ValueError(f"A logarithmic range begins above 0. Received: {key}={values.low}..{values.high}")
         elif not isinstance(values, list) or not values:
             raise ValueError(f"A hyperparameter has a range or a list of choices. Received: {key}={values!r}")
+        if key == WIDTH and min(values[:1] if isinstance(values, Range) else values) <= 0:
+            raise ValueError(f"A width is a factor above 0. Received: {key}={values}")
         checked[key] = values
     return checked
+
+
+def written(space):
+    """A space as JSON holds it; `read` is the way back."""
+    return {
+        name: {"low": v.low, "high": v.high, "log": v.log} if isinstance(v, Range) else v for name, v in space.items()
+    }
+
+
+def read(space):
+    """A space that JSON held."""
+    return {name: Range(**values) if isinstance(values, dict) else values for name, values in space.items()}
 
 
 def declare(space):
@@ -164,8 +197,6 @@ class HyperModel(kt.HyperModel):
         for declared in declare(self.space).space:
             hp.merge([declared])
         values = values_of(hp, self.space)
-        rate = values.pop("learning_rate", None)
-        values.pop("batch_size", None)  # is for `fit`
-        model = self.cls(self.data_shape, **self.arguments, **values)
-        model.compile(**model.default_optimizers(rate))
+        model = self.cls(self.data_shape, **arguments_of(self.cls, values, self.arguments))
+        model.compile(**model.default_optimizers(values.get("learning_rate")))
         return model

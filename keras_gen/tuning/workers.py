@@ -1,0 +1,134 @@
+"""A search by several processes: Keras Tuner's chief, which chooses, and workers, which train.
+
+On one machine `run` starts them, over loopback. On several, each process is started by hand with Keras Tuner's
+environment variables. Their connection is not authenticated: it is for private networks.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+
+import tensorflow as tf
+
+PATIENCE = 600  # seconds that a worker waits for the chief
+RESTARTS = 5  # of one process, without a trial that ends meanwhile
+
+
+def name():
+    """What Keras Tuner calls this process."""
+    return os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
+
+
+def role():
+    """What this process is to a search, by Keras Tuner's environment variables: "alone", "chief" or "worker"."""
+    if "KERASTUNER_ORACLE_IP" not in os.environ:
+        return "alone"
+    return "chief" if "chief" in name() else "worker"
+
+
+def run(trials, count):
+    """Lets a chief and some workers do the trials, and starts those again that end too early.
+
+    Raises:
+        RuntimeError: if one ends again and again without a trial that is done meanwhile, with its last words.
+    """
+    crew = _Crew(trials, count)
+    try:
+        crew.work()
+    finally:
+        crew.stop()
+
+
+class _Crew:
+    """The processes of a search on this machine."""
+
+    def __init__(self, trials, count):
+        self.trials, self.count = trials, count
+        self.workers = [f"worker{i}" for i in range(count)]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.processes, self.deaths = {}, {}
+        self.known = {found["name"] for found in trials.records()}
+
+    def work(self):
+        """Until the chief has nothing left."""
+        self._start("chief", *self.workers)
+        while self.processes["chief"].poll() != 0:
+            time.sleep(0.5)
+            self._tell()
+            for who in ("chief", *self.workers):
+                code = self.processes[who].poll()
+                if code is None or code == 0:
+                    continue
+                self._count_death(who, code)
+                if who == "chief":  # it alone knows what the others do
+                    self.stop()
+                    self._start("chief", *self.workers)
+                    break
+                self._start(who)
+        self._tell()
+
+    def stop(self):
+        """Ends all of them."""
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
+
+    def _start(self, *names):
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        if gpus == [""]:
+            gpus = [str(i) for i in range(len(tf.config.list_physical_devices("GPU")))]
+        (self.trials.folder / "tuner").mkdir(exist_ok=True)
+        for who in names:
+            own = {
+                "KERASTUNER_TUNER_ID": who,
+                "KERASTUNER_ORACLE_IP": "127.0.0.1",
+                "KERASTUNER_ORACLE_PORT": str(self.port),
+                "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+                "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several may share one
+            }
+            if gpus and who != "chief":
+                index = self.workers.index(who)
+                own["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: self.count] or [gpus[index % len(gpus)]])
+            with open(self._log(who), "a") as log:
+                self.processes[who] = subprocess.Popen(
+                    [sys.executable, "-m", "keras_gen.tuning", str(self.trials.folder), str(os.getpid())],
+                    env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True,  # an interrupt of the terminal is for who started them
+                )  # fmt: skip
+
+    def _log(self, who):
+        return self.trials.folder / "tuner" / f"{who}.log"
+
+    def _tell(self):
+        for found in self.trials.records():
+            if found["name"] not in self.known:
+                self.known.add(found["name"])
+                self.deaths.clear()
+                self.trials.show(found)
+
+    def _count_death(self, who, code):
+        self.deaths[who] = self.deaths.get(who, 0) + 1
+        reason = signal.Signals(-code).name if code < 0 else f"code {code}"
+        if self.deaths[who] > RESTARTS:
+            words = self._log(who).read_text().strip().splitlines() or [""]
+            raise RuntimeError(f"The {who} ended {self.deaths[who]} times without a trial done. Last: {words[-1]}")
+        warnings.warn(f"The {who} ended ({reason}) and is started again; see {self._log(who)}.", stacklevel=2)
+
+
+def end_with(parent):
+    """Ends this process when its parent is gone: nobody would start its like again, or tell it to stop."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
