@@ -25,7 +25,7 @@ from rich.table import Table
 import keras_gen as kg
 from keras_gen.evaluation.summary import affordable
 from keras_gen.files import write_atomically
-from keras_gen.training import checkpoints, runs
+from keras_gen.training import checkpoints, cluster, runs
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
 
@@ -673,6 +673,8 @@ def main(tokens=None):
     except FloatingPointError as error:
         return _fail(error, 1)
     except tf.errors.OpError as error:  # a file that went away, memory that ran out
+        if tokens is None:
+            cluster.begin_again(error)
         return _fail(error.message or type(error).__name__, 1)
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)

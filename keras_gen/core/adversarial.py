@@ -202,7 +202,7 @@ class AdversarialModel(GenerativeModel):
                 self._turn([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
             self.after_moves()
         self.step.assign_add(1)
-        return self.get_metrics_result()
+        return distribution.reported(self.get_metrics_result())
 
     def _turn(self, moving, x, y, turn):
         """Some players move, one after the other, over the same fakes."""
@@ -255,7 +255,7 @@ class AdversarialModel(GenerativeModel):
             fakes = self.fakes(x, y, 0, training=False)
             for player in self.players:
                 self._loss(player, x, y, fakes, training=False)
-        return self.get_metrics_result()
+        return distribution.reported(self.get_metrics_result())
 
     def get_metrics_result(self):
         """Keras' own, with the sum of the players' losses."""

@@ -6,6 +6,7 @@ The only file of the package that says `tf.distribute`.
 import contextlib
 import contextvars
 import functools
+import json
 import os
 import threading
 import warnings
@@ -13,30 +14,35 @@ import zlib
 
 import tensorflow as tf
 
+NO_PARAMETER_SERVERS = "Keras 3 does not train with parameter servers; MirroredStrategy and its kin do."
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
 _global_batch_size = contextvars.ContextVar("global_batch_size", default=None)  # of the step that a thread traces
 
 
 def strategy(devices=None):
-    """The strategy for a number of devices.
+    """The strategy for a number of devices, or for the machines that the environment variable TF_CONFIG names.
 
     Args:
-        devices: None for the strategy in scope; 1 for one device; N > 1 for N GPUs, or, on a machine without
-            any GPU, for N logical CPU devices (at most one per core; for trying out, it is no faster); or a
-            `tf.distribute.Strategy`, which is returned.
+        devices: None for all machines of TF_CONFIG, or without it for the strategy in scope; 1 for one device; N > 1
+            for N GPUs, or, on a machine without any GPU, for N logical CPU devices (at most one per core; for trying
+            out, it is no faster); or a `tf.distribute.Strategy`, which is returned.
 
     Returns:
         A `tf.distribute.Strategy`.
 
     Raises:
-        ValueError: if the machine does not have that many devices, or TensorFlow has already started with fewer
-            logical CPU devices.
+        ValueError: if the machine does not have that many devices, TensorFlow has already started with fewer
+            logical CPU devices, or TF_CONFIG is none that can be trained with.
     """
     if isinstance(devices, tf.distribute.experimental.ParameterServerStrategy):
-        raise ValueError("Keras 3 does not train under ParameterServerStrategy; MirroredStrategy and its kin do.")
+        raise ValueError(NO_PARAMETER_SERVERS)
     if isinstance(devices, tf.distribute.Strategy):
         return devices
+    if num_machines() > 1:
+        if devices is not None:
+            raise ValueError(f"On the machines of TF_CONFIG, each trains with all it has. Received: devices={devices}")
+        return _multi_worker()
     if devices is None:
         return tf.distribute.get_strategy()
     if devices < 1:
@@ -50,6 +56,74 @@ def strategy(devices=None):
     if not gpus:
         _split_cpu(devices)
     return mirrored(tuple(f"{kind}:{i}" for i in range(devices)))
+
+
+def num_machines():
+    """How many machines train together by TF_CONFIG, 1 without it.
+
+    Raises:
+        ValueError: if it is not what TensorFlow reads, or names parameter servers.
+    """
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        cluster = json.loads(text).get("cluster", {})
+        machines = max(1, sum(len(cluster.get(job, [])) for job in ("chief", "worker")))
+    except (json.JSONDecodeError, AttributeError, TypeError):
+        raise ValueError(
+            'TF_CONFIG must read as {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+            f". Received: TF_CONFIG={text}"
+        ) from None
+    if "ps" in cluster:
+        raise ValueError(f"{NO_PARAMETER_SERVERS} Received: TF_CONFIG={text}")
+    return machines
+
+
+def is_chief():
+    """Whether this machine writes the files: the chief of TF_CONFIG, or its first worker; always without it."""
+    if num_machines() == 1:
+        return True
+    config = json.loads(os.environ["TF_CONFIG"])
+    task = config.get("task", {})
+    return task.get("type") == "chief" or ("chief" not in config["cluster"] and int(task.get("index", 0)) == 0)
+
+
+@functools.cache
+def _multi_worker():
+    """The strategy of all machines; one per process, and before TensorFlow does anything else."""
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ValueError(
+            f"Several machines must be set up before TensorFlow does anything else ({error}). "
+            "Call `keras_gen.core.distribution.strategy()` first."
+        ) from None
+
+
+def smallest(strategy, value):
+    """The smallest of a number on all machines of a strategy, which wait here for each other."""
+    if num_machines() == 1:
+        return value
+
+    def on_each():
+        return tf.reduce_min(cross_replica_sum(tf.one_hot(replica_id(), num_replicas(), value, 0, dtype=tf.int32)))
+
+    together = tf.function(lambda: strategy.run(on_each))
+    return int(strategy.experimental_local_results(together())[0])
+
+
+def sharded(dataset):
+    """A dataset of which each machine reads its own part of every batch; others as they are."""
+    if num_machines() == 1 or not isinstance(dataset, tf.data.Dataset):
+        return dataset
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)
+
+
+def reported(logs):
+    """The figures of a step as Keras takes them: over several machines it reduces over an axis."""
+    of_machines = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+    return {name: value[None] for name, value in logs.items()} if of_machines and num_machines() > 1 else logs
 
 
 @functools.cache

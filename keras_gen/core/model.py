@@ -191,6 +191,9 @@ class GenerativeModel(keras.Model):
             held_out = self._prepared(validation, held_out_y)
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
+        x = distribution.sharded(x)
+        if validation is not None:
+            kwargs["validation_data"] = distribution.sharded(kwargs["validation_data"])
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def _make_whole_calls(self, steps_per_epoch):
@@ -219,7 +222,7 @@ class GenerativeModel(keras.Model):
         if hasattr(x, "shape"):
             batch_size = self._even_batch(x, batch_size or 32)
         x, y = self._prepared(x, y)
-        return super().evaluate(x, y, batch_size=batch_size, **kwargs)
+        return super().evaluate(distribution.sharded(x), y, batch_size=batch_size, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
@@ -257,12 +260,12 @@ class GenerativeModel(keras.Model):
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
             logs = super().train_step(self.pack(data))
         self.step.assign_add(1)
-        return logs
+        return distribution.reported(logs)
 
     def test_step(self, data):
         """Keras' own step."""
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
-            return super().test_step(self.pack(data))
+            return distribution.reported(super().test_step(self.pack(data)))
 
     def predict_step(self, data):
         """Keras' own step."""

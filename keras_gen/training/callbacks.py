@@ -34,16 +34,23 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """history.csv: one row per epoch, rewritten atomically; on resuming, rows after the checkpoint are dropped."""
+    """history.csv: one row per epoch, rewritten atomically; on resuming, rows after the checkpoint are dropped.
 
-    def __init__(self, path, epochs_done=0):
+    Args:
+        path: of the file.
+        epochs_done: rows that are kept.
+        writes: whether the file is written, as the chief of several machines does alone.
+    """
+
+    def __init__(self, path, epochs_done=0, writes=True):
         super().__init__()
-        self.path = Path(path)
+        self.path, self.writes = Path(path), writes
         self.rows = [row for row in read_history(path) if int(row["epoch"]) <= epochs_done]
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1, **{name: f"{float(value):.9g}" for name, value in (logs or {}).items()}})
-        write_atomically(self.path, self._write)
+        if self.writes:
+            write_atomically(self.path, self._write)
 
     def _write(self, path):
         names = list(dict.fromkeys(name for row in self.rows for name in row))

@@ -98,9 +98,9 @@ def checkpoints(folder):
     return sorted(found)
 
 
-def restore(folder):
-    """(epochs trained, model) of the newest checkpoint that can be read, (0, None) without one."""
-    for epoch, path in reversed(checkpoints(folder)):
+def restore(folder, until):
+    """(epochs trained, model) of the newest checkpoint that can be read, of so many epochs at most; else (0, None)."""
+    for epoch, path in reversed([found for found in checkpoints(folder) if found[0] <= until]):
         try:
             return epoch, load(path)
         except ValueError as error:

@@ -145,7 +145,8 @@ def train(
                 f"Received: patience={patience}"
             )
     folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    clustered = distribution.num_machines() > 1  # who is started again after a failure gets the same command
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not clustered:
         raise FileExistsError(
             f"The run folder must not exist yet: choose another, or go on with `keras-gen resume {folder}`. "
             f"Received: out={out}"
@@ -172,6 +173,8 @@ def train(
     if labelling is not None:
         _set_num_classes(name, config)
     run = _Run(folder, config, verbose)
+    if clustered:
+        return run.join()
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -312,10 +315,37 @@ def parts(config):
 
 
 class _Run:
-    """One training, begun or resumed."""
+    """One training, begun or resumed.
+
+    On several machines each has one, over the same folder; the chief's alone writes.
+    """
 
     def __init__(self, folder, config, verbose):
-        self.folder, self.config, self.verbose = folder, config, verbose
+        self.folder, self.config, self.writes = folder, config, distribution.is_chief()
+        self.verbose = verbose if self.writes else 0
+
+    def join(self):
+        """What `train` does on several machines: begins, or goes on where they were, or gives what is complete."""
+        if (self.folder / "config.json").is_file():
+            different = [key for key, value in self._plain(self.config).items()
+                         if key != "versions" and read_config(self.folder).get(key) != value]  # fmt: skip
+            if different:
+                raise FileExistsError(
+                    f"This folder holds another run: its {', '.join(different)} differ. Received: out={self.folder}"
+                )
+            if (self.folder / "metrics.json").is_file():
+                return checkpoints.load(self.folder / "model.keras")
+        elif self.writes and self.folder.exists() and any(self.folder.iterdir()):
+            raise FileExistsError(f"The run folder must not exist yet: choose another. Received: out={self.folder}")
+        if self.writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.write_json("config.json", self.config)
+        self.prepare()
+        return self.fit()
+
+    @staticmethod
+    def _plain(config):
+        return json.loads(json.dumps(config, default=str))
 
     def prepare(self):
         """Everything that can go wrong before training does: devices, data, arguments, folder."""
@@ -329,8 +359,10 @@ class _Run:
             )
         keras.utils.set_random_seed(settings["seed"])
         self.done, self.model = 0, None
+        newest = max((epoch for epoch, _ in checkpoints.checkpoints(self.folder)), default=0)
+        until = distribution.smallest(self.strategy, newest)  # one machine may have looked before another wrote
         with self.strategy.scope():
-            self.done, self.model = checkpoints.restore(self.folder)
+            self.done, self.model = checkpoints.restore(self.folder, until)
         if self.done >= settings["epochs"] and (self.folder / "metrics.json").is_file():
             raise ValueError(
                 f"This run has all of its {self.done} epochs; ask for more with --epochs. Received: "
@@ -347,7 +379,7 @@ class _Run:
                 self.model = self._build()
         self.model.check_data(self.originals, self.labels)
         self.model.examples = lambda: data.stack(load_data(self.config, training, limit=EXAMPLES, labels=False))
-        for name in ("checkpoints", "samples"):
+        for name in ("checkpoints", "samples") if self.writes else ():
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
 
@@ -375,8 +407,11 @@ class _Run:
 
     def fit(self):
         start = time.time()
-        (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
+        if self.writes:
+            (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
         self._train()
+        if not self.writes:
+            return self.model
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
         split, figures = held_out_split(self.config), None
@@ -403,16 +438,16 @@ class _Run:
         """All epochs that are left; `epoch` is then the one that the model is of."""
         patience = self.config["training"].get("patience")
         self.epoch = self.config["training"]["epochs"]
-        history = History(self.folder / "history.csv", self.done)
+        history = History(self.folder / "history.csv", self.done, self.writes)
         best = None if patience is None else lambda: 1 + best_epoch(history.rows)
-        callbacks = [
-            StopOnNonFinite(),
-            keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
-            Pictures(self.folder, self.originals, self.config["training"]["seed"], self.labels),
-            history,
-            *([] if patience is None else [StopEarly(history, patience)]),
-            checkpoints.Checkpoints(self.folder, best),  # last: an epoch counts once all the rest of it is written
-        ]
+        callbacks = [StopOnNonFinite(), history, *([] if patience is None else [StopEarly(history, patience)])]
+        if self.writes:
+            callbacks[1:1] = [
+                keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
+                Pictures(self.folder, self.originals, self.config["training"]["seed"], self.labels),
+            ]
+            # Last: an epoch counts once all the rest of it is written.
+            callbacks.append(checkpoints.Checkpoints(self.folder, best))
         if patience is not None and StopEarly(history, patience).is_over():
             warnings.warn(f"This run stopped early: no lower val_loss for {patience} epochs.", stacklevel=4)
         else:
@@ -424,6 +459,7 @@ class _Run:
                 callbacks=callbacks,
                 verbose=self.verbose,
             )
+        distribution.smallest(self.strategy, 0)  # until the chief has written the last checkpoint
         if best is not None:
             self.epoch = best()
             with self.strategy.scope():
