@@ -109,3 +109,44 @@ def test_unit_interval_brings_back_what_lies_outside():
         y = UnitInterval()(x)
     np.testing.assert_allclose(y, [0, 0, 0.3, 0.3, 1, 1])
     np.testing.assert_array_equal(tape.gradient(y, x, upstream), [0, -1, 1, -1, 1, 0])
+
+
+# === Names of bodies ===
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "widths"),
+    [
+        ("dense*0.5", (8, 8, 1), {256, 128}),
+        ("*2", (8, 8, 1), {1024, 512}),
+        ("*0.125", (64, 64, 3), {4, 8, 16, 32}),  # convolutional, for it is large
+        ("dense*0.001", (8, 8, 1), {1}),
+    ],
+)
+def test_a_name_may_have_a_width(name, shape, widths):
+    body = kg.networks.make_encoder(name, shape)
+    units = [weight.shape[-1] for layer in body.layers for weight in layer.weights if len(weight.shape) > 1]
+    assert set(units) == widths
+    assert kg.VAE(shape, 2, encoder=name, decoder=name).sample(2, seed=0).shape == (2, *shape)
+
+
+def test_a_width_reaches_generators_and_discriminators():
+    half, whole = kg.InfoGAN((28, 28, 1), generator="*0.5", discriminator="infogan*0.5"), kg.InfoGAN((28, 28, 1))
+    for network in ("generator", "discriminator"):
+        assert getattr(half, network).count_params() < 0.3 * getattr(whole, network).count_params()
+    assert half.sample(2, seed=0).shape == (2, 28, 28, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("shallow*2", "no hidden layers to widen. Received: encoder='shallow\\*2'"),
+        ("dense*", "A width is a number above 0, as in 'dense\\*0.5'"),
+        ("dense*-1", "A width is a number above 0"),
+        ("dense*inf", "A width is a number above 0"),
+        ("dence*2", "must be one of 'dense', .*Received: encoder='dence\\*2'"),
+    ],
+)
+def test_names_that_are_no_body(name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        kg.VAE((8, 8, 1), 2, encoder=name)

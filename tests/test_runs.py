@@ -332,3 +332,50 @@ def test_saving_without_the_optimizer(whole_run, tmp_path):
     assert (tmp_path / "bare.keras").stat().st_size < 0.5 * (whole_run / "model.keras").stat().st_size
     np.testing.assert_array_equal(bare.sample(2, seed=0), model.sample(2, seed=0))
     assert Path(whole_run / "model.keras").is_file()
+
+
+# === Patience ===
+
+
+def test_a_run_without_progress_stops_and_keeps_its_best(tmp_path, monkeypatch):
+    """With a rate this large the second epoch is worse: it stops after two without progress, interrupted or not."""
+    options = SMALL | {"epochs": 9, "patience": 2, "learning_rate": 0.1}
+    model = kg.training.train("vae", out=str(tmp_path / "whole"), **options)
+    losses = [float(row["val_loss"]) for row in callbacks.read_history(tmp_path / "whole/history.csv")]
+    best = int(np.argmin(losses)) + 1
+    assert len(losses) == best + 2 < 9
+    metrics = json.loads((tmp_path / "whole/metrics.json").read_text())
+    assert metrics["epochs"] == best
+    kept = kg.load(str(tmp_path / "whole/model.keras"))
+    held_out = kg.data.load("digits", "train[90%:]", batch_size=50, shuffle=False)
+    assert int(kept.step) == int(model.step) == best * 4
+    assert kept.evaluate(held_out, verbose=0, return_dict=True)["loss"] == pytest.approx(losses[best - 1], rel=1e-4)
+
+    writing = checkpoints.Checkpoints.on_epoch_end
+
+    def interrupted(self, epoch, logs=None):
+        writing(self, epoch, logs)
+        if epoch == best:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Checkpoints, "on_epoch_end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            kg.training.train("vae", out=str(tmp_path / "resumed"), **options)
+    kg.training.resume(tmp_path / "resumed", verbose=0)
+    again = [float(row["val_loss"]) for row in callbacks.read_history(tmp_path / "resumed/history.csv")]
+    assert again == pytest.approx(losses, rel=1e-6)
+    with pytest.warns(UserWarning, match="stopped early: no lower val_loss for 2 epochs"):
+        kg.training.resume(tmp_path / "resumed", epochs=12, verbose=0)
+    for one, other in zip(
+        weights(tmp_path / "whole/model.keras"), weights(tmp_path / "resumed/model.keras"), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "patience", "sentence"), [("gan", 2, "gan is a game: .*Received: patience=2"), ("vae", 0, "patience=0")]
+)
+def test_patience_that_cannot_be(tmp_path, model, patience, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        kg.training.train(model, out=str(tmp_path / "run"), **SMALL | {"patience": patience})

@@ -8,7 +8,7 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import cli
-from keras_gen.tuning import searches
+from keras_gen.tuning import searches, workers
 
 tuning = kg.tuning
 TINY = {"epochs": 1, "limit": 96, "batch_size": 32, "verbose": 0}
@@ -45,7 +45,7 @@ def test_texts_that_are_no_space(texts, sentence):
 
 
 def test_ready_spaces_hold_what_a_model_takes():
-    assert set(tuning.ready_space("vae")) == {"latent_dim", "beta", "learning_rate"}
+    assert set(tuning.ready_space("vae")) == {"latent_dim", "beta", "learning_rate", "width"}
     assert {"rho", "beta", "latent_dim"} <= set(tuning.ready_space("sparse_autoencoder"))
     assert "hidden_units" in tuning.ready_space("rbm")
     assert "hidden_units" not in tuning.ready_space("deep_belief_network")  # several numbers
@@ -70,6 +70,10 @@ def test_ready_spaces_hold_what_a_model_takes():
         ({"beta": 2.0}, "beta twice"),
         ({"bta": 2.0}, "Received: bta"),
         ({"devices": 99}, "device.*Received: devices=99"),
+        ({"workers": 0}, "workers=0"),
+        ({"space": {"width": [0.5, -1.0]}}, "a factor above 0. Received: width="),
+        ({"space": {"width": [2.0]}, "encoder": "shallow"}, "no hidden layers to widen"),
+        ({"model": "sparse_autoencoder", "space": {"width": [2.0]}}, "may hold .*rho.*Received: width"),
     ],
 )
 def test_wrong_searches_are_sentences_before_any_trial(tmp_path, options, sentence):
@@ -143,6 +147,51 @@ def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatc
     (tmp_path / "other/notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must not exist yet"):
         tuning.search(**options, out=str(tmp_path / "other"))
+
+
+def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, recwarn):
+    """All trials are done, each once, whoever did them; and nobody else may search in the folder meanwhile."""
+    options = {"model": "autoencoder", "space": {"latent_dim": [1, 2, 3]}, "objective": "squared_error"}
+    options |= {"max_trials": 3, **TINY, "out": str(tmp_path / "search")}
+    tell, killed = workers._Crew._tell, []
+
+    def kill_at_the_first_trial(self):
+        tell(self)
+        if not killed and list((tmp_path / "search/trials").glob("*/config.json")):
+            with pytest.raises(FileExistsError, match="Another process is searching"):
+                tuning.search(**options)
+            for who in self.workers:
+                self.processes[who].kill()
+                self.processes[who].wait()
+            killed.extend(self.workers)
+
+    monkeypatch.setattr(workers._Crew, "_tell", kill_at_the_first_trial)
+    found = tuning.search(**options, workers=2)
+    assert killed == ["worker0", "worker1"]
+    assert {str(note.message).partition(" ended")[0] for note in recwarn} >= {"The worker0", "The worker1"}
+    assert [trial["status"] for trial in found.trials] == ["COMPLETED"] * 3
+    assert sorted(trial["values"]["latent_dim"] for trial in found.trials) == [1, 2, 3]
+    assert kg.load(str(tmp_path / "search/best")).latent_dim == found.best["latent_dim"]
+    assert not list((tmp_path / "search").rglob(".*.json"))
+
+
+def test_workers_that_cannot_work_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "RESTARTS", 1)
+    monkeypatch.setattr(workers.sys, "executable", "/bin/false")
+    with pytest.warns(UserWarning, match="started again"), pytest.raises(RuntimeError, match="ended 2 times without"):
+        tuning.search("autoencoder", space={"latent_dim": [1, 2]}, **TINY, workers=2, out=str(tmp_path / "search"))
+
+
+def test_a_process_of_several_machines_is_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, **TINY, "out": str(tmp_path / "search")}
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    with pytest.raises(ValueError, match=r"chief or worker\. Received: workers=2"):
+        tuning.search(**options, workers=2)
+    monkeypatch.setattr(workers, "PATIENCE", 0)
+    with pytest.raises(FileNotFoundError, match="The chief has not begun"):
+        tuning.search(**options)
 
 
 def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
