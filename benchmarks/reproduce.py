@@ -16,6 +16,7 @@ import autoencoders
 import boltzmann
 import keras
 import measuring
+import searching
 import translation
 import variational
 
@@ -72,6 +73,8 @@ for function in (
     measuring.disentanglement,
     measuring.fidelity_of_generators,
     measuring.fakes,
+    searching.search_vae,
+    searching.search_sparse,
     variational.overnight_vae_k1,
     variational.overnight_iwae_k50,
 ):

@@ -109,15 +109,16 @@ def list_():
 
 
 @app.command
-def resume(run: str, *, epochs: int | None = None, verbose: int = 1):
+def resume(run: str, *, epochs: int | None = None, devices: int | None = None, verbose: int = 1):
     """Go on with a run from its last complete checkpoint.
 
     Args:
         run: run folder.
         epochs: new total number of epochs.
+        devices: how many devices train together from now on.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
     """
-    kg.training.resume(run, epochs, verbose)
+    kg.training.resume(run, epochs, devices, verbose)
     print(f"{run}: trained.")
 
 

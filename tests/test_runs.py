@@ -191,6 +191,9 @@ def test_two_devices_train_and_resume(tmp_path):
     figures = json.loads((folder / "metrics.json").read_text())
     assert figures["machine"]["devices"] == 2
     assert figures["epochs_before_resuming"] == 2
+    model = kg.training.resume(folder, epochs=4, devices=1, verbose=0)
+    assert model.distribute_strategy.num_replicas_in_sync == 1
+    assert int(model.step) == 4 * 4
 
 
 def test_vectors_train_without_pictures(tmp_path):

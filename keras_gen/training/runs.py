@@ -187,12 +187,13 @@ def train(
     return run.fit()
 
 
-def resume(folder, epochs=None, verbose=1):
+def resume(folder, epochs=None, devices=None, verbose=1):
     """Goes on with a run from its last complete checkpoint, as if it had not been interrupted.
 
     Args:
         folder: run folder.
         epochs: the new total, to train longer than was asked for at first; None for what was asked for.
+        devices: how many train together from now on; None for as many as were asked for.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
 
     Returns:
@@ -210,6 +211,8 @@ def resume(folder, epochs=None, verbose=1):
                 "The cosine schedule has ended: the added epochs train with a learning rate of 0.", stacklevel=2
             )
         config["training"]["epochs"] = epochs
+    if devices is not None:
+        config["training"]["devices"] = devices
     run = _Run(folder, config, verbose)
     run.prepare()
     run.write_json("config.json", config)
