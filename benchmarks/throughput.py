@@ -1,13 +1,19 @@
-"""Training speed beside the rivals': `python benchmarks/throughput.py` writes results/throughput.json.
+"""Training speed beside the rivals': `python benchmarks/throughput.py dense|conv|aae` writes results/throughput_*.json.
 
-A VAE of 784-512-16-512-784, batch 100, on MNIST, in images per second: ours as a user gets it (no option chosen),
-the same network in the keras.io pattern (own train_step, `fit`), and pythae's trainer. They take turns, epoch by epoch,
-in one process, after a first epoch each that does not count; the figures are medians of the epochs, and their ratios.
+Images per second, on MNIST: ours as a user gets it (no option chosen), the same networks in the keras.io pattern (own
+train_step, `fit`), and pythae's trainer. They take turns, epoch by epoch, in one process, after a first epoch each that
+does not count; the figures are medians of the epochs, and their ratios. The limit beside them is the rate of a large
+matrix product, measured in the same process, by the operations of one image.
 
-The rivals are not requirements of the package: pip install torch pythae==0.1.2
+- dense: a VAE of 784-512-16-512-784, batch 100.
+- conv: a VAE of two convolutions of stride 2, 32 and 64 filters, a dense layer of 256, and their mirror, batch 128.
+- aae: an adversarial autoencoder of the dense networks, discriminator 16-512-1, batch 100.
+
+The GAN is in throughput_gan.py. The rivals are not requirements of the package: pip install torch pythae==0.1.2
 """
 
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,90 +22,194 @@ import keras
 import tensorflow as tf
 import torch
 from keras import layers, ops
-from pythae.models import VAE, VAEConfig
+from pythae.data.datasets import BaseDataset
+from pythae.models import VAE, Adversarial_AE, Adversarial_AE_Config, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
-from pythae.models.nn import BaseDecoder, BaseEncoder
-from pythae.trainers import BaseTrainer, BaseTrainerConfig
+from pythae.models.nn import BaseDecoder, BaseDiscriminator, BaseEncoder
+from pythae.trainers import AdversarialTrainer, AdversarialTrainerConfig, BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
-from racing import keras_epoch, race
+from racing import keras_epoch, matrix_rate, race
 
 import keras_gen as kg
 
-SHAPE, HIDDEN, LATENT, BATCH, ROUNDS = (28, 28, 1), 512, 16, 100, 5
+SHAPE, HIDDEN, LATENT, ROUNDS = (28, 28, 1), 512, 16, 5
+BATCHES = {"dense": 100, "conv": 128, "aae": 100}
+IMAGES = {"dense": 60_000, "conv": 12_800, "aae": 60_000}
+WHAT = {
+    "dense": "VAE 784-512-16-512-784",
+    "conv": "convolutional VAE, 32 and 64 filters",
+    "aae": "adversarial autoencoder 784-512-16-512-784, discriminator 16-512-1",
+}
 
 
-def ours(x):
-    model = kg.VAE(
-        SHAPE,
-        LATENT,
-        encoder=kg.networks.dense_encoder(SHAPE, (HIDDEN,)),
-        decoder=kg.networks.dense_decoder(LATENT, SHAPE, (HIDDEN,)),
-    )
-    model.compile(optimizer="adam")
-    data = kg.data.load("mnist", batch_size=BATCH)
+# === Ours ===
+
+
+def bodies(kind):
+    """Encoder and decoder bodies, the same for ours and for plain Keras."""
+    if kind == "conv":
+        return kg.networks.conv_encoder(SHAPE, (32, 64)), kg.networks.conv_decoder(LATENT, SHAPE, (32, 64))
+    return kg.networks.dense_encoder(SHAPE, (HIDDEN,)), kg.networks.dense_decoder(LATENT, SHAPE, (HIDDEN,))
+
+
+def ours(kind):
+    encoder, decoder = bodies(kind)
+    if kind == "aae":
+        critic = kg.networks.dense_encoder((LATENT,), (HIDDEN,))
+        model = kg.AdversarialAutoencoder(
+            SHAPE, LATENT, posterior="gaussian", encoder=encoder, decoder=decoder, discriminator=critic
+        )
+        model.compile()
+    else:
+        model = kg.VAE(SHAPE, LATENT, encoder=encoder, decoder=decoder)
+        model.compile(optimizer="adam")
+    data = kg.data.load("mnist", batch_size=BATCHES[kind], limit=IMAGES[kind])
     return lambda: keras_epoch(model, data)
 
 
-class PlainVAE(keras.Model):
-    """The pattern of the keras.io example, with this network."""
+# === The pattern of keras.io ===
 
-    def __init__(self):
+
+class PlainVAE(keras.Model):
+    """The pattern of the keras.io example, with these networks."""
+
+    names = ("loss", "reconstruction_loss", "kl_loss")
+
+    def __init__(self, kind):
         super().__init__()
-        data, code = keras.Input(SHAPE), keras.Input((LATENT,))
-        h = layers.Dense(HIDDEN, "relu")(layers.Flatten()(data))
-        self.encoder = keras.Model(data, [layers.Dense(LATENT)(h), layers.Dense(LATENT)(h)])
-        h = layers.Dense(784, "sigmoid")(layers.Dense(HIDDEN, "relu")(code))
-        self.decoder = keras.Model(code, layers.Reshape(SHAPE)(h))
+        body, decoder = bodies(kind)
+        heads = [layers.Dense(LATENT)(body.output), layers.Dense(LATENT)(body.output)]
+        self.encoder = keras.Model(body.input, heads)
+        if kind == "conv":
+            images = layers.Conv2D(1, 3, padding="same", activation="sigmoid")(decoder.output)
+        else:
+            images = layers.Reshape(SHAPE)(layers.Dense(784, "sigmoid")(decoder.output))
+        self.decoder = keras.Model(decoder.input, images)
         self.seeds = keras.random.SeedGenerator(0)
-        self.trackers = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")]
+        self.trackers = [keras.metrics.Mean(name=name) for name in self.names]
 
     @property
     def metrics(self):
         return self.trackers
 
+    def draw(self, x):
+        mean, log_variance = self.encoder(x)
+        return mean, log_variance, mean + ops.exp(0.5 * log_variance) * keras.random.normal(
+            ops.shape(mean), seed=self.seeds
+        )  # fmt: skip
+
+    def reconstruction(self, x, z):
+        return ops.mean(ops.sum(keras.losses.binary_crossentropy(x, self.decoder(z)), axis=(1, 2)))
+
+    def report(self, *values):
+        for tracker, value in zip(self.trackers, values, strict=True):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
     def train_step(self, x):
         with tf.GradientTape() as tape:
-            mean, log_variance = self.encoder(x)
-            z = mean + ops.exp(0.5 * log_variance) * keras.random.normal(ops.shape(mean), seed=self.seeds)
-            crossentropy = keras.losses.binary_crossentropy(x, self.decoder(z))
-            reconstruction = ops.mean(ops.sum(crossentropy, axis=(1, 2)))
+            mean, log_variance, z = self.draw(x)
+            reconstruction = self.reconstruction(x, z)
             kl = -0.5 * (1 + log_variance - ops.square(mean) - ops.exp(log_variance))
             kl = ops.mean(ops.sum(kl, axis=1))
             loss = reconstruction + kl
         self.optimizer.apply_gradients(
             zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
         )
-        for tracker, value in zip(self.trackers, (loss, reconstruction, kl), strict=True):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        return self.report(loss, reconstruction, kl)
 
 
-def plain_keras(x):
-    model = PlainVAE()
+class PlainAAE(PlainVAE):
+    """The same with a discriminator of codes."""
+
+    names = ("reconstruction_loss", "d_loss", "g_loss")
+
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.discriminator = keras.Sequential(
+            [keras.Input((LATENT,)), layers.Dense(HIDDEN, "relu"), layers.Dense(1)]
+        )  # fmt: skip
+        self.loss_fn = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def compile(self, optimizer):
+        super().compile(optimizer=optimizer)
+        self.d_optimizer, self.g_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
+
+    def train_step(self, x):
+        with tf.GradientTape() as tape:
+            z = self.draw(x)[-1]
+            reconstruction = self.reconstruction(x, z)
+        weights = self.encoder.trainable_weights + self.decoder.trainable_weights
+        self.optimizer.apply_gradients(zip(tape.gradient(reconstruction, weights), weights, strict=True))
+        n = ops.shape(x)[0]
+        codes = ops.concatenate([keras.random.normal((n, LATENT), seed=self.seeds), z], axis=0)
+        labels = ops.concatenate([ops.ones((n, 1)), ops.zeros((n, 1))], axis=0)
+        with tf.GradientTape() as tape:
+            d_loss = self.loss_fn(labels, self.discriminator(codes))
+        weights = self.discriminator.trainable_weights
+        self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
+        with tf.GradientTape() as tape:
+            g_loss = self.loss_fn(ops.ones((n, 1)), self.discriminator(self.draw(x)[-1]))
+        weights = self.encoder.trainable_weights
+        self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
+        return self.report(reconstruction, d_loss, g_loss)
+
+
+def plain_keras(kind, x):
+    model = (PlainAAE if kind == "aae" else PlainVAE)(kind)
     model.compile(optimizer="adam")
-    return lambda: keras_epoch(model, x, batch_size=BATCH)
+    return lambda: keras_epoch(model, x, batch_size=BATCHES[kind])
+
+
+# === pythae ===
 
 
 class TorchEncoder(BaseEncoder):
-    def __init__(self):
+    def __init__(self, kind):
         super().__init__()
-        self.hidden = torch.nn.Sequential(torch.nn.Linear(784, HIDDEN), torch.nn.ReLU())
-        self.mean, self.log_variance = torch.nn.Linear(HIDDEN, LATENT), torch.nn.Linear(HIDDEN, LATENT)
+        nn = torch.nn
+        if kind == "conv":
+            self.hidden = nn.Sequential(
+                nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(), nn.Flatten(),
+                nn.Linear(7 * 7 * 64, 256), nn.ReLU(),
+            )  # fmt: skip
+        else:
+            self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(784, HIDDEN), nn.ReLU())
+        size = 256 if kind == "conv" else HIDDEN
+        self.mean, self.log_variance = nn.Linear(size, LATENT), nn.Linear(size, LATENT)
 
     def forward(self, x):
-        h = self.hidden(x.reshape(len(x), 784))
+        h = self.hidden(x)
         return ModelOutput(embedding=self.mean(h), log_covariance=self.log_variance(h))
 
 
 class TorchDecoder(BaseDecoder):
-    def __init__(self):
+    def __init__(self, kind):
         super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Linear(LATENT, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 784), torch.nn.Sigmoid()
-        )
+        nn = torch.nn
+        if kind == "conv":
+            self.layers = nn.Sequential(
+                nn.Linear(LATENT, 7 * 7 * 64), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+                nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 32, 4, 2, 1), nn.ReLU(),
+                nn.Conv2d(32, 1, 3, 1, 1), nn.Sigmoid(),
+            )  # fmt: skip
+        else:
+            self.layers = nn.Sequential(
+                nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28))
+            )
 
     def forward(self, z):
-        return ModelOutput(reconstruction=self.layers(z).reshape(-1, 1, 28, 28))
+        return ModelOutput(reconstruction=self.layers(z))
+
+
+class TorchDiscriminator(BaseDiscriminator):
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.layers = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1), nn.Sigmoid())
+
+    def forward(self, z):
+        return ModelOutput(embedding=self.layers(z))
 
 
 class TorchClock(TrainingCallback):
@@ -110,40 +220,71 @@ class TorchClock(TrainingCallback):
         self.seconds = time.perf_counter() - self.start
 
 
-def pythae(x):
+def pythae(kind, x):
     torch.set_num_threads(os.cpu_count())
-    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
-    model = VAE(config, encoder=TorchEncoder(), decoder=TorchDecoder())
-    from pythae.data.datasets import BaseDataset
-
+    parts = {"encoder": TorchEncoder(kind), "decoder": TorchDecoder(kind)}
+    config = {"input_dim": (1, 28, 28), "latent_dim": LATENT, "reconstruction_loss": "bce"}
+    if kind == "aae":
+        model = Adversarial_AE(Adversarial_AE_Config(**config), discriminator=TorchDiscriminator(), **parts)
+        trainer, settings, rate = AdversarialTrainer, AdversarialTrainerConfig, {}
+    else:
+        model = VAE(VAEConfig(**config), **parts)
+        trainer, settings, rate = BaseTrainer, BaseTrainerConfig, {"learning_rate": 1e-3}
     images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
     dataset = BaseDataset(images, torch.ones(len(images)))
 
     def epoch():
         clock = TorchClock()
         with tempfile.TemporaryDirectory() as folder:
-            settings = BaseTrainerConfig(
-                output_dir=folder, num_epochs=1, learning_rate=1e-3, per_device_train_batch_size=BATCH, no_cuda=True
+            options = settings(
+                output_dir=folder, num_epochs=1, per_device_train_batch_size=BATCHES[kind], no_cuda=True, **rate
             )
-            BaseTrainer(model, dataset, training_config=settings, callbacks=[clock]).train()
+            trainer(model, dataset, training_config=options, callbacks=[clock]).train()
         return clock.seconds
 
     return epoch
 
 
-def main():
-    x = kg.data.stack(kg.data.load("mnist", shuffle=False))
-    contenders = {"keras_gen": ours(x), "plain Keras": plain_keras(x), "pythae 0.1.2": pythae(x)}
+# === The limit ===
+
+
+def operations(network):
+    """Multiplications and additions of one image through a network: two for each weight and place that it is used."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, layers.Dense):
+            total += 2 * layer.kernel.shape[0] * layer.kernel.shape[1]
+        elif isinstance(layer, layers.Conv2DTranspose | layers.Conv2D):
+            places = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
+            total += 2 * int(tf.size(layer.kernel)) * places.shape[1] * places.shape[2]
+    return total
+
+
+def limit(kind):
+    """Images per second if a step were its products alone: forward once, and backward twice, once for each factor."""
+    model = PlainAAE(kind) if kind == "aae" else PlainVAE(kind)
+    steps = operations(model.encoder) + operations(model.decoder)
+    if kind == "aae":  # the encoder moves once more, and the discriminator sees codes, draws and codes again
+        steps += operations(model.encoder) + 3 * operations(model.discriminator)
+    return matrix_rate() / (3 * steps)
+
+
+def main(kind):
+    x = kg.data.stack(kg.data.load("mnist", shuffle=False, limit=IMAGES[kind]))
+    contenders = {"keras_gen": ours(kind), "plain Keras": plain_keras(kind, x), "pythae 0.1.2": pythae(kind, x)}
     race(
-        "throughput",
-        "Training speed, VAE 784-512-16-512-784, batch 100, MNIST: times that of pythae 0.1.2 and of the keras.io "
-        "pattern, medians of alternating epochs",
+        f"throughput_{kind}",
+        f"Training speed, {WHAT[kind]}, batch {BATCHES[kind]}, MNIST: times that of the keras.io pattern and of pythae "
+        "0.1.2, medians of alternating epochs",
         contenders,
         len(x),
         ROUNDS,
+        after=lambda: {"limit": limit(kind)},
     )
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in WHAT:
+        sys.exit(f"usage: python benchmarks/throughput.py {'|'.join(WHAT)}")
     os.chdir(Path(__file__).parent.parent)
-    main()
+    main(sys.argv[1])
