@@ -69,6 +69,7 @@ def test_ready_spaces_hold_what_a_model_takes():
         ({"algorithm": "grid"}, "'random', 'bayesian', 'hyperband'"),
         ({"beta": 2.0}, "beta twice"),
         ({"bta": 2.0}, "Received: bta"),
+        ({"objective": "probe_accuracy"}, "at least 10 codes of each"),
         ({"devices": 99}, "device.*Received: devices=99"),
         ({"workers": 0}, "workers=0"),
         ({"space": {"width": [0.5, -1.0]}}, "a factor above 0. Received: width="),

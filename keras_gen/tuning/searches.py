@@ -261,6 +261,8 @@ class _Trials:
             if cls.labelling_of(arguments) is not None:
                 arguments.setdefault("num_classes", info.num_classes)
             model = cls(info.data_shape, **arguments)
+        if self.objective is not None and self.objective.labelled:
+            self.objective.figure(model, self.held_out)  # says what is wrong, such as few examples of a class
         if name in ("elbo", "log_likelihood") and not np.all(
             has_probability(model.data_likelihood, self.held_out.images[:100])
         ):
