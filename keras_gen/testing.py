@@ -343,7 +343,7 @@ def check_saving(case):
 def check_saving_weights(case):
     """save_weights and load_weights carry a model over."""
     model = case.model()
-    _fit(model, case.pair())
+    model.set_weights([weight + 1 for weight in model.get_weights()])
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.weights.h5")
         model.save_weights(path)

@@ -187,7 +187,7 @@ class GenerativeModel(keras.Model):
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        if self.labelling is not None and (isinstance(validation, tf.data.Dataset) or held_out_y is not None):
+        if isinstance(validation, tf.data.Dataset) or held_out_y is not None:
             held_out = self._prepared(validation, held_out_y)
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
@@ -391,9 +391,12 @@ class GenerativeModel(keras.Model):
             raise ValueError(f"{self._takes()} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 
     def _prepared(self, x, y=None):
-        """Data and labels as they go to Keras: where the model learns from labels, int64."""
-        if self.labelling is None:
+        """Data and labels as they go to Keras: int64 where the model learns from them, else none."""
+        if self.pairing is not None:
             return x, y
+        if self.labelling is None:
+            is_labelled = isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple)
+            return x.map(lambda *batch: batch[0]) if is_labelled else x, None
         if isinstance(x, tf.data.Dataset):
             return x.map(self._with_known_labels), None
         return x, None if y is None else np.asarray(y, "int64")
