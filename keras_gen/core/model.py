@@ -38,6 +38,7 @@ class GenerativeModel(keras.Model):
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
+    makes_targets = False  # whether it gives Keras targets that it makes itself
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     clips_sums = False  # whether gradients are summed over the devices before they are clipped
     learning_rate = 1e-3  # of Adam, where none is asked for
@@ -392,7 +393,7 @@ class GenerativeModel(keras.Model):
 
     def _prepared(self, x, y=None):
         """Data and labels as they go to Keras: int64 where the model learns from them, else none."""
-        if self.pairing is not None:
+        if self.makes_targets or self.pairing is not None:
             return x, y
         if self.labelling is None:
             is_labelled = isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple)
