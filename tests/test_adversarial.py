@@ -678,7 +678,7 @@ def test_saving_in_mixed_precision(auto_scale_loss, tmp_path, recwarn):
     ],
 )
 def test_a_resumed_run_is_the_unbroken_one(model, options, tmp_path):
-    common = {"model": model, "limit": 200, "batch_size": 20, "verbose": 0, **options}
+    common = {"model": model, "limit": 200, "batch_size": 20, "verbose": 0, "figures": False, **options}
     whole = kg.training.train(out=tmp_path / "whole", epochs=3, **common)
     kg.training.train(out=tmp_path / "parts", epochs=1, **common)
     resumed = kg.training.resume(tmp_path / "parts", epochs=3, verbose=0)

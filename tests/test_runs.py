@@ -114,6 +114,7 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
 def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, interruptions):
     """Such as the fit of a mixture to codes, which looks at images while the training goes through them."""
     arguments = {name: value for name, value in {**SMALL, **options}.items() if value is not None}
+    arguments["figures"] = False  # they take longer than the training
     kg.training.train(model, out=str(tmp_path / "whole"), **{**arguments, "epochs": 3})
     for before in interruptions:
         folder = tmp_path / f"parts_{before}"
@@ -342,7 +343,7 @@ def test_saving_without_the_optimizer(whole_run, tmp_path):
 
 def test_a_run_without_progress_stops_and_keeps_its_best(tmp_path, monkeypatch):
     """With a rate this large the second epoch is worse: it stops after two without progress, interrupted or not."""
-    options = SMALL | {"epochs": 9, "patience": 2, "learning_rate": 0.1}
+    options = SMALL | {"epochs": 9, "patience": 2, "learning_rate": 0.1, "figures": False}
     model = kg.training.train("vae", out=str(tmp_path / "whole"), **options)
     losses = [float(row["val_loss"]) for row in callbacks.read_history(tmp_path / "whole/history.csv")]
     best = int(np.argmin(losses)) + 1

@@ -198,7 +198,7 @@ def test_a_process_of_several_machines_is_one(tmp_path, monkeypatch):
 def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
     """The loss contains beta: without the KL divergence it is smaller, and the model no better."""
     options = {"model": "vae", "space": {"beta": [0.01, 1.0], "learning_rate": [5e-3]}, "max_trials": 2, "epochs": 12,
-               "binarize": "static", "latent_dim": 8, "batch_size": 32, "verbose": 0}  # fmt: skip
+               "binarize": "static", "latent_dim": 8, "batch_size": 32, "final_epochs": 1, "verbose": 0}  # fmt: skip
     with pytest.warns(UserWarning, match="val_loss contains what is searched"):
         by_loss = tuning.search(objective="val_loss", **options, out=str(tmp_path / "loss"))
     assert by_loss.best["beta"] == 0.01
@@ -261,7 +261,7 @@ def test_sparse_reconstruction_by_hand():
     [("conditional_vae", "squared_error"), ("gan", "kernel_distance")],
 )
 def test_objectives_of_models_with_and_without_labels(tmp_path, model, objective):
-    space = {"learning_rate": [1e-3]}
+    space = {"learning_rate": [1e-3], "width": [0.1]}
     options = TINY | {"latent_dim": 4, "limit": None}  # a tenth of 1,437 images holds ten of each class at least
     found = tuning.search(model, "digits", objective, space, 1, **options, out=str(tmp_path / "search"))
     assert np.isfinite(found.figure)
