@@ -665,13 +665,14 @@ def _at_least(name, value, minimum):
 def main(tokens=None):
     """The command: returns its exit code."""
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets warns of what is said below in one line
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of tracing, where several models are trained
     warnings.showwarning = lambda message, *_, **__: print(f"keras-gen: note: {message}", file=sys.stderr)
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return 0
     except cyclopts.CycloptsError as error:
         return _fail(error, 2)
-    except FloatingPointError as error:
+    except (FloatingPointError, RuntimeError) as error:
         return _fail(error, 1)
     except tf.errors.OpError as error:  # a file that went away, memory that ran out
         if tokens is None:

@@ -60,10 +60,11 @@ with strategy.scope():
     keras.utils.set_random_seed(0)
     plain = kg.Autoencoder((8, 8, 1), 2)
     plain.compile(keras.optimizers.SGD(1e-3))
-    gan = kg.GAN((8, 8, 1), 2)
+    gan = kg.GAN((8, 8, 1), 2, num_classes=10)
     gan.compile()
 plain.fit(x, batch_size=4, shuffle=False, verbose=0)
-figures = gan.fit(tf.data.Dataset.from_tensor_slices(x).batch(4), verbose=0, validation_data=(x,)).history
+labelled = tf.data.Dataset.from_tensor_slices((x, np.arange(12) % 10)).batch(4)
+figures = gan.fit(labelled, verbose=0, validation_data=labelled).history
 for name, model in {"plain": plain, "gan": gan}.items():
     arrays |= {f"{name}{i}": weight for i, weight in enumerate(model.get_weights())}
 np.savez(out, figures=[float(np.mean(figures[name])) for name in sorted(figures)], **arrays)
@@ -79,6 +80,7 @@ def test_two_machines_end_alike_and_as_one(tmp_path):
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], name)
     assert np.isfinite(one["figures"]).all()
+    assert len(one["figures"]) == 2 * 5  # two players, two probabilities and the sum, and those of validation
     keras.utils.set_random_seed(0)
     alone = kg.Autoencoder((8, 8, 1), 2)
     alone.compile(keras.optimizers.SGD(1e-3))

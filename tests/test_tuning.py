@@ -72,6 +72,10 @@ def test_ready_spaces_hold_what_a_model_takes():
         ({"objective": "probe_accuracy"}, "at least 10 codes of each"),
         ({"devices": 99}, "device.*Received: devices=99"),
         ({"workers": 0}, "workers=0"),
+        ({"space": {"width": ["a", 1.0]}}, "width is a number. Received: width="),
+        ({"space": {"learning_rate": (None, 1.0)}}, "learning_rate is a number"),
+        ({"model": "gan", "patience": 2, "objective": None}, "gan is a game"),
+        ({"space": {"beta": [np.float32(1.0)]}}, "what search.json can hold"),
         ({"space": {"width": [0.5, -1.0]}}, "a factor above 0. Received: width="),
         ({"space": {"width": [2.0]}, "encoder": "shallow"}, "no hidden layers to widen"),
         ({"model": "sparse_autoencoder", "space": {"width": [2.0]}}, "may hold .*rho.*Received: width"),
@@ -180,13 +184,110 @@ def test_workers_that_cannot_work_are_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "RESTARTS", 1)
     monkeypatch.setattr(workers.sys, "executable", "/bin/false")
     with pytest.warns(UserWarning, match="started again"), pytest.raises(RuntimeError, match="ended 2 times without"):
-        tuning.search("autoencoder", space={"latent_dim": [1, 2]}, **TINY, workers=2, out=str(tmp_path / "search"))
+        tuning.search("autoencoder", "digits", "squared_error", {"latent_dim": [1, 2]}, **TINY, workers=2,
+                      out=str(tmp_path / "search"))  # fmt: skip
+
+
+def test_a_trial_that_its_process_dies_of_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "RESTARTS", 1)
+    trials = trials_of(tmp_path / "search", {"latent_dim": [1, 2]})
+    crew = workers._Crew(trials, 1)
+    (tmp_path / "search/tuner").mkdir(parents=True)
+    (tmp_path / "search/tuner/worker0.log").touch()
+    trial = {"name": "latent_dim=1,epochs=1", "values": {"latent_dim": 1}, "epochs": 1}
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    with pytest.raises(KeyboardInterrupt), workers.at_work_on(trials.folder, trial):
+        raise KeyboardInterrupt  # whatever ends it
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"worker0 ended \(SIGKILL\)"):
+            crew._count_death("worker0", -9)
+    found = trials.record(trial["name"])
+    assert found["status"] == "FAILED"
+    assert "its process ended 2 times (SIGKILL)" in found["error"]
+    assert np.isnan(trials.run({"latent_dim": 1}, 1))  # and is not tried again
+
+
+def trials_of(folder, space, **settings):
+    """The trials of a search of an autoencoder, as `search` makes them."""
+    settings = {"model": "autoencoder", "data": "digits", "objective": "squared_error", "max_trials": 4, "seed": 0,
+                "algorithm": "random", "epochs": 2, "batch_size": 32, "patience": None, "binarize": None, "limit": 96,
+                "devices": None, "arguments": {}, "space": tuning.space.written(space)} | settings  # fmt: skip
+    return searches._Trials(folder, settings, verbose=0)
+
+
+def test_a_kill_while_a_shorter_trial_is_gone_on_with_loses_nothing(tmp_path, monkeypatch):
+    trials = trials_of(tmp_path / "search", {"latent_dim": [2]})
+    (tmp_path / "search/tuner").mkdir(parents=True)
+    trials.run({"latent_dim": 2}, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(searches.runs, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            trials.run({"latent_dim": 2}, 2)
+    assert np.isfinite(trials.run({"latent_dim": 2}, 2))
+    history = (tmp_path / "search/trials/latent_dim=2,epochs=2/history.csv").read_text().splitlines()
+    assert len(history) == 1 + 2
+
+
+def test_what_is_not_a_trials_fault_ends_the_search(tmp_path, monkeypatch):
+    def full(self, folder, values, epochs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(searches._Trials, "_train", full)
+    with pytest.raises(OSError, match="No space left"):
+        tuning.search("autoencoder", space={"latent_dim": [1, 2]}, **TINY, objective="squared_error",
+                      out=str(tmp_path / "search"))  # fmt: skip
+    assert not list((tmp_path / "search/trials").glob("*.json"))
+
+
+def test_whole_numbers_stay_in_their_range():
+    """Keras Tuner's largest of a logarithmic range is one too large."""
+    space = {"latent_dim": tuning.Range(4, 64, log=True)}
+    hp = tuning.space.declare(space)
+    hp.values["latent_dim"] = hp.space[0].prob_to_value(1.0)
+    assert hp.values["latent_dim"] == 65  # where this changes, `values_of` may forget about it
+    assert tuning.space.values_of(hp, space) == {"latent_dim": 64}
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_no_values_are_tried_twice(tmp_path, algorithm):
+    trials = trials_of(tmp_path, {"latent_dim": tuning.Range(2, 6), "tied": [True]}, algorithm=algorithm, max_trials=9)
+    oracle = searches._oracle(trials)
+    oracle._set_project_dir(tmp_path, "oracle")
+    seen = []
+    while (trial := oracle.create_trial("one")).status == "RUNNING":
+        seen.append(trial.hyperparameters.values["latent_dim"])
+        oracle.update_trial(trial.trial_id, {"squared_error": float(seen[-1])})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert sorted(seen) == [2, 3, 4, 5, 6]  # and then there is nothing left
+
+
+def test_long_values_make_names_that_files_can_have():
+    values = {"encoder": "x" * 400}
+    name = searches._trial_name(values, 3)
+    assert len(name) < 200
+    assert name.endswith(",epochs=3")
+    assert name != searches._trial_name({"encoder": "x" * 401}, 3)
+
+
+def test_the_best_that_is_kept_is_that_of_the_best_trial(tmp_path):
+    options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, "objective": "squared_error"}
+    options |= {"max_trials": 2, **TINY, "out": str(tmp_path / "search")}
+    found = tuning.search(**options)
+    other = next(trial for trial in found.trials if trial["values"] != found.best)
+    record = tmp_path / f"search/trials/{other['name']}.json"
+    record.write_text(json.dumps(other | {"figure": 0.0}))
+    assert tuning.search(**options).best == other["values"]
+    assert kg.load(str(tmp_path / "search/best")).latent_dim == other["values"]["latent_dim"]
+    tuning.search(**options, final_epochs=2)
+    assert json.loads((tmp_path / "search/best/metrics.json").read_text())["epochs"] == 2
 
 
 def test_a_process_of_several_machines_is_one(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
-    options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, **TINY, "out": str(tmp_path / "search")}
+    options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, "objective": "squared_error"}
+    options |= {**TINY, "out": str(tmp_path / "search")}
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
     with pytest.raises(ValueError, match=r"chief or worker\. Received: workers=2"):
         tuning.search(**options, workers=2)

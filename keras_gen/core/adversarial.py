@@ -264,7 +264,7 @@ class AdversarialModel(GenerativeModel):
 
     def _taken(self, data):
         """Data, float32, and labels or None, of a batch as Keras gives it."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.separated(data))
         if self.labelling is None:
             y = None
         elif y is None:

@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import functools
 import json
+import math
 import os
 import threading
 import warnings
@@ -118,6 +119,28 @@ def sharded(dataset):
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options)
+
+
+def joined(dataset):
+    """Pairs as one tensor each, (B, n) float32; `separated` is the way back.
+
+    Keras averages a batch over the replicas to learn its shape, and over machines TensorFlow does that for single
+    tensors only.
+    """
+
+    def join(*parts):
+        return tf.concat([tf.reshape(tf.cast(part, tf.float32), (tf.shape(part)[0], -1)) for part in parts], axis=1)
+
+    return dataset.map(join)
+
+
+def separated(batch, spec):
+    """The pair of a batch of `joined`, whose `element_spec` was `spec`."""
+    sizes = [math.prod(part.shape[1:]) for part in spec]
+    return tuple(
+        tf.cast(tf.reshape(values, (-1, *part.shape[1:])), part.dtype)
+        for values, part in zip(tf.split(batch, sizes, axis=1), spec, strict=True)
+    )
 
 
 def reported(logs):

@@ -58,6 +58,8 @@ class GenerativeModel(keras.Model):
         super().__init__(**{"autocast": False, **kwargs})
         self.data_shape = check_data_shape(data_shape)
         self.seed = seed
+        self._pairs = None  # specification of pairs of which several machines make one tensor
+        self._shared_validation = None
         # Keras' own mean of the loss weighs unequal replicas wrongly; the last metric of a name is the one reported.
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
         self.step = self.add_weight(
@@ -192,10 +194,32 @@ class GenerativeModel(keras.Model):
             held_out = self._prepared(validation, held_out_y)
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         x, y = self._prepared(x, y)
-        x = distribution.sharded(x)
+        x = self._shared_out(x, y)
         if validation is not None:
-            kwargs["validation_data"] = distribution.sharded(kwargs["validation_data"])
+            kwargs["validation_data"] = self._shared_out(kwargs["validation_data"])
+            self._shared_validation = id(kwargs["validation_data"]) if distribution.num_machines() > 1 else None
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def is_ready(self, x):
+        """Whether x is what `fit` has made of validation data for several machines: with it Keras calls `evaluate`."""
+        return id(x) == self._shared_validation
+
+    def _shared_out(self, x, y=None):
+        """Data as several machines take them: a part of each batch for each, and pairs as one tensor."""
+        if distribution.num_machines() == 1:
+            return x
+        if y is not None or isinstance(x, tuple | list):
+            raise ValueError(
+                "On several machines, data with labels or targets are a tf.data.Dataset of batches. Received: arrays"
+            )
+        if isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple):
+            self._pairs = x.element_spec
+            x = distribution.joined(x)
+        return distribution.sharded(x)
+
+    def separated(self, data):
+        """A batch as Keras gives it, of which several machines made one tensor."""
+        return data if self._pairs is None else distribution.separated(data, self._pairs)
 
     def _make_whole_calls(self, steps_per_epoch):
         if not self.compiled or self.run_eagerly or self.request["steps_per_execution"] != "auto":
@@ -219,11 +243,13 @@ class GenerativeModel(keras.Model):
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`."""
+        if self.is_ready(x):
+            return super().evaluate(x, y, batch_size=batch_size, **kwargs)
         self.check_data(x, y)
         if hasattr(x, "shape"):
             batch_size = self._even_batch(x, batch_size or 32)
         x, y = self._prepared(x, y)
-        return super().evaluate(distribution.sharded(x), y, batch_size=batch_size, **kwargs)
+        return super().evaluate(self._shared_out(x, y), y, batch_size=batch_size, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
@@ -258,6 +284,7 @@ class GenerativeModel(keras.Model):
 
     def train_step(self, data):
         """Keras' own step, counted. The count is saved with the weights and drives noise and schedules."""
+        data = self.separated(data)
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
             logs = super().train_step(self.pack(data))
         self.step.assign_add(1)
@@ -265,6 +292,7 @@ class GenerativeModel(keras.Model):
 
     def test_step(self, data):
         """Keras' own step."""
+        data = self.separated(data)
         with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
             return distribution.reported(super().test_step(self.pack(data)))
 

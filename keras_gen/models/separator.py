@@ -137,6 +137,8 @@ class SourceSeparator(GenerativeModel):
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`, on images, which it mixes, whatever the batches, or on mixtures and sources."""
+        if self.is_ready(x):
+            return super().evaluate(x, **kwargs)
         self.check_data(x, y)
         return super().evaluate(self._fixed_pairs(x, y, batch_size), **kwargs)
 

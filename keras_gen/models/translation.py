@@ -55,7 +55,7 @@ class BaseTranslator(AdversarialModel):
     # === Checks ===
 
     def _taken(self, data):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.separated(data))
         self.check_target(y)
         return tf.cast(x, tf.float32), tf.cast(y, tf.float32)
 

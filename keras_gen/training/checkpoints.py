@@ -78,11 +78,10 @@ def shipped():
 
 
 def latest(folder):
-    """The newest model of a run folder: its last checkpoint, or model.keras where there is none."""
-    found = checkpoints(folder)
-    if found:
+    """The model of a run folder: model.keras of one that is complete, else its last checkpoint."""
+    found, model = checkpoints(folder), Path(folder) / "model.keras"
+    if found and not (Path(folder) / "metrics.json").is_file():
         return found[-1][1]
-    model = Path(folder) / "model.keras"
     if not model.is_file():
         raise FileNotFoundError(f"This folder holds no trained model yet. Received: {folder}")
     return model

@@ -170,6 +170,8 @@ def train(
         "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
+    if clustered and not (folder / "metrics.json").is_file():
+        distribution.strategy(devices)  # first: to look at data may start TensorFlow
     if labelling is not None:
         _set_num_classes(name, config)
     run = _Run(folder, config, verbose)
@@ -215,7 +217,8 @@ def resume(folder, epochs=None, devices=None, verbose=1):
         config["training"]["devices"] = devices
     run = _Run(folder, config, verbose)
     run.prepare()
-    run.write_json("config.json", config)
+    if run.writes:
+        run.write_json("config.json", config)
     return run.fit()
 
 
@@ -413,8 +416,13 @@ class _Run:
         if self.writes:
             (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
         self._train()
-        if not self.writes:
-            return self.model
+        if self.writes:
+            self._finish(start)
+        distribution.smallest(self.strategy, 0)  # whoever is started again before it is complete finds the others
+        return self.model
+
+    def _finish(self, start):
+        """What is left to do for the one who writes: the model, its figures, the map of its codes."""
         checkpoints.save(self.model, self.folder / "model.keras")
         minutes = (time.time() - start) / 60
         split, figures = held_out_split(self.config), None
@@ -435,7 +443,6 @@ class _Run:
         )
         if figures:  # after them: a picture must not cost the figures
             self._draw_codes(split)
-        return self.model
 
     def _train(self):
         """All epochs that are left; `epoch` is then the one that the model is of."""

@@ -1,5 +1,6 @@
 """What a search leaves to be read: report.md, objective.png and a table on the screen."""
 
+import numpy as np
 from rich.table import Table
 
 from keras_gen.files import write_atomically
@@ -19,7 +20,10 @@ def write_report(trials, records, best):
         if not isinstance(values, Range):
             of = [str(value) for value in of]
         elif values.log:
+            ticks = np.geomspace(values.low, values.high, 4)
             axes.set_xscale("log")
+            axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+            axes.minorticks_off()
         axes.scatter(of, [found["figure"] for found in good], s=20)
         shown = best["values"][name] if isinstance(values, Range) else str(best["values"][name])
         axes.scatter([shown], [best["figure"]], s=90, facecolors="none", edgecolors="C3", label="best")

@@ -8,9 +8,11 @@ import contextlib
 import functools
 import json
 import math
+import os
 import shutil
 import time
 import warnings
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +23,12 @@ import tensorflow as tf
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
-from keras_gen.core import check_choice, check_whole, distribution
+from keras_gen.core import AdversarialModel, check_choice, check_whole, distribution
+from keras_gen.data import info as data_info
 from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints, runs
-from keras_gen.training.callbacks import read_history
+from keras_gen.training.callbacks import best_epoch, read_history
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers as processes
 from keras_gen.tuning.objectives import OBJECTIVES, HeldOut
@@ -33,6 +36,7 @@ from keras_gen.tuning.reports import write_report
 from keras_gen.tuning.space import OF_THE_RUN, Range, check_space, declare, ready_space, values_of
 
 ALGORITHMS = ("random", "bayesian", "hyperband")
+LONGEST = 150  # characters of a folder's name
 
 
 class Search(NamedTuple):
@@ -41,7 +45,7 @@ class Search(NamedTuple):
     Args:
         best: values of the best trial.
         figure: its objective.
-        trials: list of dicts, in the order of their beginning: name, values, status ("COMPLETED" or "FAILED"), figure,
+        trials: list of dicts, the first to end first: name, values, status ("COMPLETED" or "FAILED"), figure,
             epochs, minutes, error.
         folder: that holds all of it; `folder / "best"` is the run of the best values, trained again.
     """
@@ -131,14 +135,23 @@ def search(
         raise ValueError(
             f"Each process of a search on several machines is one: chief or worker. Received: workers={workers}"
         )
-    objective = next(
-        (key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)), "val_loss"
-    ) if objective is None else objective  # fmt: skip
+    if distribution.num_machines() > 1:
+        raise ValueError(
+            "On several machines a search goes by Keras Tuner's variables, each machine for itself. Received: TF_CONFIG"
+        )
+    if workers > 1:  # or TensorFlow takes all memory of the GPUs for this process
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    data = str(data)
+    objective = objective or _first_objective(cls, data)
     settings = {
         "model": name, "data": data, "objective": objective, "space": spaces.written(space), "max_trials": max_trials,
         "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size, "patience": patience,
         "binarize": binarize, "limit": limit, "devices": devices, "seed": seed, "arguments": arguments,
     }  # fmt: skip
+    try:
+        json.dumps(settings)
+    except TypeError as error:
+        raise ValueError(f"A search is made of what search.json can hold. Received: {error}") from None
     trials = _Trials(Path(out), settings, verbose)
     trials.check(cls)
     if processes.role() == "worker":
@@ -151,6 +164,17 @@ def search(
         else:
             _Tuner(trials).search()
         return trials.finish(final_epochs or epochs)
+
+
+def _first_objective(cls, data):
+    """The first that the model can report on such data."""
+    labelled = data_info(data).num_classes is not None
+    able = (
+        name
+        for name, known in OBJECTIVES.items()
+        if set(known.needs) <= set(cls.offers) and (labelled or not known.labelled)
+    )
+    return next(able, "val_loss")
 
 
 def take_part(folder):
@@ -176,8 +200,27 @@ def _oracle(trials):
         oracle = kt.oracles.HyperbandOracle(max_epochs=epochs, **options)
         oracle.max_trials = max_trials
         return oracle
-    kinds = {"random": kt.oracles.RandomSearchOracle, "bayesian": kt.oracles.BayesianOptimizationOracle}
+    kinds = {"random": kt.oracles.RandomSearchOracle, "bayesian": _Bayesian}
     return kinds[algorithm](max_trials=max_trials, **options)
+
+
+class _Bayesian(kt.oracles.BayesianOptimizationOracle):
+    """Keras Tuner's, which would try the same values again and again, or let two workers train them at once."""
+
+    def populate_space(self, trial_id):
+        chosen = super().populate_space(trial_id)
+        if "values" not in chosen:
+            return chosen
+        tried = [trial.hyperparameters.values for trial in self.trials.values()]
+        for attempt in range(100):
+            if chosen["values"] not in tried:
+                return chosen
+            seeds = np.random.SeedSequence([self.seed, len(tried), attempt]).generate_state(len(self.get_space().space))
+            chosen["values"] = {
+                parameter.name: parameter.random_sample(int(seed))
+                for parameter, seed in zip(self.get_space().space, seeds, strict=True)
+            }
+        return {"status": kt.engine.trial.TrialStatus.STOPPED}  # all there is has been tried
 
 
 class _Tuner(kt.engine.base_tuner.BaseTuner):
@@ -193,11 +236,30 @@ class _Tuner(kt.engine.base_tuner.BaseTuner):
         oracle.verbose = 0
         super().__init__(oracle, directory=str(trials.folder / "tuner"), project_name=processes.name(), overwrite=True)
 
+    def search(self):
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "All-NaN")  # of trials that failed
+                super().search()
+        except kt.errors.FatalError as error:
+            raise error.__cause__ from None
+
+    def pre_create_trial(self):
+        if processes.role() == "worker":
+            time.sleep(0.1)  # where others are to end first, Keras Tuner asks again at once
+
     def run_trial(self, trial):
+        """The objective of a trial, NaN if that failed.
+
+        What is not the trial's fault, such as a full disk, ends the search: Keras Tuner takes every other exception for
+        a failed trial.
+        """
         values = values_of(trial.hyperparameters, self.trials.space)
-        chosen = trial.hyperparameters.values
-        epochs = chosen.get("tuner/epochs", self.trials.settings["epochs"])
-        return {self.trials.settings["objective"]: self.trials.run(values, epochs)}
+        epochs = trial.hyperparameters.values.get("tuner/epochs", self.trials.settings["epochs"])
+        try:
+            return {self.trials.settings["objective"]: self.trials.run(values, epochs)}
+        except Exception as error:
+            raise kt.errors.FatalError(str(error)) from error
 
 
 class _Trials:
@@ -252,6 +314,13 @@ class _Trials:
         distribution.strategy(self.settings["devices"])
         config = self._config(ends[0])
         info = runs.source_info(config)
+        if cls.labelling_of(self.settings["arguments"]) is not None and info.num_classes is None:
+            raise ValueError(f"{self.settings['model']} learns from labels. Received: data={info.name}, without any")
+        if self.settings["patience"] is not None and issubclass(cls, AdversarialModel):
+            raise ValueError(
+                f"{self.settings['model']} is a game: its losses do not tell whether it gets better. "
+                f"Received: patience={self.settings['patience']}"
+            )
         if self.objective is not None and self.objective.labelled and info.num_classes is None:
             raise ValueError(f"{name} needs data with classes. Received: data={self.settings['data']}, without any")
         if name == "mutual_information_gap" and self.settings["data"] != "glyphs":
@@ -286,12 +355,15 @@ class _Trials:
         """The folder, new or that of this very search, and nobody else's meanwhile."""
         if self.written.is_file():
             self._check_same()
-        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        elif self.folder.exists() and not (
+            self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= {".lock"}
+        ):
             raise FileExistsError(f"The folder of a search must not exist yet. Received: out={self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.folder / ".lock", blocking=False):
                 self._write(self.written, self.settings)
+                (self.folder / "tuner").mkdir(exist_ok=True)
                 yield
         except filelock.Timeout:
             raise FileExistsError(
@@ -321,49 +393,64 @@ class _Trials:
 
     def run(self, values, epochs):
         """Trains, or goes on, or remembers; -> the objective."""
-        folder = self.folder / "trials" / _trial_name(values, epochs)
-        record = folder.parent / f"{folder.name}.json"
-        if record.is_file():
-            return self._figure_or_failure(json.loads(record.read_text()))
-        start, found = time.time(), {"name": folder.name, "values": values, "epochs": epochs}
+        folder = self._folder_of(values, epochs)
+        found = {"name": folder.name, "values": values, "epochs": epochs}
+        with filelock.FileLock(self.folder / "tuner" / f"{folder.name}.lock"):  # two workers may be asked for the same
+            known = self.record(found["name"])
+            if known is None:
+                with processes.at_work_on(self.folder, found):
+                    known = self._do(folder, found)
+        return float("nan") if known["figure"] is None else known["figure"]
+
+    def _do(self, folder, found):
+        start = time.time()
         try:
-            model = self._train(folder, values, epochs)
+            model = self._train(folder, found["values"], found["epochs"])
             figure = self._judge(model, folder)
             if not math.isfinite(figure):
                 raise FloatingPointError(f"{self.settings['objective']} is {figure}")
             found |= {"status": "COMPLETED", "figure": figure}
-        except (ValueError, ArithmeticError, NotImplementedError, tf.errors.OpError) as error:
-            found |= {"status": "FAILED", "figure": None, "error": str(error).splitlines()[0]}
+        except (ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError, tf.errors.OpError) as error:
+            words = (str(error) or type(error).__name__).splitlines()[0]
+            found |= {"status": "FAILED", "figure": None, "error": words}
         found["minutes"] = (time.time() - start) / 60
         self._log(found)
-        self._write(record, found)
+        self.write(found)
         self.show(found)
-        return self._figure_or_failure(found)
+        return found
 
-    @staticmethod
-    def _figure_or_failure(found):
-        if found["status"] == "FAILED":
-            raise kt.errors.FailedTrialError(found["error"])
-        return found["figure"]
+    def record(self, name):
+        """What became of a trial, or None."""
+        path = self.folder / "trials" / f"{name}.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def write(self, found):
+        """The record of a trial."""
+        self._write(self.folder / "trials" / f"{found['name']}.json", found)
 
     def _train(self, folder, values, epochs):
-        shorter = [
-            path
-            for path in folder.parent.glob("*")
-            if path.name.rpartition(",epochs=")[0] == _trial_name(values) and (path / "metrics.json").is_file()
-        ]
-        shorter.sort(key=lambda path: int(path.name.rpartition("=")[2]))
         if (folder / "config.json").is_file():
             if (folder / "metrics.json").is_file():
                 return checkpoints.load(folder / "model.keras")
             return runs.resume(folder, verbose=self.verbose_runs)
-        if shorter and int(shorter[-1].name.rpartition("=")[2]) < epochs:  # Hyperband goes on with its best
-            partial = folder.with_name(folder.name + ".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(shorter[-1], partial)
-            partial.rename(folder)
-            return runs.resume(folder, epochs, verbose=self.verbose_runs)
-        return self._begin(folder, values, epochs, figures=False)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed before it was one
+        shorter = [self._folder_of(values, fewer) for fewer in range(epochs - 1, 0, -1)]
+        shorter = next((path for path in shorter if (path / "metrics.json").is_file()), None)
+        if shorter is None:
+            return self._begin(folder, values, epochs, figures=False)
+        # Hyperband goes on with its best.
+        partial = self.folder / "tuner" / folder.name
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(shorter, partial)
+        (partial / "metrics.json").unlink()
+        config = runs.read_config(partial)
+        config["training"]["epochs"] = epochs
+        self._write(partial / "config.json", config)
+        partial.rename(folder)
+        return runs.resume(folder, verbose=self.verbose_runs)
+
+    def _folder_of(self, values, epochs):
+        return self.folder / "trials" / _trial_name(values, epochs)
 
     def _begin(self, folder, values, epochs, figures):
         """A run of some values."""
@@ -377,7 +464,8 @@ class _Trials:
 
     def _judge(self, model, folder):
         if self.objective is None:
-            history = read_history(folder / "history.csv")[-1]
+            rows = read_history(folder / "history.csv")
+            history = rows[best_epoch(rows)] if self.settings["patience"] else rows[-1]  # the epoch of the model
             if self.settings["objective"] not in history:
                 raise ValueError(
                     f"{self.settings['model']} does not log {self.settings['objective']}, but {', '.join(history)}"
@@ -426,12 +514,14 @@ class _Trials:
             last = records[-1]["error"] if records else "no trial ran"
             raise RuntimeError(f"All {len(records)} trials failed. The last error: {last}")
         best = (max if self.direction == "max" else min)(good, key=lambda found: found["figure"])
-        folder = self.folder / "best"
-        if (folder / "config.json").is_file():
-            if not (folder / "metrics.json").is_file():
-                runs.resume(folder, verbose=self.verbose_runs)
-        else:
+        folder, about = self.folder / "best", {"values": best["values"], "epochs": epochs}
+        told = self.folder / "best.json"  # of which trial it is
+        if not told.is_file() or json.loads(told.read_text()) != about or not (folder / "config.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            self._write(told, about)
             self._begin(folder, best["values"], epochs, figures=True)
+        elif not (folder / "metrics.json").is_file():
+            runs.resume(folder, verbose=self.verbose_runs)
         write_report(self, records, best)
         return Search(best["values"], best["figure"], records, self.folder)
 
@@ -441,8 +531,10 @@ class _Trials:
         write_atomically(path, lambda temporary: temporary.write_text(json.dumps(content, indent=2) + "\n"))
 
 
-def _trial_name(values, epochs=None):
+def _trial_name(values, epochs):
     """A folder's name that says what the trial is."""
     parts = [f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()]
-    parts += [] if epochs is None else [f"epochs={epochs}"]
-    return ",".join(parts).replace("/", "-").replace(" ", "")
+    name = ",".join(parts).replace("/", "-").replace(" ", "")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}-{zlib.crc32(name.encode()):08x}"
+    return f"{name},epochs={epochs}"

@@ -62,6 +62,8 @@ def ready_space(model):
 
 def bodies(cls):
     """Names of a model's arguments that are networks with hidden layers, which `width` widens."""
+    if cls.pairing is not None:  # those of translators are not known by names with widths
+        return []
     found = {name: p.default for name, p in cls.arguments().items() if p.annotation == str | keras.Model | None}
     return [] if "shallow" in found.values() else list(found)
 
@@ -129,6 +131,9 @@ def check_space(space, name, cls):
             if len(values) not in (2, 3) or values[2:] not in ((), ("log",), ("linear",)):
                 raise ValueError(f"A range is (low, high) or (low, high, 'log'). Received: {key}={values}")
             values = Range(values[0], values[1], values[2:] == ("log",))
+        numbers = values[:2] if isinstance(values, Range) else values if key == WIDTH else ()
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers):
+            raise ValueError(f"{key} is a number. Received: {key}={values}")
         if isinstance(values, Range):
             if not values.low < values.high:
                 raise ValueError(f"A range goes from low to high. Received: {key}={values.low}..{values.high}")
@@ -169,8 +174,10 @@ def declare(space):
 
 def values_of(hyperparameters, space):
     """The values of a trial: {name: value}."""
+    found = {name: hyperparameters.get(name) for name in space}
     return {
-        name: hyperparameters.get(name) if isinstance(values, Range) else json.loads(hyperparameters.get(name))
+        # Keras Tuner's whole numbers of a logarithmic range can be one too large.
+        name: min(found[name], values.high) if isinstance(values, Range) else json.loads(found[name])
         for name, values in space.items()
     }
 

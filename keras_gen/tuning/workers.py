@@ -4,6 +4,8 @@ On one machine `run` starts them, over loopback. On several, each process is sta
 environment variables. Their connection is not authenticated: it is for private networks.
 """
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,6 +16,8 @@ import time
 import warnings
 
 import tensorflow as tf
+
+from keras_gen.files import write_atomically
 
 PATIENCE = 600  # seconds that a worker waits for the chief
 RESTARTS = 5  # of one process, without a trial that ends meanwhile
@@ -29,6 +33,15 @@ def role():
     if "KERASTUNER_ORACLE_IP" not in os.environ:
         return "alone"
     return "chief" if "chief" in name() else "worker"
+
+
+@contextlib.contextmanager
+def at_work_on(folder, trial):
+    """Notes which trial this process is at, for who starts it again: a trial can be what it dies of."""
+    note = folder / "tuner" / f"{name()}.trial"
+    write_atomically(note, lambda path: path.write_text(json.dumps(trial)))
+    yield
+    note.unlink(missing_ok=True)
 
 
 def run(trials, count):
@@ -93,6 +106,7 @@ class _Crew:
                 "KERASTUNER_ORACLE_PORT": str(self.port),
                 "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
                 "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several may share one
+                "no_grpc_proxy": "127.0.0.1",
             }
             if gpus and who != "chief":
                 index = self.workers.index(who)
@@ -111,15 +125,22 @@ class _Crew:
         for found in self.trials.records():
             if found["name"] not in self.known:
                 self.known.add(found["name"])
-                self.deaths.clear()
+                self.deaths = {key: count for key, count in self.deaths.items() if key[1] is not None}
                 self.trials.show(found)
 
     def _count_death(self, who, code):
-        self.deaths[who] = self.deaths.get(who, 0) + 1
+        note = self.trials.folder / "tuner" / f"{who}.trial"
+        trial = json.loads(note.read_text()) if note.is_file() else None
+        key = (who, trial and trial["name"])
+        self.deaths[key] = self.deaths.get(key, 0) + 1
         reason = signal.Signals(-code).name if code < 0 else f"code {code}"
-        if self.deaths[who] > RESTARTS:
-            words = self._log(who).read_text().strip().splitlines() or [""]
-            raise RuntimeError(f"The {who} ended {self.deaths[who]} times without a trial done. Last: {words[-1]}")
+        if self.deaths[key] > RESTARTS:
+            words = (self._log(who).read_text().strip().splitlines() or [""])[-1]
+            if trial is None:
+                raise RuntimeError(f"The {who} ended {self.deaths[key]} times without a trial done. Last: {words}")
+            error = f"its process ended {self.deaths[key]} times ({reason}); see {self._log(who)}"
+            self.trials.write(trial | {"status": "FAILED", "figure": None, "error": error, "minutes": 0.0})
+            note.unlink()
         warnings.warn(f"The {who} ended ({reason}) and is started again; see {self._log(who)}.", stacklevel=2)
 
 
