@@ -52,6 +52,24 @@ def test_ready_spaces_hold_what_a_model_takes():
 
 
 @pytest.mark.parametrize(
+    ("model", "data", "options", "objective"),
+    [
+        ("vae", "digits", {"binarize": "static"}, "elbo"),
+        ("vae", "digits", {"likelihood": "gaussian"}, "elbo"),
+        ("vae", "digits", {}, "probe_accuracy"),  # gray pixels have no Bernoulli probability
+        ("vae", "{plain}", {}, "squared_error"),  # nor labels
+        ("gan", "{plain}", {}, "val_loss"),
+        ("gan", "digits", {}, "kernel_distance"),
+    ],
+)
+def test_the_objective_that_is_chosen(tmp_path, model, data, options, objective):
+    np.save(tmp_path / "plain.npy", np.zeros((40, 8, 8, 1), "float32"))
+    cls, binarize = searches.runs.find_model(model)[1], options.pop("binarize", None)
+    chosen = searches._first_objective(cls, data.format(plain=tmp_path / "plain.npy"), binarize, options)
+    assert chosen == objective
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"space": {}}, "nothing to search in an empty space"),

@@ -142,7 +142,7 @@ def search(
     if workers > 1:  # or TensorFlow takes all memory of the GPUs for this process
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     data = str(data)
-    objective = objective or _first_objective(cls, data)
+    objective = objective or _first_objective(cls, data, binarize, arguments)
     settings = {
         "model": name, "data": data, "objective": objective, "space": spaces.written(space), "max_trials": max_trials,
         "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size, "patience": patience,
@@ -166,13 +166,16 @@ def search(
         return trials.finish(final_epochs or epochs)
 
 
-def _first_objective(cls, data):
-    """The first that the model can report on such data."""
-    labelled = data_info(data).num_classes is not None
+def _first_objective(cls, data, binarize, arguments):
+    """The first that the model can report on such data; of a Bernoulli likelihood, a probability of binarized data."""
+    labelled, likelihood = data_info(data).num_classes is not None, cls.arguments().get("likelihood")
+    gray = binarize is None and arguments.get("likelihood", likelihood and likelihood.default) == "bernoulli"
     able = (
         name
         for name, known in OBJECTIVES.items()
-        if set(known.needs) <= set(cls.offers) and (labelled or not known.labelled)
+        if set(known.needs) <= set(cls.offers)
+        and (labelled or not known.labelled)
+        and not (gray and "log_weights" in known.needs)
     )
     return next(able, "val_loss")
 
@@ -356,14 +359,14 @@ class _Trials:
         if self.written.is_file():
             self._check_same()
         elif self.folder.exists() and not (
-            self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= {".lock"}
+            self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= {".lock", "tuner"}
         ):
             raise FileExistsError(f"The folder of a search must not exist yet. Received: out={self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.folder / ".lock", blocking=False):
+                (self.folder / "tuner").mkdir(exist_ok=True)  # first: workers wait for search.json
                 self._write(self.written, self.settings)
-                (self.folder / "tuner").mkdir(exist_ok=True)
                 yield
         except filelock.Timeout:
             raise FileExistsError(
