@@ -7,15 +7,13 @@ from keras_gen.files import write_atomically
 from keras_gen.tuning.space import Range
 
 
-def write_report(trials, records, best):
-    """report.md and objective.png."""
+def draw(path, space, good, best, objective):
+    """The objective of trials that ended well against each hyperparameter."""
     from matplotlib.figure import Figure
 
-    settings, good = trials.settings, [found for found in records if found["status"] == "COMPLETED"]
-    failed = [found for found in records if found["status"] == "FAILED"]
-    figure = Figure(figsize=(4 * len(trials.space), 3.5), layout="constrained")
-    panels = figure.subplots(1, len(trials.space), squeeze=False, sharey=True)[0]
-    for axes, (name, values) in zip(panels, trials.space.items(), strict=True):
+    figure = Figure(figsize=(4 * len(space), 3.5), layout="constrained")
+    panels = figure.subplots(1, len(space), squeeze=False, sharey=True)[0]
+    for axes, (name, values) in zip(panels, space.items(), strict=True):
         of = [found["values"][name] for found in good]
         if not isinstance(values, Range):
             of = [str(value) for value in of]
@@ -28,9 +26,16 @@ def write_report(trials, records, best):
         shown = best["values"][name] if isinstance(values, Range) else str(best["values"][name])
         axes.scatter([shown], [best["figure"]], s=90, facecolors="none", edgecolors="C3", label="best")
         axes.set(xlabel=name)
-    panels[0].set(ylabel=settings["objective"])
+    panels[0].set(ylabel=objective)
     panels[0].legend()
-    figure.savefig(trials.folder / "objective.png", dpi=120)
+    figure.savefig(path, dpi=120)
+
+
+def write_report(trials, records, best):
+    """report.md and objective.png."""
+    settings, good = trials.settings, [found for found in records if found["status"] == "COMPLETED"]
+    failed = [found for found in records if found["status"] == "FAILED"]
+    draw(trials.folder / "objective.png", trials.space, good, best, settings["objective"])
     what = trials.objective.what if trials.objective else "a figure of the history, which contains its own terms"
     order = sorted(good, key=lambda found: found["figure"], reverse=trials.direction == "max")
     names = list(trials.space)
