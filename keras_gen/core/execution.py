@@ -1,6 +1,6 @@
 """How a training step is executed: XLA or not, and how many steps per call. Rules from measurement.
 
-Images per second on two CPU cores (`benchmarks/throughput.py` measures them again): XLA and many steps per call
+Images per second on two CPU cores (`benchmarks/throughput.py` measures what comes of them): XLA and many steps per call
 raise a dense network from about 14,000 to 26,000; XLA halves the speed of a convolutional one. Several steps per
 call and XLA fail under MirroredStrategy on CPU devices. On a CPU XLA runs the inside of a loop on one core, which makes
 Boltzmann machines of several Gibbs steps take 1.7 times as long; a model says so by `loops`.
