@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
+from keras_gen.data import folder as folder_source
 from keras_gen.data import prepared, rendered, stack
 from keras_gen.data.folder import read_image
 
@@ -215,8 +216,21 @@ def test_unequal_sizes_need_image_size(folder):
     assert stack(kg.data.load(folder, image_size=8)).shape == (13, 8, 8, 3)
 
 
-def test_memory_does_not_grow_with_the_folder(tmp_path):
-    """Four times the images, as much memory: decoded pixels of some batches, never of the folder."""
+@pytest.mark.parametrize(("kept", "times"), [(2**28, 1), (12 * 10 * 12 * 3 - 1, 2)])
+def test_few_pixels_are_decoded_once(folder, monkeypatch, kept, times):
+    calls = []
+    monkeypatch.setattr(folder_source, "read_image", lambda path, *rest: calls.append(path) or read_image(path, *rest))
+    monkeypatch.setattr(folder_source, "KEPT", kept)
+    data = kg.data.load(folder, batch_size=5, shuffle=False)
+    calls.clear()  # a look at each file comes first
+    first, second = (np.concatenate(list(data.as_numpy_iterator())) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert len(calls) == times * 12
+
+
+def test_memory_does_not_grow_with_the_folder(tmp_path, monkeypatch):
+    """Four times the images, as much memory, of more than are kept: decoded pixels of some batches."""
+    monkeypatch.setattr(folder_source, "KEPT", 40 * 128 * 128 * 3 - 1)
     rng = np.random.default_rng(0)
     peaks = []
     for count in (40, 160):

@@ -1,6 +1,7 @@
-"""A folder of images, streamed: paths are kept, pixels are not."""
+"""A folder of images, streamed: paths are kept, and pixels as they come by where they are few."""
 
 import functools
+import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from keras_gen.data.sources import Examples, Info
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+KEPT = 2**28  # bytes of pixels; a split that has no more is decoded once, for decoding takes longer than small steps
 LARGEST = 89_478_485  # pixels; beyond this Pillow warns of a decompression bomb
 SPLITS = ("train", "validation", "test")
 
@@ -131,8 +133,17 @@ class FolderSource:
             first = [path.relative_to(self.folders[split]).parts[0] for path in paths]
             labels = np.array([number.get(name, -1) for name in first], "int64")
 
+        kept = math.prod((len(paths), *shape)) <= KEPT
+        known, images = np.zeros(len(paths), bool), np.empty((len(paths) if kept else 0, *shape), "uint8")
+
         def read(indices):
-            return np.stack([read_image(paths[i], shape[:2], shape[2]) for i in indices])
+            if not kept:
+                return np.stack([read_image(paths[i], shape[:2], shape[2]) for i in indices])
+            for i in indices:
+                if not known[i]:
+                    images[i] = read_image(paths[i], shape[:2], shape[2])
+                    known[i] = True
+            return images[indices]
 
         def fetch(indices):
             images = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
