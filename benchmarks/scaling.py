@@ -84,9 +84,12 @@ def picture(found):
         ):
             axes.plot(list(points), [entry[key] for entry in points.values()], "o-")
             axes.set(xscale="log", xlabel=axis, yscale="log" if key.startswith("micro") else "linear")
+            axes.set_xticks(list(points), [f"{value:,}" for value in points])
+            axes.minorticks_off()
             if axes is panels[0, 0] or axes is panels[1, 0]:
                 axes.set(ylabel=label)
-        column[1].set(ylim=(0, None))
+    most = max(entry["megabytes"] for points in found.values() for entry in points.values())
+    panels[1, 0].set(ylim=(0, 1.1 * most))
     figure.savefig(RESULTS / "scaling.png", dpi=100)
 
 
