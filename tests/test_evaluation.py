@@ -397,3 +397,23 @@ def test_what_is_chosen_is_a_fair_draw_in_order():
     few = importlib.import_module("keras_gen.evaluation.summary")._Chosen(100)
     few.add(np.arange(40))
     np.testing.assert_array_equal(few.all()[0], np.arange(40))
+
+
+def test_a_probe_may_learn_from_other_codes():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    centers = rng.standard_normal((3, 4))
+    (known, y), (asked, z) = (
+        (centers[labels] + rng.standard_normal((len(labels), 4)), labels)
+        for labels in (rng.integers(0, 3, 400), rng.integers(0, 3, 150))
+    )
+    found = EVALUATION.probe(asked, z, learn_from=(known, y))
+    scaler = StandardScaler().fit(known)
+    linear = LogisticRegression(max_iter=1000).fit(scaler.transform(known), y)
+    assert found["linear_probe"] == pytest.approx(linear.score(scaler.transform(asked), z), abs=1e-9)
+    assert found["nearest_neighbors"] == pytest.approx(KNeighborsClassifier(5).fit(known, y).score(asked, z), abs=1e-9)
+    with pytest.raises(ValueError, match="with at least 10 codes of each"):
+        EVALUATION.probe(asked[:5], z[:5], learn_from=(known[:5], y[:5]))

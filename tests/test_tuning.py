@@ -87,7 +87,6 @@ def test_the_objective_that_is_chosen(tmp_path, model, data, options, objective)
         ({"algorithm": "grid"}, "'random', 'bayesian', 'hyperband'"),
         ({"beta": 2.0}, "beta twice"),
         ({"bta": 2.0}, "Received: bta"),
-        ({"objective": "probe_accuracy"}, "at least 10 codes of each"),
         ({"devices": 99}, "device.*Received: devices=99"),
         ({"workers": 0}, "workers=0"),
         ({"space": {"width": ["a", 1.0]}}, "width is a number. Received: width="),

@@ -9,7 +9,7 @@ MOST = 5_000  # codes that are looked at: k-means and a mixture of more take min
 FEWEST = 10  # of a class, below which a held-out half says nothing
 
 
-def probe(codes, labels, neighbors=5, seed=0):
+def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
     """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
 
     Args:
@@ -17,6 +17,7 @@ def probe(codes, labels, neighbors=5, seed=0):
         labels: (N,) ints from 0; at least ten of each class.
         neighbors: k.
         seed: of the halves, which hold equal shares of each class.
+        learn_from: (codes, labels) of other images that learn instead; all of the first then judge.
 
     Returns:
         dict of held-out accuracies: `linear_probe`, a multinomial logistic regression on units of variance 1, and
@@ -35,8 +36,14 @@ def probe(codes, labels, neighbors=5, seed=0):
     from sklearn.preprocessing import StandardScaler
 
     check_whole(1, neighbors=neighbors)
-    codes, labels = _checked(codes, labels)
-    train, test, known, asked = train_test_split(codes, labels, test_size=0.5, random_state=seed, stratify=labels)
+    if learn_from is None:
+        codes, labels = _checked(codes, labels)
+        train, test, known, asked = train_test_split(codes, labels, test_size=0.5, random_state=seed, stratify=labels)
+    else:
+        pairs = zip((learn_from[0], codes), (learn_from[1], labels), strict=True)
+        parts = [(np.asarray(z)[:MOST], np.asarray(y)[:MOST]) for z, y in pairs]
+        both, classes = _checked(*map(np.concatenate, zip(*parts, strict=True)), most=2 * MOST)
+        (train, test), (known, asked) = (np.split(values, [len(parts[0][0])]) for values in (both, classes))
     learners = {
         "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         "nearest_neighbors": KNeighborsClassifier(min(neighbors, len(train))),
@@ -95,7 +102,7 @@ def can_judge(codes, labels):
         return False
 
 
-def _checked(codes, labels):
+def _checked(codes, labels, most=MOST):
     """Codes of mean 0 and mean variance 1, (N, D), and labels, or a sentence that says what is wrong with them.
 
     One scale for all units: units that a model left dead are no louder than the others.
@@ -109,7 +116,7 @@ def _checked(codes, labels):
             "There must be a code and a whole label for each image. "
             f"Received: codes.shape={codes.shape}, labels of {labels.dtype}, shape={labels.shape}"
         )
-    codes, labels = codes[:MOST].reshape(min(len(codes), MOST), -1).astype("float64"), labels[:MOST]
+    codes, labels = codes[:most].reshape(min(len(codes), most), -1).astype("float64"), labels[:most]
     if not np.isfinite(codes).all():
         raise ValueError("Codes must be finite. Received: infinities or NaN")
     classes, counts = np.unique(labels, return_counts=True)

@@ -1,5 +1,6 @@
 """What a search may compare trials by: figures of held-out images that do not contain what is searched."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -42,15 +43,16 @@ class HeldOut:
         self.labelled = runs.source_info(config).num_classes is not None
         loaded = data.stack(runs.load_data(config, runs.parts(config)[1], labels=self.labelled, limit=IMAGES))
         self.images, self.labels = loaded if self.labelled else (loaded, None)
-        self._features = None
 
-    @property
+    @functools.cached_property
+    def training(self):
+        """Images and labels of the training part."""
+        return data.stack(runs.load_data(self.config, runs.parts(self.config)[0], labels=True, limit=2 * IMAGES))
+
+    @functools.cached_property
     def features(self):
-        """Of a classifier of the classes of the training part, made once."""
-        if self._features is None:
-            train = runs.load_data(self.config, runs.parts(self.config)[0], labels=True, limit=2 * IMAGES)
-            self._features = evaluation.classifier_features(*data.stack(train), seed=self.seed, verbose=0)
-        return self._features
+        """Of a classifier of the classes of the training part."""
+        return evaluation.classifier_features(*self.training, seed=self.seed, verbose=0)
 
 
 def _elbo(model, held_out):
@@ -65,8 +67,11 @@ def _log_likelihood(model, held_out):
 
 
 def _probe_accuracy(model, held_out):
-    codes = model.encode(held_out.images, **model.needs(held_out.labels))
-    return evaluation.probe(codes, held_out.labels, seed=held_out.seed)["linear_probe"]
+    known, codes = (
+        (model.encode(images, **model.needs(labels)), labels)
+        for images, labels in (held_out.training, (held_out.images, held_out.labels))
+    )
+    return evaluation.probe(*codes, seed=held_out.seed, learn_from=known)["linear_probe"]
 
 
 def _squared_error(model, held_out):
