@@ -26,7 +26,7 @@ TUNE = (
     "tune vae --data mnist --limit 6000 --space beta=0.5..4:log latent_dim=2..16 --objective squared_error "
     "--trials 12 --epochs 4 --out"
 )
-LIFE = (6.0, 20.0)  # seconds
+LIFE = (10.0, 35.0)  # seconds; a process needs some ten to begin
 
 
 def life_and_death(command, dice, log):
