@@ -672,7 +672,7 @@ def main(tokens=None):
         return 0
     except cyclopts.CycloptsError as error:
         return _fail(error, 2)
-    except (FloatingPointError, RuntimeError) as error:
+    except FloatingPointError as error:
         return _fail(error, 1)
     except tf.errors.OpError as error:  # a file that went away, memory that ran out
         if tokens is None:
@@ -680,6 +680,8 @@ def main(tokens=None):
         return _fail(error.message or type(error).__name__, 1)
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)
+    except RuntimeError as error:  # a search of which every trial failed
+        return _fail(error, 1)
     except KeyboardInterrupt:
         trains = list(sys.argv[1:] if tokens is None else tokens)[:1] in (["train"], ["resume"])
         hint = "; `keras-gen resume` goes on from the last checkpoint." if trains else "."
