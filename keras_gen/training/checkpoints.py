@@ -1,5 +1,6 @@
 """Model files: written whole or not at all, and read with a sentence when they cannot be."""
 
+import math
 import re
 import warnings
 import zipfile
@@ -97,7 +98,7 @@ def checkpoints(folder):
     return sorted(found)
 
 
-def restore(folder, until):
+def restore(folder, until=math.inf):
     """(epochs trained, model) of the newest checkpoint that can be read, of so many epochs at most; else (0, None)."""
     for epoch, path in reversed([found for found in checkpoints(folder) if found[0] <= until]):
         try:
