@@ -38,7 +38,6 @@ class GenerativeModel(keras.Model):
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
-    makes_targets = False  # whether it gives Keras targets that it makes itself
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     clips_sums = False  # whether gradients are summed over the devices before they are clipped
     learning_rate = 1e-3  # of Adam, where none is asked for
@@ -334,7 +333,7 @@ class GenerativeModel(keras.Model):
         return loss
 
     def target(self, x, y):
-        """What the output for x is compared with: x itself. Models of pairs return y."""
+        """What the output for x is compared with: x itself. A model of pairs returns y, and thereby is given it."""
         return self.unpack(x)[0]
 
     def reconstruction_loss(self, target, y_pred):
@@ -421,7 +420,8 @@ class GenerativeModel(keras.Model):
 
     def _prepared(self, x, y=None):
         """Data and labels as they go to Keras: int64 where the model learns from them, else none."""
-        if self.makes_targets or self.pairing is not None:
+        has_targets = type(self).target is not GenerativeModel.target
+        if has_targets or self.pairing is not None:
             return x, y
         if self.labelling is None:
             is_labelled = isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple)

@@ -60,8 +60,6 @@ class SourceSeparator(GenerativeModel):
         (360, 2, 8, 8, 1)
     """
 
-    makes_targets = True  # the sources of the mixtures that it makes
-
     def __init__(
         self,
         data_shape: tuple[int, ...],
