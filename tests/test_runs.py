@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
+from keras_gen.core import execution
 from keras_gen.training import callbacks, checkpoints, runs
 
 SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
@@ -122,6 +123,23 @@ def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, in
         kg.training.resume(folder, epochs=3, verbose=0)
         for resumed, unbroken in zip(weights(folder), weights(tmp_path / "whole"), strict=True):
             np.testing.assert_array_equal(resumed, unbroken)
+
+
+def test_with_xla_as_users_have_it_a_resumed_run_is_the_unbroken_one(tmp_path, monkeypatch):
+    monkeypatch.delenv(execution.XLA)
+    arguments = SMALL | {"figures": False}
+    model = kg.training.train("vae", out=str(tmp_path / "whole"), **{**arguments, "epochs": 2})
+    assert model.jit_compile
+    kg.training.train("vae", out=str(tmp_path / "parts"), **{**arguments, "epochs": 1})
+    kg.training.resume(tmp_path / "parts", epochs=2, verbose=0)
+    for resumed, unbroken in zip(weights(tmp_path / "parts"), weights(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(resumed, unbroken)
+    monkeypatch.setenv(execution.XLA, "0")
+    model.compile()
+    assert not model.jit_compile
+    monkeypatch.setenv(execution.XLA, "yes")
+    with pytest.raises(ValueError, match=f"`{execution.XLA}` must be one of '0', '1'"):
+        model.compile()
 
 
 def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):

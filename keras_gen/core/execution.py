@@ -3,15 +3,20 @@
 Images per second on two CPU cores (`benchmarks/throughput.py` measures what comes of them): XLA and many steps per call
 raise a dense network from about 14,000 to 26,000; XLA halves the speed of a convolutional one. Several steps per
 call and XLA fail under MirroredStrategy on CPU devices. On a CPU XLA runs the inside of a loop on one core, which makes
-Boltzmann machines of several Gibbs steps take 1.7 times as long; a model says so by `loops`.
+Boltzmann machines of several Gibbs steps take 1.7 times as long; a model says so by `loops`. To compile takes XLA some
+seconds for each model, more than a short run saves: the environment variable KERAS_GEN_XLA=0 leaves it out.
 """
+
+import os
 
 import keras
 import tensorflow as tf
 
 from keras_gen.core import distribution
+from keras_gen.core.checks import check_choice
 
 STEPS_PER_CALL = 64
+XLA = "KERAS_GEN_XLA"  # environment variable: "0" or "1" for every model that is compiled without a word about it
 
 
 def is_convolutional(model):
@@ -21,6 +26,9 @@ def is_convolutional(model):
 
 def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     """Fills in what the user left at "auto". Returns (jit_compile, steps_per_execution) for `compile`."""
+    if jit_compile == "auto" and XLA in os.environ:
+        check_choice(XLA, os.environ[XLA], ("0", "1"))
+        jit_compile = os.environ[XLA] == "1"
     on_cpu = not tf.config.list_logical_devices("GPU")
     dense_on_one_cpu = on_cpu and distribution.num_replicas() == 1 and not is_convolutional(model)
     if jit_compile == "auto" and on_cpu:

@@ -129,3 +129,8 @@ OBJECTIVES = {
         "max", ("encode",), False, _mutual_information_gap, "MIG of the codes of glyphs"
     ),
 }
+
+
+def reportable(cls):
+    """Names of the objectives that a model of this class has the abilities for."""
+    return [name for name, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]

@@ -31,7 +31,7 @@ from keras_gen.training import checkpoints, runs
 from keras_gen.training.callbacks import best_epoch, read_history
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers as processes
-from keras_gen.tuning.objectives import OBJECTIVES, HeldOut
+from keras_gen.tuning.objectives import OBJECTIVES, HeldOut, reportable
 from keras_gen.tuning.reports import write_report
 from keras_gen.tuning.space import OF_THE_RUN, Range, check_space, declare, ready_space, values_of
 
@@ -172,10 +172,8 @@ def _first_objective(cls, data, binarize, arguments):
     gray = binarize is None and arguments.get("likelihood", likelihood and likelihood.default) == "bernoulli"
     able = (
         name
-        for name, known in OBJECTIVES.items()
-        if set(known.needs) <= set(cls.offers)
-        and (labelled or not known.labelled)
-        and not (gray and "log_weights" in known.needs)
+        for name in reportable(cls)
+        if (labelled or not OBJECTIVES[name].labelled) and not (gray and "log_weights" in OBJECTIVES[name].needs)
     )
     return next(able, "val_loss")
 
@@ -288,26 +286,15 @@ class _Trials:
     def check(self, cls):
         """That the model reports the objective, at both ends of the space, before any trial starts."""
         name = self.settings["objective"]
-        if self.objective is None and not name.startswith("val_"):
-            able = [key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]
-            raise ValueError(
-                f"{self.settings['model']} reports {', '.join(able)}, and val_loss with its kin. "
-                f"Received: objective={name!r}"
-            )
-        if self.objective is None:
+        if self.objective is None and name.startswith("val_"):
             warnings.warn(
                 f"{name} contains what is searched, where that weighs its terms, as beta and rho do: the best is then "
                 "the smallest. Compare by a figure that does not: " + ", ".join(OBJECTIVES) + ".",
                 stacklevel=4,
             )
-        else:
-            missing = sorted(set(self.objective.needs) - set(cls.offers))
-            if missing:
-                able = [key for key, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]
-                raise ValueError(
-                    f"{name} takes a model that offers {', '.join(missing)}; {self.settings['model']} reports "
-                    f"{', '.join(able) or 'val_loss and its kin'}. Received: objective={name!r}"
-                )
+        elif name not in reportable(cls):
+            able = ", ".join([*reportable(cls), "val_loss and its kin"])
+            raise ValueError(f"{self.settings['model']} reports {able}. Received: objective={name!r}")
         ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in self.space.items()} for i in (0, 1)]
         unknown = set(self.settings["arguments"]) - set(cls.arguments())
         if unknown:
