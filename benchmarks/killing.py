@@ -1,7 +1,8 @@
-"""Kills trainings, searches and workers at random moments, and counts what is lost: `python benchmarks/killing.py`.
+"""Kills at random moments, and what is lost: `python benchmarks/killing.py training|search|workers`.
 
-Writes results/killing.json. Each part is killed ten times by SIGKILL, then left to end, and compared with one that
-nothing befell: epochs of the history and weights of the training, trials and figures of the searches.
+Writes results/killing_*.json. Each is killed ten times by SIGKILL, then left to end, and compared with one that nothing
+befell: epochs of the history and weights of the training, trials and figures of the searches. How long a process lives
+is drawn anew each time, around what it takes to the first epoch or trial.
 """
 
 import json
@@ -24,16 +25,30 @@ CLI = [sys.executable, "-m", "keras_gen.cli"]
 TRAIN = "train vae --data mnist --limit 12000 --latent-dim 8 --epochs 60 --verbose 0 --out"
 TUNE = (
     "tune vae --data mnist --limit 6000 --space beta=0.5..4:log latent_dim=2..16 --objective squared_error "
-    "--trials 12 --epochs 4 --out"
+    "--trials 16 --epochs 4 --out"
 )
-LIFE = (10.0, 35.0)  # seconds; a process needs some ten to begin
+LIFE = (0.7, 1.8)  # of the seconds to the first epoch or trial
 
 
-def life_and_death(command, dice, log):
+def unbroken(command, first, log):
+    """Runs a command to its end. -> seconds until a path of the pattern `first`, (folder, glob), was there."""
+    start, seconds = time.time(), None
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    while process.poll() is None:
+        time.sleep(0.1)
+        if seconds is None and any(first[0].glob(first[1])):
+            seconds = time.time() - start
+            told(f"the first after {seconds:.0f} s")
+    if process.returncode != 0:
+        raise RuntimeError(f"{command} did not end well")
+    return seconds
+
+
+def life_and_death(command, life, dice, log):
     """Starts a command and kills it after a while. -> whether it was still alive."""
     process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        process.wait(dice.uniform(*LIFE))
+        process.wait(life * dice.uniform(*LIFE))
         return False
     except subprocess.TimeoutExpired:
         process.kill()
@@ -44,12 +59,11 @@ def life_and_death(command, dice, log):
 def training(folder, dice, log):
     """A training killed ten times, beside one that was not."""
     whole, broken = folder / "whole", folder / "broken"
-    subprocess.run([*CLI, *TRAIN.split(), str(whole)], check=True, stdout=log, stderr=log)
-    kills = 0
+    life, kills = unbroken([*CLI, *TRAIN.split(), str(whole)], (whole / "checkpoints", "epoch-*"), log), 0
     while kills < KILLS:
         begun = (broken / "config.json").is_file()
         command = ["resume", str(broken), "--verbose", "0"] if begun else [*TRAIN.split(), str(broken)]
-        if not life_and_death([*CLI, *command], dice, log):
+        if not life_and_death([*CLI, *command], life, dice, log):
             break
         kills += 1
         told(f"training: {kills} kills, {len(list((broken / 'checkpoints').glob('epoch-*')))} checkpoints")
@@ -62,7 +76,7 @@ def training(folder, dice, log):
 
 def figures(folder):
     """{trial: figure} of a search."""
-    return {path.stem: json.loads(path.read_text())["figure"] for path in (folder / "trials").glob("*.json")}
+    return {path.stem: json.loads(path.read_text())["figure"] for path in (folder / "trials").glob("[!.]*.json")}
 
 
 def compared(kills, whole, broken):
@@ -71,22 +85,31 @@ def compared(kills, whole, broken):
     return {"kills": kills, "trials": len(broken), "trials lost or added": len(lost), "largest difference": apart}
 
 
-def search(folder, dice, log, whole):
+def whole_search(folder, log):
+    """Figures of a search that nothing befell, and seconds to its first trial."""
+    whole = folder / "whole"
+    life = unbroken([*CLI, *TUNE.split(), str(whole)], (whole / "trials", "*.json"), log)
+    return figures(whole), life
+
+
+def search(folder, dice, log):
     """A search of one process killed ten times."""
+    whole, life = whole_search(folder, log)
     command, kills = [*CLI, *TUNE.split(), str(folder / "search")], 0
-    while kills < KILLS and life_and_death(command, dice, log):
+    while kills < KILLS and life_and_death(command, life, dice, log):
         kills += 1
         told(f"search: {kills} kills, {len(figures(folder / 'search'))} trials done")
     subprocess.run(command, check=True, stdout=log, stderr=log)
     return compared(kills, whole, figures(folder / "search"))
 
 
-def crew(folder, dice, log, whole):
+def workers(folder, dice, log):
     """A search of two workers, of whom one, or the chief, is killed every now and then."""
+    whole, life = whole_search(folder, log)
     command = [*CLI, *TUNE.split(), str(folder / "crew"), "--workers", "2"]
     process, kills, victims = subprocess.Popen(command, stdout=log, stderr=log), 0, []
     while kills < KILLS and process.poll() is None:
-        time.sleep(dice.uniform(*LIFE))
+        time.sleep(life * dice.uniform(*LIFE))
         who = dice.choice(["worker0", "worker1", "worker0", "worker1", "chief"])
         found = [pid for pid, name in children(process.pid) if name == who]
         if found:
@@ -115,25 +138,25 @@ def told(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def main():
-    start, dice = time.time(), random.Random(0)
+PARTS = {
+    "training": (training, "A training of 60 epochs"),
+    "search": (search, "A random search of 16 trials"),
+    "workers": (workers, "The chief and the two workers of a random search of 16 trials"),
+}
+
+
+def main(part):
+    start, (do, what) = time.time(), PARTS[part]
     with tempfile.TemporaryDirectory() as name, open(Path(name) / "log", "w") as log:
-        folder = Path(name)
-        found = {"training": training(folder, dice, log)}
-        subprocess.run([*CLI, *TUNE.split(), str(folder / "unbroken")], check=True, stdout=log, stderr=log)
-        whole = figures(folder / "unbroken")
-        found["search"] = search(folder, dice, log, whole)
-        found["workers"] = crew(folder, dice, log, whole)
-    lost = found["search"]["trials lost or added"] + found["workers"]["trials lost or added"]
+        found = do(Path(name), random.Random(0), log)
     write(
-        "killing",
+        f"killing_{part}",
         {
-            "what": "A training, a search and the workers of a search, each killed at random moments and gone on with",
+            "what": f"{what}, killed at random moments and gone on with, beside one that was not",
             "published": "none",
-            "ours": f"{sum(part['kills'] for part in found.values())} kills, {lost} trials lost, "
-            + ("no epoch lost" if found["training"]["the same history"] else "another history"),
+            "ours": "; ".join(f"{name}: {value}" for name, value in found.items()),
             "figures": found,
-            "settings": "; ".join(f"{name}: {json.dumps(part)}" for name, part in found.items()).replace('"', ""),
+            "settings": f"SIGKILL after {LIFE[0]} to {LIFE[1]} times the seconds to the first epoch or trial",
             "seed": 0,
             "minutes": (time.time() - start) / 60,
         },
@@ -141,4 +164,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
