@@ -20,11 +20,12 @@ from racing import write
 
 import keras_gen as kg
 
+os.environ["KERAS_GEN_XLA"] = "0"  # trials of seconds
 KILLS = 10
 CLI = [sys.executable, "-m", "keras_gen.cli"]
 TRAIN = "train vae --data mnist --limit 12000 --latent-dim 8 --epochs 60 --verbose 0 --out"
 TUNE = (
-    "tune vae --data mnist --limit 6000 --space beta=0.5..4:log latent_dim=2..16 --objective squared_error "
+    "tune vae --data digits --space beta=0.5..4:log latent_dim=2..16 --objective squared_error "
     "--trials 16 --epochs 4 --out"
 )
 LIFE = (0.7, 1.8)  # of the seconds to the first epoch or trial
