@@ -31,8 +31,8 @@ def latent_map(model, images, labels, path, method="pca", seed=0):
     if len(codes) < 2:
         raise ValueError(f"A map needs two codes or more. Received: {len(codes)}")
     codes = codes.reshape(len(codes), -1)
-    spread, size = np.ptp(codes, axis=0).max(), np.abs(codes).max()
-    if not np.isfinite(size) or spread <= 1e-6 * size:  # equal images may differ in the last digit
+    size = np.abs(codes).max()
+    if not np.isfinite(size) or np.ptp(codes, axis=0).max() <= 1e-6 * size:  # equal images may differ in the last digit
         raise ValueError(f"A map shows finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
     codes, axes_names = _plane(codes, method, seed)
     figure = Figure(figsize=(7, 6), layout="constrained")
