@@ -48,6 +48,46 @@ def steps_per_call(most, steps_per_epoch):
     return max(steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0)
 
 
+def untuned(dataset):
+    """A dataset whose parallelism is not tuned while it is read, unless its options say that they want that.
+
+    tf.data tunes by a thread that sleeps twice as long each time, and TensorFlow (2.20) lets the end of an epoch wait
+    until it wakes: where a step takes all cores, an epoch then takes up to twice its time (`benchmarks/epochs.py`).
+    """
+    if dataset.options().autotune.enabled is not None:
+        return dataset
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def batches(arrays, batch_size, seed=None):
+    """Arrays as a dataset of batches.
+
+    Args:
+        arrays: one of N examples, or a structure of them.
+        batch_size: examples per batch; the last may have fewer.
+        seed: of the order, which is another in each epoch; None keeps them in order.
+
+    Raises:
+        ValueError: if there are none, or not as many in each array.
+    """
+    sizes = {len(array) for array in keras.tree.flatten(arrays)}
+    if len(sizes) > 1 or 0 in sizes:
+        raise ValueError(f"Data and labels or targets must be as many, and at least one. Received: {sorted(sizes)}")
+    (size,) = sizes
+    with tf.device("CPU:0"):
+        tensors = keras.tree.map_structure(tf.convert_to_tensor, arrays)
+    indices = tf.data.Dataset.range(size)
+    if seed is not None:
+        indices = indices.shuffle(size, seed=seed)
+
+    def taken(indices):
+        return keras.tree.map_structure(lambda tensor: tf.gather(tensor, indices), tensors)
+
+    return indices.batch(batch_size).map(taken, num_parallel_calls=2).prefetch(2)
+
+
 @tf.custom_gradient
 def gradients_wait_for(loss):
     """The loss, with gradients that are taken after it is known.

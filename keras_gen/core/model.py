@@ -58,7 +58,7 @@ class GenerativeModel(keras.Model):
         self.data_shape = check_data_shape(data_shape)
         self.seed = seed
         self._pairs = None  # specification of pairs of which several machines make one tensor
-        self._shared_validation = None
+        self._validation = None  # identity of what `fit` validates on
         # Keras' own mean of the loss weighs unequal replicas wrongly; the last metric of a name is the one reported.
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
         self.step = self.add_weight(
@@ -172,46 +172,80 @@ class GenerativeModel(keras.Model):
         if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
             self._refuse_weights()
         self.check_data(x, y)
-        if self.labelling == "partial" and y is not None:
-            x, y, batch_size = self._spread(x, np.asarray(y), batch_size, kwargs)
+        x, y = self.hold_out(x, y, kwargs)
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             self._refuse_odd_batch(min(len(x), size))
         validation, held_out_y, _ = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
         if validation is not None:
             self.check_data(validation, held_out_y, shared=False)
-        if hasattr(validation, "shape"):
-            size = self._even_batch(validation, kwargs.get("validation_batch_size") or size)
-            kwargs["validation_batch_size"] = size
+            held_out_size = kwargs.pop("validation_batch_size", None) or size
+            held_out = self._fed(*self._prepared(validation, held_out_y), held_out_size)
+            kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
+        shuffled = kwargs.get("shuffle", True)
+        if self.labelling == "partial" and y is not None and shuffled:
+            x, y = labels.spread(x, y, size, self.seed), None
         self._make_whole_calls(kwargs.get("steps_per_epoch"))
-        steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, batch_size or 32)
+        steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, size)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
-        if isinstance(x, tf.data.Dataset):
+        if hasattr(x, "shape"):
+            kwargs["shuffle"] = False  # they are shuffled here
+        elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        if isinstance(validation, tf.data.Dataset) or held_out_y is not None:
-            held_out = self._prepared(validation, held_out_y)
-            kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
-        x, y = self._prepared(x, y)
-        x = self._shared_out(x, y)
-        if validation is not None:
-            kwargs["validation_data"] = self._shared_out(kwargs["validation_data"])
-            self._shared_validation = id(kwargs["validation_data"]) if distribution.num_machines() > 1 else None
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+        if hasattr(x, "shape") or isinstance(x, tf.data.Dataset):
+            batch_size = None
+        order = self.seed + int(keras.ops.convert_to_numpy(self.step)) if shuffled else None
+        x, y = self._fed(*self._prepared(x, y), size, order)
+        self._validation = id(kwargs.get("validation_data"))
+        try:
+            return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+        finally:
+            self._validation = None
 
     def is_ready(self, x):
-        """Whether x is what `fit` has made of validation data for several machines: with it Keras calls `evaluate`."""
-        return id(x) == self._shared_validation
+        """Whether x is what `fit` has made of its validation data: with it Keras calls `evaluate`."""
+        return id(x) == self._validation
 
-    def _shared_out(self, x, y=None):
-        """Data as several machines take them: a part of each batch for each, and pairs as one tensor."""
-        if distribution.num_machines() == 1:
-            return x
-        if y is not None or isinstance(x, tuple | list):
+    @staticmethod
+    def hold_out(x, y, options):
+        """Training data without the last ones, which become the validation data of options, as `fit` takes them.
+
+        Raises:
+            ValueError: if nothing is left of one of the two.
+        """
+        if not options.get("validation_split") or options.get("validation_data") is not None or not hasattr(x, "shape"):
+            return x, y
+        split = options.pop("validation_split")
+        at = math.floor(len(x) * (1 - split))
+        if not 0 < at < len(x):
             raise ValueError(
-                "On several machines, data with labels or targets are a tf.data.Dataset of batches. Received: arrays"
+                f"`validation_split` must leave examples to train on and to validate on. Received: {split}, of {len(x)}"
             )
-        if isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple):
+        options["validation_data"] = x[at:] if y is None else (x[at:], y[at:])
+        return x[:at], None if y is None else y[:at]
+
+    def _fed(self, x, y=None, batch_size=None, seed=None):
+        """Data as Keras takes them: arrays and datasets as a dataset that all devices share, and others as they are.
+
+        Args:
+            x: data.
+            y: labels or targets.
+            batch_size: of arrays.
+            seed: of the shuffling of arrays, None for none.
+
+        Returns:
+            x, y: the second None of a dataset.
+        """
+        if hasattr(x, "shape"):
+            x, y = execution.batches(x if y is None else (x, y), self._even_batch(x, batch_size), seed), None
+        if isinstance(x, tf.data.Dataset):
+            x = self._shared_out(execution.untuned(x))
+        return x, y
+
+    def _shared_out(self, x):
+        """A dataset as several machines take it: a part of each batch for each, and pairs as one tensor."""
+        if distribution.num_machines() > 1 and isinstance(x.element_spec, tuple):
             self._pairs = x.element_spec
             x = distribution.joined(x)
         return distribution.sharded(x)
@@ -228,35 +262,26 @@ class GenerativeModel(keras.Model):
             self.steps_per_execution = steps
             self.make_train_function(force=True)
 
-    def _spread(self, x, y, batch_size, options):
-        """Arrays as a dataset of batches of which each has its share of known labels, unless they stay in order."""
-        split = options.pop("validation_split", None)
-        if split and options.get("validation_data") is None:  # the last, as in Keras
-            at = math.floor(len(x) * (1 - split))
-            options["validation_data"], x, y = (x[at:], y[at:]), x[:at], y[:at]
-        if not options.get("shuffle", True):
-            return x, y, batch_size
-        if self._even_batch(x, batch_size or 32) != min(len(x), batch_size or 32):
-            self._refuse_odd_batch(min(len(x), batch_size or 32))
-        return labels.spread(x, y, batch_size or 32, self.seed), None, None
-
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """Keras' `evaluate`."""
-        if self.is_ready(x):
-            return super().evaluate(x, y, batch_size=batch_size, **kwargs)
-        self.check_data(x, y)
-        if hasattr(x, "shape"):
-            batch_size = self._even_batch(x, batch_size or 32)
-        x, y = self._prepared(x, y)
-        return super().evaluate(self._shared_out(x, y), y, batch_size=batch_size, **kwargs)
+        if not self.is_ready(x):
+            self.check_data(x, y)
+            x, y = self._fed(*self._prepared(x, y), batch_size or 32)
+        if isinstance(x, tf.data.Dataset):
+            batch_size = None
+        return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x, batch_size=None, *args, **kwargs):
         """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
         if self.labelling is not None and isinstance(x, tuple | list):
             self.check_target(x[1])
         elif self.labelling is not None and isinstance(x, tf.data.Dataset):
             x = x.map(self._with_known_labels)
-        return super().predict(x, *args, **kwargs)
+        if all(hasattr(part, "shape") for part in keras.tree.flatten(x)):
+            x, batch_size = execution.batches((x,), batch_size or 32), None
+        if isinstance(x, tf.data.Dataset):
+            x = distribution.sharded(execution.untuned(x))
+        return super().predict(x, batch_size, *args, **kwargs)
 
     @property
     def _replicas(self):

@@ -111,15 +111,12 @@ class SourceSeparator(GenerativeModel):
         mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, validation_data=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs):
         """Keras' `fit`, on images, which it mixes within each batch, or on mixtures and sources."""
         self.check_data(x, y)
-        if validation_data is None and kwargs.get("validation_split") and hasattr(x, "shape"):  # the last, as in Keras
-            at = math.floor(len(x) * (1 - kwargs.pop("validation_split")))
-            validation_data = (x[at:], None if y is None else y[at:])
-            x, y = x[:at], None if y is None else y[:at]
-        if validation_data is not None:
-            held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
+        x, y = self.hold_out(x, y, kwargs)
+        held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
+        if held_out is not None:
             self.check_data(held_out, sources, shared=False)
             size = kwargs.pop("validation_batch_size", None) or batch_size
             kwargs["validation_data"] = self._fixed_pairs(held_out, sources, size)
