@@ -24,10 +24,8 @@ os.environ["KERAS_GEN_XLA"] = "0"  # trials of seconds
 KILLS = 10
 CLI = [sys.executable, "-m", "keras_gen.cli"]
 TRAIN = "train vae --data mnist --limit 12000 --latent-dim 8 --epochs 60 --verbose 0 --out"
-TUNE = (
-    "tune vae --data digits --space beta=0.5..4:log latent_dim=2..16 --objective squared_error "
-    "--trials 16 --epochs 4 --out"
-)
+TUNE = "tune vae --data digits --space beta=0.5..4:log latent_dim=2..16 --objective squared_error --epochs 4 --out"
+TRIALS = {"search": 16, "workers": 40}  # of two workers, so many that they outlive ten kills
 LIFE = (0.7, 1.8)  # of the seconds to the first epoch or trial
 
 
@@ -86,17 +84,21 @@ def compared(kills, whole, broken):
     return {"kills": kills, "trials": len(broken), "trials lost or added": len(lost), "largest difference": apart}
 
 
-def whole_search(folder, log):
+def tune(part, out):
+    return [*CLI, *TUNE.split(), str(out), "--trials", str(TRIALS[part])]
+
+
+def whole_search(part, folder, log):
     """Figures of a search that nothing befell, and seconds to its first trial."""
     whole = folder / "whole"
-    life = unbroken([*CLI, *TUNE.split(), str(whole)], (whole / "trials", "*.json"), log)
+    life = unbroken(tune(part, whole), (whole / "trials", "*.json"), log)
     return figures(whole), life
 
 
 def search(folder, dice, log):
     """A search of one process killed ten times."""
-    whole, life = whole_search(folder, log)
-    command, kills = [*CLI, *TUNE.split(), str(folder / "search")], 0
+    whole, life = whole_search("search", folder, log)
+    command, kills = tune("search", folder / "search"), 0
     while kills < KILLS and life_and_death(command, life, dice, log):
         kills += 1
         told(f"search: {kills} kills, {len(figures(folder / 'search'))} trials done")
@@ -106,8 +108,8 @@ def search(folder, dice, log):
 
 def workers(folder, dice, log):
     """A search of two workers, of whom one, or the chief, is killed every now and then."""
-    whole, life = whole_search(folder, log)
-    command = [*CLI, *TUNE.split(), str(folder / "crew"), "--workers", "2"]
+    whole, life = whole_search("workers", folder, log)
+    command = [*tune("workers", folder / "crew"), "--workers", "2"]
     process, kills, victims = subprocess.Popen(command, stdout=log, stderr=log), 0, []
     while kills < KILLS and process.poll() is None:
         time.sleep(life * dice.uniform(*LIFE))

@@ -46,14 +46,14 @@ def wait(processes, logs):
 
 SCRIPT = """
 import sys
-import keras, numpy as np, tensorflow as tf
+import keras, numpy as np
 import keras_gen as kg
-from keras_gen.core import distribution
+from keras_gen.core import distribution, execution
 
 strategy, out = distribution.strategy(), sys.argv[1]
-numbers = distribution.sharded(tf.data.Dataset.range(22).batch(4))  # batches of two for each, and one that is not full
+numbers = execution.batches(np.arange(22), 4, seed=0)  # batches of two for each, and one that is not full
 seen = [strategy.experimental_local_results(batch)[0].numpy()
-        for batch in strategy.experimental_distribute_dataset(numbers)]
+        for batch in strategy.experimental_distribute_dataset(distribution.sharded(numbers))]
 x = kg.data.stack(kg.data.load("digits", limit=12))
 arrays = {"seen": np.concatenate(seen)}
 with strategy.scope():
@@ -63,8 +63,8 @@ with strategy.scope():
     gan = kg.GAN((8, 8, 1), 2, num_classes=10)
     gan.compile()
 plain.fit(x, batch_size=4, shuffle=False, verbose=0)
-labelled = tf.data.Dataset.from_tensor_slices((x, np.arange(12) % 10)).batch(4)
-figures = gan.fit(labelled, verbose=0, validation_data=labelled).history
+labelled = x, np.arange(12) % 10
+figures = gan.fit(*labelled, batch_size=4, verbose=0, validation_data=labelled).history
 for name, model in {"plain": plain, "gan": gan}.items():
     arrays |= {f"{name}{i}": weight for i, weight in enumerate(model.get_weights())}
 np.savez(out, figures=[float(np.mean(figures[name])) for name in sorted(figures)], **arrays)

@@ -1,0 +1,83 @@
+"""How data reach a step: batches of arrays, and datasets that nothing tunes while they are read."""
+
+import itertools
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from zoo import IMAGES
+
+import keras_gen as kg
+from keras_gen.core import execution
+
+
+def epoch(dataset):
+    return [batch.tolist() for batch in dataset.as_numpy_iterator()]
+
+
+def test_batches_hold_each_example_once_in_an_order_of_the_seed_and_the_epoch():
+    numbers = np.arange(50)
+    assert epoch(execution.batches(numbers, 20)) == [[*range(20)], [*range(20, 40)], [*range(40, 50)]]
+    shuffled = execution.batches(numbers, 20, seed=3)
+    first, second = epoch(shuffled), epoch(shuffled)
+    assert first != second
+    for batches in (first, second):
+        assert [len(batch) for batch in batches] == [20, 20, 10]
+        assert sorted(itertools.chain(*batches)) == [*range(50)]
+    assert epoch(execution.batches(numbers, 20, seed=3)) == first
+    assert epoch(execution.batches(numbers, 20, seed=4)) != first
+
+
+def test_batches_keep_examples_and_labels_together():
+    for images, labels in execution.batches((np.arange(50.0), np.arange(50)), 7, seed=0):
+        np.testing.assert_array_equal(images, labels)
+
+
+def test_nothing_is_tuned_unless_the_options_say_so():
+    dataset = tf.data.Dataset.range(3)
+    assert execution.untuned(dataset).options().autotune.enabled is False
+    tuning = tf.data.Options()
+    tuning.autotune.enabled = True
+    assert execution.untuned(dataset.with_options(tuning)).options().autotune.enabled is True
+
+
+@pytest.mark.parametrize("kind", ["arrays", "dataset"])
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "predict"])
+def test_keras_gets_what_is_not_tuned(verb, kind):
+    model = kg.VAE((8, 8, 1), 2)
+    model.compile("adam")
+    data = IMAGES if kind == "arrays" else tf.data.Dataset.from_tensor_slices(IMAGES).batch(4)
+    options = {"validation_data": data} if verb == "fit" else {}
+    with mock.patch.object(keras.Model, verb) as of_keras:
+        of_keras.return_value.history = {}
+        getattr(model, verb)(data, verbose=0, **options)
+    given = [of_keras.call_args.args[0], of_keras.call_args.kwargs.get("validation_data")]
+    for dataset in given[: 1 + (verb == "fit")]:
+        assert dataset.options().autotune.enabled is False
+
+
+def test_a_shuffled_fit_is_that_of_its_seed():
+    """A model without noise, from the same weights: what differs is the order of the arrays."""
+
+    def trained(seed):
+        keras.utils.set_random_seed(0)
+        model = kg.Autoencoder((8, 8, 1), 2, seed=seed)
+        model.compile(keras.optimizers.SGD(1e-2))
+        model.fit(IMAGES, batch_size=4, verbose=0)
+        return model.get_weights()
+
+    one, same, other = trained(1), trained(1), trained(2)
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
+
+
+def test_bad_arrays_are_refused():
+    model = kg.SemiSupervisedVAE((8, 8, 1), 2, num_classes=10)
+    model.compile("adam")
+    with pytest.raises(ValueError, match=r"must be as many, and at least one. Received: \[12, 16\]"):
+        model.fit(IMAGES, np.zeros(12, "int64"), shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match="must leave examples to train on and to validate on. Received: 0.999, of 16"):
+        kg.VAE((8, 8, 1), 2).fit(IMAGES, validation_split=0.999)
