@@ -65,7 +65,7 @@ def batches(arrays, batch_size, seed=None):
     """Arrays as a dataset of batches.
 
     Args:
-        arrays: one of N examples, or a structure of them.
+        arrays: one of N examples, or a structure of them; floats become those of Keras, float32.
         batch_size: examples per batch; the last may have fewer.
         seed: of the order, which is another in each epoch; None keeps them in order.
 
@@ -73,11 +73,16 @@ def batches(arrays, batch_size, seed=None):
         ValueError: if there are none, or not as many in each array.
     """
     sizes = {len(array) for array in keras.tree.flatten(arrays)}
-    if len(sizes) > 1 or 0 in sizes:
+    if len(sizes) != 1 or 0 in sizes:
         raise ValueError(f"Data and labels or targets must be as many, and at least one. Received: {sorted(sizes)}")
     (size,) = sizes
+
+    def as_tensor(array):
+        tensor = tf.convert_to_tensor(array)
+        return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
+
     with tf.device("CPU:0"):
-        tensors = keras.tree.map_structure(tf.convert_to_tensor, arrays)
+        tensors = keras.tree.map_structure(as_tensor, arrays)
     indices = tf.data.Dataset.range(size)
     if seed is not None:
         indices = indices.shuffle(size, seed=seed)

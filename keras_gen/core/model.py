@@ -183,7 +183,7 @@ class GenerativeModel(keras.Model):
             held_out = self._fed(*self._prepared(validation, held_out_y), held_out_size)
             kwargs["validation_data"] = held_out[0] if held_out[1] is None else held_out
         shuffled = kwargs.get("shuffle", True)
-        if self.labelling == "partial" and y is not None and shuffled:
+        if self.labelling == "partial" and y is not None and hasattr(x, "shape") and shuffled:
             x, y = labels.spread(x, y, size, self.seed), None
         self._make_whole_calls(kwargs.get("steps_per_epoch"))
         steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, size)
@@ -193,8 +193,6 @@ class GenerativeModel(keras.Model):
             kwargs["shuffle"] = False  # they are shuffled here
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        if hasattr(x, "shape") or isinstance(x, tf.data.Dataset):
-            batch_size = None
         order = self.seed + int(keras.ops.convert_to_numpy(self.step)) if shuffled else None
         x, y = self._fed(*self._prepared(x, y), size, order)
         self._validation = id(kwargs.get("validation_data"))
@@ -238,7 +236,8 @@ class GenerativeModel(keras.Model):
             x, y: the second None of a dataset.
         """
         if hasattr(x, "shape"):
-            x, y = execution.batches(x if y is None else (x, y), self._even_batch(x, batch_size), seed), None
+            arrays = x if y is None else (x, np.asarray(y))
+            x, y = execution.batches(arrays, self._even_batch(x, batch_size), seed), None
         if isinstance(x, tf.data.Dataset):
             x = self._shared_out(execution.untuned(x))
         return x, y
@@ -267,8 +266,6 @@ class GenerativeModel(keras.Model):
         if not self.is_ready(x):
             self.check_data(x, y)
             x, y = self._fed(*self._prepared(x, y), batch_size or 32)
-        if isinstance(x, tf.data.Dataset):
-            batch_size = None
         return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
     def predict(self, x, batch_size=None, *args, **kwargs):
@@ -278,7 +275,7 @@ class GenerativeModel(keras.Model):
         elif self.labelling is not None and isinstance(x, tf.data.Dataset):
             x = x.map(self._with_known_labels)
         if all(hasattr(part, "shape") for part in keras.tree.flatten(x)):
-            x, batch_size = execution.batches((x,), batch_size or 32), None
+            x = execution.batches((x,), batch_size or 32)
         if isinstance(x, tf.data.Dataset):
             x = distribution.sharded(execution.untuned(x))
         return super().predict(x, batch_size, *args, **kwargs)
