@@ -193,7 +193,7 @@ class GenerativeModel(keras.Model):
             kwargs["shuffle"] = False  # they are shuffled here
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        order = self.seed + int(keras.ops.convert_to_numpy(self.step)) if shuffled else None
+        order = self.seed + int(self.step) if shuffled else None
         x, y = self._fed(*self._prepared(x, y), size, order)
         self._validation = id(kwargs.get("validation_data"))
         try:
