@@ -62,7 +62,7 @@ def untuned(dataset):
 
 
 def batches(arrays, batch_size, seed=None):
-    """Arrays as a dataset of batches.
+    """Arrays as a dataset of batches, `untuned`.
 
     Args:
         arrays: one of N examples, or a structure of them; floats become those of Keras, float32.
@@ -90,7 +90,7 @@ def batches(arrays, batch_size, seed=None):
     def taken(indices):
         return keras.tree.map_structure(lambda tensor: tf.gather(tensor, indices), tensors)
 
-    return indices.batch(batch_size).map(taken, num_parallel_calls=2).prefetch(2)
+    return untuned(indices.batch(batch_size).map(taken, num_parallel_calls=2).prefetch(2))
 
 
 @tf.custom_gradient

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_gen.core import check_whole
+from keras_gen.core import check_whole, execution
 
 FEATURES = 64
 BATCH = 500
@@ -36,7 +36,7 @@ class Features:
         images = np.asarray(images, "float32")
         if images.shape[1:] != self.data_shape:
             raise ValueError(f"{self.name} takes images {self.data_shape}. Received: shape={images.shape}")
-        return self._both.predict(images, batch_size=BATCH, verbose=0)
+        return self._both.predict(execution.batches((images,), BATCH), verbose=0)
 
 
 def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
@@ -80,10 +80,11 @@ def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
     for epoch in range(epochs):
         shuffled = rng.permutation(train)
         classifier.fit(
-            images[shuffled], labels[shuffled], batch_size=128, epochs=epoch + 1, initial_epoch=epoch, shuffle=False,
-            verbose=verbose,
+            execution.batches((images[shuffled], labels[shuffled]), 128), epochs=epoch + 1, initial_epoch=epoch,
+            shuffle=False, verbose=verbose,
         )  # fmt: skip
-    accuracy = classifier.evaluate(images[held_out], labels[held_out], batch_size=BATCH, verbose=0, return_dict=True)
+    asked = execution.batches((images[held_out], labels[held_out]), BATCH)
+    accuracy = classifier.evaluate(asked, verbose=0, return_dict=True)
     name = f"{FEATURES} features of a classifier of {classes} classes, held-out accuracy {accuracy['accuracy']:.2%}"
     return Features(classifier, name)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_gen import networks
-from keras_gen.core import check_whole
+from keras_gen.core import check_whole, execution
 from keras_gen.core.checks import check_data_shape
 
 FEWEST = 20  # of each kind
@@ -76,7 +76,7 @@ class FakeDetector:
         for epoch in range(self.epochs):
             order = rng.permutation(len(x))
             self.critic.fit(
-                x[order], is_real[order, None], sample_weight=weight[order], batch_size=BATCH, shuffle=False,
+                execution.batches((x[order], is_real[order, None], weight[order]), BATCH), shuffle=False,
                 epochs=epoch + 1, initial_epoch=epoch, verbose=verbose,
             )  # fmt: skip
         self._fitted = True
@@ -86,7 +86,8 @@ class FakeDetector:
         """The logit d(x), in nats: higher is more like real images. (N, ...) -> (N,)."""
         if not self._fitted:
             raise ValueError("Nothing is known before `fit(real, generated)`. Received: a detector without training")
-        return self.critic.predict(self._checked(x, "given"), batch_size=500, verbose=0)[:, 0].astype("float64")
+        batches = execution.batches((self._checked(x, "given"),), 500)
+        return self.critic.predict(batches, verbose=0)[:, 0].astype("float64")
 
     def predict(self, x):
         """1 for real, -1 for generated. (N, ...) -> (N,)."""
