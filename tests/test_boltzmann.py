@@ -596,7 +596,7 @@ def test_pretraining_doubles_what_will_come_from_both_sides():
 def test_a_deep_boltzmann_machine_learns(pretraining):
     data = states(4)[[0, 15, 15, 15]]
     model = kg.DeepBoltzmannMachine((4,), (6, 4), num_chains=500, pretraining=pretraining)
-    model.compile(**model.default_optimizers(0.2))
+    model.compile(**model.default_optimizers(0.05))
     model.fit(np.tile(data, (800, 1)), batch_size=100, epochs=45, verbose=0)
     exact = unnormalized(model)
     log_likelihood = (exact - logsumexp(exact))[[0, 15, 15, 15]].mean()

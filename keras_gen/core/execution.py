@@ -64,6 +64,8 @@ def untuned(dataset):
 def batches(arrays, batch_size, seed=None):
     """Arrays as a dataset of batches, `untuned`.
 
+    Keras makes its own, which once a global seed is set come in the same order in every epoch.
+
     Args:
         arrays: one of N examples, or a structure of them; floats become those of Keras, float32.
         batch_size: examples per batch; the last may have fewer.
