@@ -30,6 +30,18 @@ def test_batches_hold_each_example_once_in_an_order_of_the_seed_and_the_epoch():
     assert epoch(execution.batches(numbers, 20, seed=4)) != first
 
 
+def test_control_keras_repeats_its_order_in_every_epoch():
+    class Seen(keras.Model):
+        def train_step(self, data):
+            return {"first": keras.utils.unpack_x_y_sample_weight(data)[0][0]}
+
+    keras.utils.set_random_seed(0)
+    model = Seen()
+    model.compile(jit_compile=False)
+    first = model.fit(np.arange(50.0), batch_size=50, epochs=3, verbose=0).history["first"]
+    assert first[0] == first[1] == first[2]
+
+
 def test_batches_keep_examples_and_labels_together():
     for images, labels in execution.batches((np.arange(50.0), np.arange(50)), 7, seed=0):
         np.testing.assert_array_equal(images, labels)
