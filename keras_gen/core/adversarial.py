@@ -146,7 +146,7 @@ class AdversarialModel(GenerativeModel):
         # Keras knows the last player's only, for callbacks that look at a learning rate: it is built and scaled.
         super().compile(own, steps_per_execution=steps_per_execution, auto_scale_loss=False, **kwargs)
         self.request["auto_scale_loss"] = auto_scale_loss
-        self.moving = self.moving_at(int(self.step))
+        self.moving = self.moving_at(int(ops.convert_to_numpy(self.step)))
 
     def _check_player(self, player, optimizer):
         if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
@@ -280,7 +280,7 @@ class AdversarialModel(GenerativeModel):
 
     def make_train_function(self, force=False):
         """Keras' own, made anew where a phase begins: the moves of those who rest are left out of the graph."""
-        moving = self.moving_at(int(self.step))
+        moving = self.moving_at(int(ops.convert_to_numpy(self.step)))
         if moving != self.moving:
             self.moving, force = moving, True
         return super().make_train_function(force)

@@ -189,11 +189,12 @@ class GenerativeModel(keras.Model):
         steps = kwargs.get("steps_per_epoch") or self.steps_per_epoch(x, size)
         if steps is not None:
             self.before_training(steps * (epochs - kwargs.get("initial_epoch", 0)))
-        if hasattr(x, "shape"):
-            kwargs["shuffle"] = False  # they are shuffled here
+        order = None
+        if hasattr(x, "shape"):  # shuffled here
+            order = self.seed + int(keras.ops.convert_to_numpy(self.step)) if shuffled else None
+            kwargs["shuffle"] = False
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        order = self.seed + int(self.step) if shuffled else None
         x, y = self._fed(*self._prepared(x, y), size, order)
         self._validation = id(kwargs.get("validation_data"))
         try:

@@ -206,7 +206,7 @@ class BaseGAN(AdversarialModel):
     # === Training ===
 
     def before_training(self, total_steps):
-        last_step = int(self.step) + total_steps
+        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
         if self.phases and self.phases[-1][0] >= last_step:
             warnings.warn(
                 f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
@@ -247,7 +247,7 @@ class _Referee(keras.callbacks.Callback):
         self.silent = False
 
     def on_epoch_begin(self, epoch, logs=None):
-        step = int(self.model.step)
+        step = int(ops.convert_to_numpy(self.model.step))
         self.judging = step >= EARLY + (self.model.phases[-1][0] if self.model.phases else 0)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -90,7 +90,7 @@ class MixtureVAE(BaseVAE):
         # First of all callbacks, so that a checkpoint of this epoch counts it.
         callbacks = [_Epochs(x), *tf.nest.flatten(callbacks or [])]
         history = super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
-        done = int(self.epochs_done)
+        done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
                 "The mixture is not fitted yet: that happens when the pretraining is over. Received: "
@@ -150,7 +150,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         model = self.model
-        if int(model.epochs_done) == model.pretraining_epochs:
+        if int(ops.convert_to_numpy(model.epochs_done)) == model.pretraining_epochs:
             # Of a run, another dataset than the one it trains on: that would shuffle the next epoch otherwise.
             model.fit_prior(model.examples() if model.examples else _some_images(self.x, FITTED_IMAGES, model.seed))
             model.fitted_at.assign(ops.convert_to_numpy(model.step))

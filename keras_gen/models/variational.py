@@ -127,7 +127,7 @@ class BaseVAE(GenerativeModel):
     # === Training ===
 
     def before_training(self, total_steps):
-        last_step = int(self.step) + total_steps
+        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
         if self.warmup_steps > last_step:
             warnings.warn(
                 f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
@@ -143,7 +143,7 @@ class BaseVAE(GenerativeModel):
         history = super().fit(x, y, batch_size, epochs, **kwargs)
         active = history.history.get("active_units", [self.latent_dim])[-1]
         few = min(self.latent_dim, max(1, FEW_ACTIVE * self.latent_dim))
-        if active < few and int(self.step) >= EARLY:
+        if active < few and int(ops.convert_to_numpy(self.step)) >= EARLY:
             warnings.warn(
                 f"The posterior has collapsed: {active:.0f} of {self.latent_dim} code units depend on the data, the "
                 "means of the others do not vary. Train for longer; or let beta grow (warmup_steps), make it smaller, "
