@@ -16,7 +16,7 @@ from throughput import LATENT, SHAPE, bodies, plain_keras
 
 import keras_gen as kg
 
-IMAGES, BATCH, ROUNDS = 3_200, 128, 16
+IMAGES, BATCH, ROUNDS = 1_280, 128, 20
 
 
 def main():
