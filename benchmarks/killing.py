@@ -143,8 +143,8 @@ def told(text):
 
 PARTS = {
     "training": (training, "A training of 60 epochs"),
-    "search": (search, "A random search of 16 trials"),
-    "workers": (workers, "The chief and the two workers of a random search of 16 trials"),
+    "search": (search, f"A random search of {TRIALS['search']} trials"),
+    "workers": (workers, f"The chief and the two workers of a random search of {TRIALS['workers']} trials"),
 }
 
 
