@@ -265,9 +265,15 @@ def test_whole_numbers_stay_in_their_range():
     assert tuning.space.values_of(hp, space) == {"latent_dim": 64}
 
 
-@pytest.mark.parametrize("values", [tuning.Range(2, 9), [*range(2, 10)]], ids=["range", "choices"])
-@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
-def test_no_values_are_tried_twice(tmp_path, algorithm, values):
+@pytest.mark.parametrize(
+    ("algorithm", "values", "largest"),
+    [
+        ("random", tuning.Range(2, 6), 6),
+        ("bayesian", tuning.Range(2, 6), 6),
+        ("bayesian", [*range(2, 10)], 9),  # of which Keras Tuner's would try seven, and these again and again
+    ],
+)
+def test_no_values_are_tried_twice(tmp_path, algorithm, values, largest):
     trials = trials_of(tmp_path, {"latent_dim": values, "tied": [True]}, algorithm=algorithm, max_trials=12)
     oracle = searches._oracle(trials)
     oracle._set_project_dir(tmp_path, "oracle")
@@ -277,9 +283,7 @@ def test_no_values_are_tried_twice(tmp_path, algorithm, values):
         oracle.update_trial(trial.trial_id, {"squared_error": float(seen[-1])})
         trial.status = "COMPLETED"
         oracle.end_trial(trial)
-    assert len(set(seen)) == len(seen) >= 6
-    if algorithm == "bayesian":  # Keras Tuner's random search gives up when it has drawn the same too often
-        assert sorted(seen) == [*range(2, 10)]
+    assert sorted(seen) == [*range(2, largest + 1)]  # and then there is nothing left
 
 
 def test_a_figure_that_is_no_number_is_marked_and_not_the_best(tmp_path, monkeypatch):

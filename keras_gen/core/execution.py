@@ -67,9 +67,12 @@ def batches(arrays, batch_size, seed=None):
     Keras makes its own, which once a global seed is set come in the same order in every epoch.
 
     Args:
-        arrays: one of N examples, or a structure of them; floats become those of Keras, float32.
+        arrays: (N, ...), or a structure of such; floats become those of Keras, float32.
         batch_size: examples per batch; the last may have fewer.
         seed: of the order, which is another in each epoch; None keeps them in order.
+
+    Returns:
+        A `tf.data.Dataset` of tensors (batch_size, ...) in the same structure.
 
     Raises:
         ValueError: if there are none, or not as many in each array.
