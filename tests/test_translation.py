@@ -436,7 +436,8 @@ def test_a_report_takes_targets():
 def test_runs_of_two_sources(tmp_path):
     write_images(tmp_path / "b", [f"{i}.png" for i in range(12)], channels=1)
     settings = {"limit": 20, "epochs": 1, "batch_size": 4, "verbose": 0}
-    kg.training.train("cyclegan", data_a="digits", data_b=tmp_path / "b", out=tmp_path / "run", **settings)
+    small = {"generator": "unet", "inverse_generator": "unet"}
+    kg.training.train("cyclegan", data_a="digits", data_b=tmp_path / "b", out=tmp_path / "run", **settings, **small)
     assert "train" in (tmp_path / "run" / "metrics.json").read_text()  # folder b has no test images
     for model, options, sentence in (
         ("pix2pix", {"data": "digits", "data_a": "a", "data_b": "b"}, "Either data, or data_a and data_b"),

@@ -8,7 +8,7 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import cli
-from keras_gen.tuning import searches, workers
+from keras_gen.tuning import objectives, searches, workers
 
 tuning = kg.tuning
 TINY = {"epochs": 1, "limit": 96, "batch_size": 32, "verbose": 0}
@@ -335,10 +335,16 @@ def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
     options = {"model": "vae", "space": {"beta": [0.01, 1.0], "learning_rate": [5e-3]}, "max_trials": 2, "epochs": 12,
                "binarize": "static", "latent_dim": 8, "batch_size": 32, "final_epochs": 1, "verbose": 0}  # fmt: skip
     with pytest.warns(UserWarning, match="val_loss contains what is searched"):
-        by_loss = tuning.search(objective="val_loss", **options, out=str(tmp_path / "loss"))
-    assert by_loss.best["beta"] == 0.01
-    by_likelihood = tuning.search(objective="log_likelihood", **options, out=str(tmp_path / "likelihood"))
-    assert by_likelihood.best["beta"] == 1.0
+        found = tuning.search(objective="val_loss", **options, out=str(tmp_path / "search"))
+    assert found.best["beta"] == 0.01
+    held_out = objectives.HeldOut(json.loads((found.folder / "best/config.json").read_text()), seed=0)
+    likelihoods = {
+        trial["values"]["beta"]: tuning.OBJECTIVES["log_likelihood"].figure(
+            kg.load(str(found.folder / "trials" / trial["name"])), held_out
+        )
+        for trial in found.trials
+    }
+    assert likelihoods[1.0] > likelihoods[0.01] + 1
 
 
 def test_a_search_without_a_success_raises(tmp_path):
