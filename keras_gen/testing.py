@@ -96,6 +96,7 @@ class Trained:
     weights: list
 
     def restart(self):
+        """Puts every variable that there was back to its value when the model was new."""
         for variable, value in self.start:
             variable.assign(value)
 
@@ -207,10 +208,10 @@ def check_learning(case):
         _check_players(case)
         return
     trained = _trained(case)
-    _fit(trained.model, case.pair(), epochs=27)
-    after = _evaluate(trained.model, case.pair())["loss"]
     trained.restart()
     before = _evaluate(trained.model, case.pair())["loss"]
+    _fit(trained.model, case.pair(), epochs=30)
+    after = _evaluate(trained.model, case.pair())["loss"]
     assert after < before, f"the loss went from {before} to {after}"
 
 

@@ -6,7 +6,6 @@ import sys
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the suite is written for any machine
 os.environ.setdefault("KERAS_GEN_XLA", "0")  # two thirds of a short training; the contract has a check with it
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # which only compiles, and runs four steps
 
 import keras
 import pytest

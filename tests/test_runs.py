@@ -107,8 +107,8 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     ("model", "options", "interruptions"),
     [
         ("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}, (1, 2)),
-        ("semi_supervised_vae", {"num_labels": 20}, (1,)),
-        ("conditional_vae", {}, (1,)),
+        ("semi_supervised_vae", {"num_labels": 20}, (1, 2)),
+        ("conditional_vae", {}, (1, 2)),
         ("deep_boltzmann_machine", {"hidden_units": (8, 4), "num_chains": 10, "latent_dim": None}, (1, 2)),
     ],
 )
