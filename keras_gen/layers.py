@@ -95,6 +95,13 @@ CORRUPTIONS = {  # kind: (the noise that it takes, what the noise does)
 }
 
 
+def check_level(kind, level):
+    """Raises a sentence if a level is none of that kind of corruption."""
+    if not isinstance(level, numbers.Real) or not 0 <= level <= (math.inf if kind == "gaussian" else 1):
+        expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
+        raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level!r}")
+
+
 @keras.saving.register_keras_serializable("keras_gen")
 class Corruption(keras.layers.Layer):
     """Corrupts data in training, and leaves them alone at inference.
@@ -111,16 +118,14 @@ class Corruption(keras.layers.Layer):
         clip: whether to bring corrupted values back into [0, 1].
         seed: int.
 
-    Call: (B, ...) -> (B, ...), corrupted if `training` is True.
+    Call: (B, ...) -> (B, ...), corrupted if `training` is True; at another `level`, if one is given.
     """
 
     def __init__(self, kind="gaussian", level=0.3, clip=False, seed=0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         if kind not in CORRUPTIONS:
             raise ValueError(f"The corruption must be one of {', '.join(CORRUPTIONS)}. Received: {kind!r}")
-        if not isinstance(level, numbers.Real) or not 0 <= level <= (math.inf if kind == "gaussian" else 1):
-            expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
-            raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level!r}")
+        check_level(kind, level)
         self.kind, self.level, self.clip, self.seed = kind, level, clip, seed
 
     def build(self, input_shape):
@@ -133,22 +138,22 @@ class Corruption(keras.layers.Layer):
             aggregation="only_first_replica",
         )
 
-    def call(self, x, training=False):
+    def call(self, x, training=False, level=None):
         if not training:
             return x
         key = distribution.noise_key(self.seed, self.calls, self.name)
         self.calls.assign_add(1)
         draw = distribution.normal if self.noise == "normal" else distribution.uniform
-        return self.corrupt(x, draw(tf.shape(x), key))
+        return self.corrupt(x, draw(tf.shape(x), key), level)
 
     @property
     def noise(self):
         """Which noise `corrupt` takes, "normal" or "uniform"."""
         return CORRUPTIONS[self.kind][0]
 
-    def corrupt(self, x, noise):
-        """What given noise makes of x. (B, ...), (B or 1, ...) -> (B, ...)."""
-        corrupted = CORRUPTIONS[self.kind][1](x, self.level, noise)
+    def corrupt(self, x, noise, level=None):
+        """What given noise makes of x, at a level or at the layer's own. (B, ...), (B or 1, ...) -> (B, ...)."""
+        corrupted = CORRUPTIONS[self.kind][1](x, self.level if level is None else level, noise)
         return ops.clip(corrupted, 0.0, 1.0) if self.clip else corrupted
 
     def get_config(self):

@@ -39,36 +39,42 @@ def batched(method=None, *, images=False):
             return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
         if labels is not None or (takes_labels and not isinstance(x, tf.data.Dataset)):
             labels = labels_of(self, x, labels)
-        results = None
-        start = 0
-        # A model that translates takes images of other sizes than it was built for.
-        per_example = max(math.prod(self.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * self.expansion
-        for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // per_example))):
-            if method.__name__ != "decode":  # codes have any value
-                self.check_range(batch)
-            if labels is not None:
-                part = labels if np.ndim(labels) == 0 else labels[start : start + len(batch)]
-                kwargs["labels"] = tf.constant(labels_of(self, batch, part))
-            elif takes_labels and self.labelling == "required":
-                kwargs["labels"] = tf.constant(labels_of(self, batch, None if y is None else np.asarray(y)))
-            result = np.asarray(method(self, tf.convert_to_tensor(batch, tf.float32), *args, **kwargs))
-            start += len(batch)
-            if total is None:
-                results = (results or []) + [result]
-                continue
-            if results is None:
-                results = np.empty((total, *result.shape[1:]), result.dtype)
-            results[start - len(batch) : start] = result
-        if labels is not None and np.ndim(labels) and len(labels) != start:
-            raise ValueError(_UNEQUAL.format(len(labels), start))
-        if results is None:
-            raise ValueError(
-                f"`{type(self).__name__}.{method.__name__}` needs at least one example. Received: an empty input"
-            )
-        results = np.concatenate(results) if isinstance(results, list) else results
+        with self.using_averages():
+            results = _in_batches(self, method, x, labels, takes_labels, args, kwargs)
         return provenance.mark(results, self) if images else results
 
     return wrapper
+
+
+def _in_batches(self, method, x, labels, takes_labels, args, kwargs):
+    """What a method gives for the batches of arrays or of a dataset x, together."""
+    results = None
+    start = 0
+    # A model that translates takes images of other sizes than it was built for.
+    per_example = max(math.prod(self.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * self.expansion
+    for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // per_example))):
+        if method.__name__ != "decode":  # codes have any value
+            self.check_range(batch)
+        if labels is not None:
+            part = labels if np.ndim(labels) == 0 else labels[start : start + len(batch)]
+            kwargs["labels"] = tf.constant(labels_of(self, batch, part))
+        elif takes_labels and self.labelling == "required":
+            kwargs["labels"] = tf.constant(labels_of(self, batch, None if y is None else np.asarray(y)))
+        result = np.asarray(method(self, tf.convert_to_tensor(batch, tf.float32), *args, **kwargs))
+        start += len(batch)
+        if total is None:
+            results = (results or []) + [result]
+            continue
+        if results is None:
+            results = np.empty((total, *result.shape[1:]), result.dtype)
+        results[start - len(batch) : start] = result
+    if labels is not None and np.ndim(labels) and len(labels) != start:
+        raise ValueError(_UNEQUAL.format(len(labels), start))
+    if results is None:
+        raise ValueError(
+            f"`{type(self).__name__}.{method.__name__}` needs at least one example. Received: an empty input"
+        )
+    return np.concatenate(results) if isinstance(results, list) else results
 
 
 _UNEQUAL = "There must be as many labels as examples. Received: {} labels, {} examples"

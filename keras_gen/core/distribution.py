@@ -9,16 +9,17 @@ import functools
 import json
 import math
 import os
-import threading
-import warnings
 import zlib
 
+import keras
 import tensorflow as tf
 
 NO_PARAMETER_SERVERS = "Keras 3 does not train with parameter servers; MirroredStrategy and its kin do."
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
-_global_batch_size = contextvars.ContextVar("global_batch_size", default=None)  # of the step that a thread traces
+# Of the step that a thread traces.
+_global_batch_size = contextvars.ContextVar("global_batch_size", default=None)
+_loss_keeper = contextvars.ContextVar("loss_keeper", default=None)
 
 
 def strategy(devices=None):
@@ -179,7 +180,7 @@ def replica_id():
     return 0 if context is None else context.replica_id_in_sync_group
 
 
-def noise_key(seed, step, purpose):
+def noise_key(seed, step, purpose, shared=False):
     """The key of a random draw, a function of (seed, step, replica, purpose) and of nothing else.
 
     Keras' own generators draw the same numbers on every replica and forget their state when saved. A key made
@@ -189,13 +190,14 @@ def noise_key(seed, step, purpose):
         seed: int.
         step: int or scalar tensor, the training step.
         purpose: str, keeps two draws of one step apart.
+        shared: whether all replicas draw the same, as for noise that belongs to the whole batch.
 
     Returns:
         (2,) int32 tensor for the `seed` of `tf.random.stateless_*`.
     """
     key = tf.constant([seed & 0x7FFFFFFF, zlib.crc32(purpose.encode()) & 0x7FFFFFFF], dtype=tf.int32)
     key = tf.random.experimental.stateless_fold_in(key, tf.cast(step, tf.int32))
-    return tf.random.experimental.stateless_fold_in(key, tf.cast(replica_id(), tf.int32))
+    return key if shared else tf.random.experimental.stateless_fold_in(key, tf.cast(replica_id(), tf.int32))
 
 
 def normal(shape, key):
@@ -213,25 +215,37 @@ def cross_replica_sum(value):
     context = tf.distribute.get_replica_context()
     if context is None or num_replicas() == 1:
         return value
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    keeper = _loss_keeper.get()
+    if keeper is not None:
+        keeper.pause()
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    if keeper is not None:
+        keeper.resume()
+    return total
 
 
-def averaged(gradients, optimizer):
+def apply(optimizer, gradients, variables):
+    """Applies, on each replica, gradients of its shares of a mean: the optimizer applies their sum to all."""
+    optimizer.apply(_clipped_as_a_whole(gradients, optimizer), variables)
+
+
+def _clipped_as_a_whole(gradients, optimizer):
     """Gradients of shares of a mean, such that `optimizer.apply` on each replica applies their sum, clipped as a whole.
 
-    Keras clips on each replica and then sums, and looks for infinities on the first replica only. Here the sum is
-    clipped, and each replica applies its Nth part, which is too short to be clipped again.
+    An optimizer sums what its replicas apply. Where it clips, or looks for infinities, it does so on each replica, the
+    latter on the first only, before it sums. For such an optimizer the sum is taken and clipped here, and each replica
+    applies its Nth part, which is too short to be clipped again.
 
     Args:
         gradients: list of tensors.
         optimizer: that will apply them; those of a `LossScaleOptimizer` are scaled.
     """
     replicas = num_replicas()
-    if replicas == 1:
-        return gradients
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # of an embedding they are sparse
-    gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     clip = getattr(optimizer, "inner_optimizer", optimizer)
+    clips = clip.clipnorm or clip.global_clipnorm or clip.clipvalue
+    if replicas == 1 or not (clips or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)):
+        return gradients
+    gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     scale = optimizer.scale_loss(1.0)
     if clip.clipnorm:
         gradients = [tf.clip_by_norm(gradient, clip.clipnorm * scale) for gradient in gradients]
@@ -245,26 +259,9 @@ def averaged(gradients, optimizer):
     return [gradient / replicas for gradient in gradients]
 
 
-def warn_of_clipping(optimizer):
-    """Warns of an optimizer that clips: it clips each replica's gradients before they are summed."""
-    for name in ("clipnorm", "global_clipnorm", "clipvalue"):
-        if getattr(optimizer, name, None) is not None:
-            warnings.warn(
-                f"{name} clips the gradients of each device before they are summed, which is another training than "
-                f"that of one device. Received: {name}={getattr(optimizer, name)}",
-                stacklevel=4,
-            )
-
-
 @contextlib.contextmanager
 def step_over(x):
-    """Around one step on a batch x: counts the examples of all replicas, before the model is called.
-
-    Replicas are threads that trace one after the other and change places where they communicate. Keras keeps what
-    `add_loss` was given on the model, which they share, and clears it when the model is called: a replica that
-    communicates between `add_loss` and `compute_loss` finds its losses cleared by the next. So the one number that
-    every step needs is agreed on before.
-    """
+    """Around one step on a batch x: counts the examples of all replicas once, for all means of the step."""
     token = _global_batch_size.set(cross_replica_sum(tf.cast(tf.shape(x)[0], tf.float32)))
     try:
         yield
@@ -272,9 +269,40 @@ def step_over(x):
         _global_batch_size.reset(token)
 
 
-def in_step():
-    """Whether a step of training or evaluation is going on, as opposed to inference."""
-    return _global_batch_size.get() is not None
+class _LossKeeper:
+    """Tells the losses that this replica adds from those of the others; see `own_losses`."""
+
+    def __init__(self, read):
+        self.read, self.own = read, []
+        self.resume()
+
+    def pause(self):
+        """Before other replicas take their turn: what is new is this replica's."""
+        known = {id(loss) for loss in (*self.foreign, *self.own)}
+        self.own += [loss for loss in self.read() if id(loss) not in known]
+
+    def resume(self):
+        """After it: what is there now is known."""
+        self.foreign = list(self.read())
+
+
+@contextlib.contextmanager
+def own_losses(read):
+    """Gives a function that returns, afterwards, the losses that this replica added to a model within it.
+
+    Keras keeps what layers add with `add_loss` on the layers, which replicas share. Replicas are threads that trace one
+    after the other and change places where they communicate: what is added between two such points is one replica's.
+
+    Args:
+        read: function of no argument to all losses that the model holds.
+    """
+    keeper = _LossKeeper(read)
+    token = _loss_keeper.set(keeper)
+    try:
+        yield lambda: keeper.own
+    finally:
+        _loss_keeper.reset(token)
+        keeper.pause()
 
 
 def global_batch_size(values):
@@ -291,20 +319,18 @@ def examples_before(values):
     return tf.cast(tf.cumsum(cross_replica_sum(sizes), exclusive=True)[replica_id()], tf.int32)
 
 
-def barrier():
-    """Lets all replicas come this far: before terms that communicate while a model is called, see `step_over`."""
-    cross_replica_sum(tf.zeros(()))
+def gather(values):
+    """The values of the examples of all replicas, in order, differentiable. (B, ...) -> (B_global, ...), on each.
 
-
-def claim(loss):
-    """Notes which replica made a loss, for `is_own`: replicas share the list of losses on the model."""
-    loss.keras_gen_thread = threading.get_ident()
-    return loss
-
-
-def is_own(loss):
-    """Whether a loss was claimed by this replica, or by none."""
-    return getattr(loss, "keras_gen_thread", threading.get_ident()) == threading.get_ident()
+    For terms that compare the examples of a batch with each other, such as the total correlation.
+    """
+    if num_replicas() == 1:
+        return values
+    rows = examples_before(values) + tf.range(tf.shape(values)[0])
+    shape = tf.concat([[tf.cast(global_batch_size(values), tf.int32)], tf.shape(values)[1:]], axis=0)
+    gathered = cross_replica_sum(tf.scatter_nd(rows[:, None], values, shape))
+    gathered.set_shape((None, *values.shape[1:]))
+    return gathered
 
 
 def global_mean(values):
@@ -313,6 +339,11 @@ def global_mean(values):
     For terms that couple the batch, such as the mean activation of a unit.
     """
     return cross_replica_sum(tf.reduce_sum(values, axis=0)) / global_batch_size(values)
+
+
+def for_each(value, x):
+    """A scalar of the whole batch as a term, one value for each example of x. scalar, (B, ...) -> (B,)."""
+    return tf.repeat(value, tf.shape(x)[0])
 
 
 def share_of_mean(per_example):

@@ -96,35 +96,3 @@ def batches(arrays, batch_size, seed=None):
         return keras.tree.map_structure(lambda tensor: tf.gather(tensor, indices), tensors)
 
     return untuned(indices.batch(batch_size).map(taken, num_parallel_calls=2).prefetch(2))
-
-
-@tf.custom_gradient
-def gradients_wait_for(loss):
-    """The loss, with gradients that are taken after it is known.
-
-    The gradient of a loss that is linear in a weight does not need its value, and TensorFlow has been seen to move
-    weights before the loss had read them.
-    """
-
-    def gradient(upstream):
-        with tf.control_dependencies([loss]):
-            return tf.identity(upstream)
-
-    return tf.identity(loss), gradient
-
-
-class Turns(keras.callbacks.Callback):
-    """Tells a model by its `turn` whose turn an epoch is, and lets it make its step anew where that changes.
-
-    Args:
-        turns: one for each epoch.
-    """
-
-    def __init__(self, turns):
-        super().__init__()
-        self.turns = turns
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.model.turn != self.turns[epoch]:
-            self.model.turn = self.turns[epoch]
-            self.model.make_train_function(force=True)

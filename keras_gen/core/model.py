@@ -7,39 +7,53 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from keras_gen.core import distribution, documentation, execution, labels
 from keras_gen.core.batching import batched
-from keras_gen.core.checks import check_data_shape, check_labels, labels_sentence
+from keras_gen.core.checks import check_between, check_data_shape, check_labels, labels_sentence
+from keras_gen.core.ema import Averaged
+from keras_gen.core.scalars import Adjustable, setting
+from keras_gen.core.step import PhaseSchedule, SteppedModel
 
 ABILITIES = (
     "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights", "unit_kl",
 )  # fmt: skip
 
 
-class GenerativeModel(keras.Model):
-    """Base of every model: config, named losses, execution, and the sentences for what a model cannot do.
+class _Completed(type(keras.Model)):
+    """Tells a model when its constructor, with those of all classes above, is done."""
+
+    def __call__(cls, *args, **kwargs):
+        model = super().__call__(*args, **kwargs)
+        model.on_completed()
+        return model
+
+
+class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
+    """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
 
     A subclass builds its networks in `__init__` and ends with `self.built = True`; it keeps every constructor
     argument as an attribute of the same name, which is all that `get_config` needs. Arguments that it does not name
-    go on to the class above by `**kwargs`. One with a single objective defines `call(x, training)`, adds its own
-    terms there with `add_term`, and gives `reconstruction_term`; it trains by Keras' own `train_step`.
+    go on to the class above by `**kwargs`. It says what it minimises in `terms`; see `SteppedModel`. Scalars that weigh
+    a term are `Adjustable`; other arguments cannot be set after construction.
 
     Args:
         data_shape: (H, W, C) of the images or (D,) of the vectors.
         seed: int; all noise of training is a function of (seed, step, replica).
+        ema: None, or the decay of a moving average of the weights, such as 0.999, with which the model then samples,
+            encodes, decodes and scores. `evaluate` and `call` use the weights themselves.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    terms = ("reconstruction_loss",)  # the figures that the model reports besides `loss`
+    reported = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
+    has_targets = False  # whether `fit` may be given targets that are neither labels nor pairs of images
+    num_examples = None  # how many `fit` trains on, to within a batch of a dataset; None where it cannot know
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
-    clips_sums = False  # whether gradients are summed over the devices before they are clipped
     learning_rate = 1e-3  # of Adam, where none is asked for
     expansion = 1  # how many times the data an ability holds in memory, for batches of a size that fits
     examples = None  # function of no argument to a sample of the training images; set by a run
@@ -49,23 +63,59 @@ class GenerativeModel(keras.Model):
         super().__init_subclass__(**kwargs)
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(GenerativeModel, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
+        cls._arguments = frozenset(cls.arguments())
+        cls._adjustables = frozenset(
+            name for name in cls._arguments if isinstance(inspect.getattr_static(cls, name, None), Adjustable)
+        )
         cls.__signature__ = inspect.Signature(cls.arguments().values())  # for help() and notebooks
         cls.__doc__ = documentation.complete(cls, cls.arguments())
 
-    def __init__(self, data_shape, seed=0, **kwargs):
+    def __init__(self, data_shape, seed=0, ema=None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
         super().__init__(**{"autocast": False, **kwargs})
         self.data_shape = check_data_shape(data_shape)
         self.seed = seed
+        if ema is not None:
+            check_between(0, 1, ema=ema)
+        self.ema = ema
         self._pairs = None  # specification of pairs of which several machines make one tensor
         self._validation = None  # identity of what `fit` validates on
         # Keras' own mean of the loss weighs unequal replicas wrongly; the last metric of a name is the one reported.
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.reported)}
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
 
+    def on_completed(self):
+        """Called when the constructor is done."""
+        self._is_complete = True
+        self.start_averages()
+
     # === Config ===
+
+    _is_complete = False
+
+    def __setattr__(self, name, value):
+        if self._is_complete and name in self._arguments and not isinstance(vars(type(self)).get(name), property):
+            self._check_settable(name, value)
+        super().__setattr__(name, value)
+
+    def _check_settable(self, name, value):
+        """Raises a sentence if an argument of the constructor is set that cannot be: it has shaped what was built."""
+        if name in self._adjustables or value is getattr(self, name) or (name == "loss" and value is None):
+            return
+        can = ", ".join(f"`{other}`" for other in sorted(self._adjustables))
+        raise AttributeError(
+            f"`{name}` of {type(self).__name__} cannot be changed after construction: make a new model. "
+            f"{f'What can be set while it trains: {can}. ' if can else ''}Received: {name}={value!r}"
+        )
+
+    def check_setting(self, name, value):
+        """Called where an `Adjustable` is set anew; raises a sentence if that value cannot be had any more."""
+
+    def setting(self, name):
+        """The value of an `Adjustable` as a Python number or None, in a graph too: for what is computed at all."""
+        return setting(self, name)
 
     @classmethod
     def labelling_of(cls, arguments):
@@ -102,68 +152,7 @@ class GenerativeModel(keras.Model):
 
     # === Training ===
 
-    def compile(self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
-        """Keras' `compile` with an optimizer only: the model brings its objective.
-
-        Args:
-            optimizer: name or `keras.optimizers.Optimizer`; None for that of `default_optimizers`. It is built here, so
-                that training may start under any strategy.
-            jit_compile: bool, or "auto" for the measured rule of `core.execution`.
-            steps_per_execution: int, or "auto" for the measured rule of `core.execution`.
-            run_eagerly: bool, for debugging.
-            **kwargs: `auto_scale_loss` of Keras.
-
-        Raises:
-            ValueError: if a loss or metrics are given.
-        """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"{type(self).__name__} brings its own objective and figures; compile it with an optimizer "
-                    f"only. Received: {name}={kwargs[name]}"
-                )
-        if optimizer is None:
-            optimizer = self.default_optimizers()["optimizer"]
-        if self._replicas > 1 and not self.clips_sums:
-            distribution.warn_of_clipping(optimizer)
-        resolved_jit, resolved_steps = execution.resolve(self, jit_compile, steps_per_execution)
-        if run_eagerly:
-            resolved_jit, resolved_steps = False, 1
-        super().compile(
-            optimizer=optimizer,
-            jit_compile=resolved_jit,
-            steps_per_execution=resolved_steps,
-            run_eagerly=run_eagerly,
-            **kwargs,
-        )
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        self._most_steps = resolved_steps
-        self.request = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution, **kwargs}
-
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """Arguments for `compile`: Adam, as the model is best trained.
-
-        Args:
-            learning_rate: float; None for the model's own.
-            decay_steps: batches over which it goes down to 0 by a cosine; None for a constant rate.
-        """
-        return {"optimizer": keras.optimizers.Adam(self.rate(learning_rate or self.learning_rate, decay_steps))}
-
-    @staticmethod
-    def rate(learning_rate, decay_steps=None):
-        """A constant rate, or one that goes down to 0 by a cosine."""
-        return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
-
-    def get_compile_config(self):
-        if not self.compiled:
-            return {}
-        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer), **self.request}
-
-    def compile_from_config(self, config):
-        self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
-
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
         """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
 
         Raises:
@@ -171,7 +160,7 @@ class GenerativeModel(keras.Model):
         """
         if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
             self._refuse_weights()
-        self.check_data(x, y)
+        first_batch = self.check_data(x, y)
         x, y = self.hold_out(x, y, kwargs)
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
@@ -195,10 +184,14 @@ class GenerativeModel(keras.Model):
             kwargs["shuffle"] = False
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
+        self.num_examples = len(x) if hasattr(x, "shape") else steps and first_batch and steps * first_batch
         x, y = self._fed(*self._prepared(x, y), size, order)
+        phases = self.phases(epochs)
+        if phases:
+            callbacks = [PhaseSchedule(phases), *tf.nest.flatten(callbacks or [])]
         self._validation = id(kwargs.get("validation_data"))
         try:
-            return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+            return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
         finally:
             self._validation = None
 
@@ -304,86 +297,45 @@ class GenerativeModel(keras.Model):
     def before_training(self, total_steps):
         """Called by `fit` where the number of steps is known: the place for a model's warnings."""
 
-    def train_step(self, data):
-        """Keras' own step, counted. The count is saved with the weights and drives noise and schedules."""
-        data = self.separated(data)
-        with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
-            logs = super().train_step(self.pack(data))
-        self.step.assign_add(1)
-        return distribution.reported(logs)
-
-    def test_step(self, data):
-        """Keras' own step."""
-        data = self.separated(data)
-        with distribution.step_over(keras.utils.unpack_x_y_sample_weight(data)[0]):
-            return distribution.reported(super().test_step(self.pack(data)))
-
     def predict_step(self, data):
         """Keras' own step."""
         return super().predict_step(self.pack(data))
 
     def pack(self, data):
-        """A batch as Keras takes it apart: where the model learns from labels, x is a pair of data and labels."""
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        """A batch as `predict` takes it apart: where the model learns from labels, x is a pair of data and labels."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         if tf.is_tensor(x) and x.dtype == tf.float64:  # of a user's own dataset; Keras casts arrays only
             x = tf.cast(x, tf.float32)
-            data = keras.utils.pack_x_y_sample_weight(x, y, weight)
-        return data if self.labelling is None or y is None else ((x, y), y)
+        return (x,) if self.labelling is None or y is None else ((x, y),)
+
+    def unpack_batch(self, data):
+        """Data, float32, and what the model learns from besides, or None, of a batch as Keras gives it to a step."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.separated(data))
+        if self.labelling is None and not self.has_targets:
+            y = None
+        elif y is None:
+            self.check_target(y)
+        return tf.cast(x, tf.float32), y
 
     def unpack(self, x):
         """What `call` was given: data alone, or data and their labels. -> x, labels or None."""
         return x if isinstance(x, tuple | list) else (x, None)
 
-    def key(self, purpose, training):
-        """The key of this step's noise on this replica; of an evaluation, the same for each batch."""
-        return self.noise_key(purpose) if training else distribution.noise_key(self.seed, 0, f"evaluation {purpose}")
+    def key(self, purpose, training, shared=False):
+        """The key of this step's noise on this replica; of an evaluation, the same for each batch.
 
-    def noise_key(self, purpose):
-        """The key of this step's noise on this replica; see `distribution.noise_key`."""
-        return distribution.noise_key(self.seed, self.step, purpose)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The reconstruction term, plus what `call` and the layers added with `add_loss`.
-
-        Keras' own `compute_loss` would take the losses of all replicas; see `distribution.step_over`.
+        Args:
+            purpose: str, keeps two draws of one step apart.
+            training: whether it is a step of training.
+            shared: whether all replicas draw the same.
         """
-        replicas = distribution.num_replicas()
-        loss = self.reconstruction_loss(self.target(x, y), y_pred)
-        for added in self.losses:
-            if distribution.is_own(added):
-                loss = loss + ops.sum(added) / replicas
-        self.trackers["loss"].update_state(loss * replicas, distribution.global_batch_size(x) / replicas)
-        return loss
+        if training:
+            return self.noise_key(purpose, shared)
+        return distribution.noise_key(self.seed, 0, f"evaluation {purpose}", shared)
 
-    def target(self, x, y):
-        """What the output for x is compared with: x itself. A model of pairs returns y, and thereby is given it."""
-        return self.unpack(x)[0]
-
-    def reconstruction_loss(self, target, y_pred):
-        """Reports the reconstruction term per example and returns this replica's share of its mean."""
-        per_example = self.reconstruction_term(target, y_pred)
-        self.trackers["reconstruction_loss"].update_state(per_example)
-        return distribution.share_of_mean(per_example)
-
-    def reconstruction_term(self, target, y_pred):
-        """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
-        raise NotImplementedError
-
-    def add_term(self, name, per_example, weight=1.0):
-        """Inside `call`: reports a named term, (B,), and adds `weight` times its mean to the loss."""
-        self.trackers[name].update_state(per_example)
-        # What is added is divided by the number of replicas, as in Keras, and a share is already divided.
-        self.add_loss(weight * distribution.share_of_mean(per_example) * distribution.num_replicas())
-
-    def add_batch_term(self, name, value, weight, x):
-        """Inside `call`: the same for a term that couples the batch x of all replicas, a scalar equal on each."""
-        share = distribution.global_batch_size(x) / distribution.num_replicas()
-        self.trackers[name].update_state(value, share)
-        self.add_loss(weight * value)
-
-    def add_loss(self, loss):
-        """Keras' `add_loss`, of a scalar that is the mean over this replica's examples."""
-        super().add_loss(distribution.claim(loss))
+    def noise_key(self, purpose, shared=False):
+        """The key of this step's noise on this replica; see `distribution.noise_key`."""
+        return distribution.noise_key(self.seed, self.step, purpose, shared)
 
     # === Checks ===
 
@@ -401,6 +353,9 @@ class GenerativeModel(keras.Model):
         """Raises a sentence if x, an array or a dataset, is not data of the model's shape, type and range.
 
         Of a dataset, the first batch is looked at; `shared` says whether the devices must get equal parts of it.
+
+        Returns:
+            How many examples it looked at, or None of other data.
         """
         if isinstance(x, tf.data.Dataset):
             for element in x.take(1):
@@ -412,6 +367,8 @@ class GenerativeModel(keras.Model):
         if hasattr(x, "shape"):
             self.check_array(x)
             self.check_target(y)
+            return len(x)
+        return None
 
     def check_target(self, y):
         """Raises a sentence if y, labels or targets or None, is not what the model is trained with."""
@@ -443,8 +400,7 @@ class GenerativeModel(keras.Model):
 
     def _prepared(self, x, y=None):
         """Data and labels as they go to Keras: int64 where the model learns from them, else none."""
-        has_targets = type(self).target is not GenerativeModel.target
-        if has_targets or self.pairing is not None:
+        if self.has_targets or self.pairing is not None:
             return x, y
         if self.labelling is None:
             is_labelled = isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple)

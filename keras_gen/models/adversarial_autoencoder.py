@@ -13,6 +13,7 @@ from keras_gen.core import (
     AdversarialModel,
     Player,
     batched,
+    by_averages,
     check_choice,
     check_whole,
     distribution,
@@ -89,7 +90,8 @@ class AdversarialAutoencoder(AdversarialModel):
         >>> images = model.sample(16, seed=1)
     """
 
-    terms = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
+    watched = ("d_real", "d_fake", "accuracy", "classification_loss")
+    reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -232,7 +234,7 @@ class AdversarialAutoencoder(AdversarialModel):
         return self.codes(x, training, self.posterior_noise(x, training))
 
     def reconstruction_terms(self, x, y, fakes, training):
-        return {"error": self.reconstruction_term(x, self(x, training=training))}
+        return {"error": self.reconstruction_term(x, self._map(x, training))}
 
     def reconstruction_term(self, target, y_pred):
         return self.likelihoods[self.likelihood](target, y_pred)
@@ -241,12 +243,14 @@ class AdversarialAutoencoder(AdversarialModel):
         log_q = ops.log_softmax(self.category(self.encoder(x, training=training)))
         y = -ops.ones((ops.shape(x)[0],), "int32") if y is None else ops.cast(y, "int32")
         known = ops.cast(y >= 0, "float32")
-        surprise = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
+        cross_entropy = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
         right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == y, "float32")
-        self.accuracy.update_state(right, sample_weight=known)
-        self.trackers["classification_loss"].update_state(surprise, sample_weight=known)
-        # Its mean over the batch is that over the known labels.
-        return {"surprise": surprise / ops.maximum(distribution.global_mean(known), 1e-6)}
+        return {
+            # Its mean over the batch is that over the known labels.
+            "classification": cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6),
+            "classification_loss": (cross_entropy, known),
+            "accuracy": (right, known),
+        }
 
     def d_terms(self, x, y, fakes, training):
         z, category = fakes
@@ -258,9 +262,12 @@ class AdversarialAutoencoder(AdversarialModel):
         return terms
 
     def _told_apart(self, real, fake):
-        self.trackers["d_real"].update_state(ops.sigmoid(real))
-        self.trackers["d_fake"].update_state(ops.sigmoid(fake))
-        return {"real": GAME.real(real), "fake": GAME.fake(fake)}
+        return {
+            "real": GAME.real(real),
+            "fake": GAME.fake(fake),
+            "d_real": ops.sigmoid(real),
+            "d_fake": ops.sigmoid(fake),
+        }
 
     def g_terms(self, x, y, fakes, training):
         z, category = fakes
@@ -306,6 +313,9 @@ class AdversarialAutoencoder(AdversarialModel):
     def call(self, x, training=False):
         x, _ = self.unpack(x)
         self.check_shape(x)
+        return self._map(x, training)
+
+    def _map(self, x, training):
         if not training:  # by means
             return self.images(*self.codes(x))
         z, y = self.codes(x, training, self.posterior_noise(x, training))
@@ -363,6 +373,7 @@ class AdversarialAutoencoder(AdversarialModel):
 
     cluster = classify
 
+    @by_averages
     def sample(self, n, labels=None, seed=None):
         """Draws n images; of given classes, or of all in turn, if it has such."""
         seed = provenance.fresh_seed() if seed is None else seed

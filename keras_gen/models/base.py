@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_activation, check_choice, check_whole, distribution
+from keras_gen.core import GenerativeModel, batched, check_activation, check_choice, check_whole
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -61,13 +61,16 @@ class BaseAutoencoder(GenerativeModel):
 
     def call(self, x, training=False):
         self.check_shape(x)
-        code, switches = self._code_and_switches(x, training)
-        if training or distribution.in_step():
-            self.penalize(code, training)
-        return self._image(code, switches, training)
+        return self._image(*self._code_and_switches(x, training), training)
 
-    def penalize(self, code, training):
-        """Adds what the model minimises besides the reconstruction term, with `add_term`. (B, latent_dim)."""
+    def terms(self, x, y, training):
+        code, switches = self._code_and_switches(x, training)
+        images = self._image(code, switches, training)
+        return {"reconstruction_loss": self.reconstruction_term(x, images), **self.penalties(code, training)}
+
+    def penalties(self, code, training):
+        """Terms of the code, besides the reconstruction term. (B, latent_dim) -> (B,) each, by name."""
+        return {}
 
     def _code_and_switches(self, x, training=False):
         if self.what_and_where is None:
@@ -79,6 +82,7 @@ class BaseAutoencoder(GenerativeModel):
         return self.image(self.decoder([code, *switches] if switches else code, training=training))
 
     def reconstruction_term(self, target, y_pred):
+        """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
         return self.likelihoods[self.likelihood](target, y_pred)
 
     @batched

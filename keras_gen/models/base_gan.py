@@ -11,9 +11,9 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import (
     AdversarialModel,
+    Phase,
     Player,
     batched,
-    check_between,
     check_choice,
     check_whole,
     distribution,
@@ -22,7 +22,6 @@ from keras_gen.core import (
 EARLY = 200  # training steps of both before which nobody has won
 WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
 FOOLED = 0.1  # by how much its loss is above that at chance when the generator has won
-RISE = 10  # the average of the generator follows it closely for some multiples of so many steps, and then by `ema`
 
 
 class BaseGAN(AdversarialModel):
@@ -49,8 +48,9 @@ class BaseGAN(AdversarialModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    terms = ("d_loss", "g_loss", "d_real", "d_fake")
-    term_weights = {"gradient_penalty": 10.0}  # noqa: RUF012
+    reported = ("d_loss", "g_loss", "d_real", "d_fake")
+    watched = ("d_real", "d_fake")
+    swaps_averages = False  # `generate` reads them
     image_body = "dcgan"  # generator and discriminator, where the data are images and none is asked for
 
     def __init__(
@@ -66,19 +66,16 @@ class BaseGAN(AdversarialModel):
         seed: int = 0,
         **kwargs,
     ):
-        super().__init__(data_shape, seed=seed, **kwargs)
+        super().__init__(data_shape, seed=seed, ema=ema, **kwargs)
         check_choice("loss", loss, losses.ADVERSARIAL)
         check_whole(1, discriminator_steps=discriminator_steps)
         check_whole(0, discriminator_warmup=discriminator_warmup, generator_warmup=generator_warmup)
-        if ema is not None:
-            check_between(0, 1, ema=ema)
 
         # === Config ===
         self.loss = loss
         self.discriminator_steps = discriminator_steps
         self.discriminator_warmup = discriminator_warmup
         self.generator_warmup = generator_warmup
-        self.ema = ema
         if loss == "wasserstein_gp":
             self.trackers["gradient_penalty"] = keras.metrics.Mean(name="gradient_penalty")
 
@@ -88,7 +85,7 @@ class BaseGAN(AdversarialModel):
         return losses.ADVERSARIAL[self.loss]
 
     def build_networks(self, generator, discriminator, latent_size):
-        """Makes generator, discriminator, critic (its logit), and the average of the generator.
+        """Makes generator, discriminator and critic (its logit).
 
         Args:
             generator: argument of the constructor.
@@ -102,13 +99,6 @@ class BaseGAN(AdversarialModel):
             discriminator, self.data_shape, batch_norm=has_own_scale, of_images=self.image_body
         )
         self.critic = networks.critic_head(self.discriminator, self.num_classes or 0, use_bias=has_own_scale)
-        if self.ema is not None:
-            self.averages = [networks.copy(self.generator), networks.copy(self.image)]
-            for network in self.averages:
-                network.trainable = False
-            # w' = w - 1 * (share of the way to go): an optimizer may write on every replica, a model may not.
-            self.averaging = keras.optimizers.SGD(1.0)
-            self.averaging.build(self._averaged())
         self.built = True
 
     num_classes = None
@@ -127,11 +117,22 @@ class BaseGAN(AdversarialModel):
         """Learning rates of Adam, of the discriminator and of the generator; the papers'."""
         return (1e-4, 1e-4) if self.loss == "wasserstein_gp" else (2e-4, 2e-4)
 
-    @property
-    def phases(self):
+    def phases(self, epochs):
         alone = self.discriminator_warmup
-        found = ((alone, ("d",)), (alone + self.generator_warmup, ("g",)))
-        return found if self.discriminator_warmup or self.generator_warmup else ()
+        if not self._warm_up:
+            return ()
+        return (
+            Phase("discriminator", ("d",), until_step=alone),
+            Phase("generator", ("g",), until_step=alone + self.generator_warmup),
+        )
+
+    @property
+    def _warm_up(self):
+        """Steps before both move."""
+        return self.discriminator_warmup + self.generator_warmup
+
+    def term_weights(self, training):
+        return {"gradient_penalty": 10.0}
 
     @property
     def betas(self):
@@ -164,9 +165,13 @@ class BaseGAN(AdversarialModel):
         real = self.logits(self.discriminator(x, training=training), y)
         features = self.discriminator(images, training=training)
         fake = self.logits(features, y)
-        for name, values in (("d_real", real), ("d_fake", fake)):
-            self.trackers[name].update_state(ops.sigmoid(values) if self.adversarial.is_logit else values)
-        terms = {"real": self.adversarial.real(real), "fake": self.adversarial.fake(fake)}
+        shown = ops.sigmoid if self.adversarial.is_logit else tf.identity
+        terms = {
+            "real": self.adversarial.real(real),
+            "fake": self.adversarial.fake(fake),
+            "d_real": shown(real),
+            "d_fake": shown(fake),
+        }
         if self.loss == "wasserstein_gp":
             terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
         return terms | self.code_terms(features, latents, training)
@@ -190,24 +195,21 @@ class BaseGAN(AdversarialModel):
 
     # === The average of the generator ===
 
-    def _averaged(self):
-        return [weight for network in self.averages for weight in network.weights]
+    def averaged_weights(self):
+        return [weight for network in (self.generator, self.image) for weight in network.weights]
 
-    def after_moves(self):
-        if self.ema is None:
-            return
-        step = ops.cast(self.step, "float32")
-        share = ops.maximum(1.0 - self.ema, 1.0 - (1.0 + step) / (RISE + step)) / distribution.num_replicas()
-        weights = [weight for network in (self.generator, self.image) for weight in network.weights]
-        averages = self._averaged()
-        ways = [ops.cast(share, a.dtype) * (a - w) for a, w in zip(averages, weights, strict=True)]
-        self.averaging.apply(ways, averages)
+    def make_averages(self):
+        """Copies of the networks, which `generate` calls, also inside a graph."""
+        self.averages = [networks.copy(self.generator), networks.copy(self.image)]
+        for network in self.averages:
+            network.trainable = False
+        return [weight for network in self.averages for weight in network.weights]
 
     # === Training ===
 
     def before_training(self, total_steps):
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
-        if self.phases and self.phases[-1][0] >= last_step:
+        if self._warm_up and self._warm_up >= last_step:
             warnings.warn(
                 f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
                 f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
@@ -248,7 +250,7 @@ class _Referee(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         step = int(ops.convert_to_numpy(self.model.step))
-        self.judging = step >= EARLY + (self.model.phases[-1][0] if self.model.phases else 0)
+        self.judging = step >= EARLY + self.model._warm_up
 
     def on_epoch_end(self, epoch, logs=None):
         loss = self.model.adversarial

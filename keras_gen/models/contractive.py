@@ -1,12 +1,14 @@
 """The contractive autoencoder."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import check_at_least, check_whole, distribution
+from keras_gen.core import Adjustable, check_at_least, check_whole, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 8
@@ -54,7 +56,9 @@ class ContractiveAutoencoder(BaseAutoencoder):
         >>> codes = model.encode(kg.data.load("digits", split="test"))
     """
 
-    terms = ("reconstruction_loss", "contractive_loss")
+    reported = ("reconstruction_loss", "contractive_loss")
+
+    weight = Adjustable(functools.partial(check_at_least, 0))
 
     def __init__(
         self,
@@ -70,28 +74,29 @@ class ContractiveAutoencoder(BaseAutoencoder):
         super().__init__(
             data_shape, latent_dim, encoder=encoder, decoder=decoder, code_activation=code_activation, **kwargs
         )
-        check_at_least(0, weight=weight)
         check_whole(1, num_projections=num_projections)
 
         # === Config ===
         self.weight = weight
         self.num_projections = num_projections
 
-    def call(self, x, training=False):
-        if self._in_closed_form or not (training or distribution.in_step()):
-            return super().call(x, training)
-        self.check_shape(x)
+    def term_weights(self, training):
+        return {"contractive_loss": self.weight}
+
+    def penalties(self, code, training):
+        return {"contractive_loss": self._closed_form(code)}
+
+    def terms(self, x, y, training):
+        if self._in_closed_form:
+            return super().terms(x, y, training)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             code, switches = self._code_and_switches(x, training)
             projected = [ops.sum(u * code) for u in self._signs(code, training)]
         gradients = [ops.cast(tape.gradient(p, x), "float32") for p in projected]
         norm = sum(losses.sum_per_example(ops.square(gradient)) for gradient in gradients) / len(gradients)
-        self.add_term("contractive_loss", norm, self.weight)
-        return self._image(code, switches, training)
-
-    def penalize(self, code, training):
-        self.add_term("contractive_loss", self._closed_form(code), self.weight)
+        images = self._image(code, switches, training)
+        return {"reconstruction_loss": self.reconstruction_term(x, images), "contractive_loss": norm}
 
     @property
     def _in_closed_form(self):

@@ -1,12 +1,13 @@
 """Translation of images that do not come in pairs."""
 
+import functools
 from typing import Literal
 
 import keras
 import numpy as np
 
 from keras_gen import layers, networks
-from keras_gen.core import Player, batched, check_at_least, check_choice, check_whole
+from keras_gen.core import Adjustable, Player, batched, check_at_least, check_choice, check_whole
 from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
@@ -60,8 +61,10 @@ class CycleGAN(BaseTranslator):
         (360, 8, 8, 1)
     """
 
-    terms = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "d_real", "d_fake")
+    reported = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "d_real", "d_fake")
     pairing = "unpaired"
+    cycle_weight = Adjustable(functools.partial(check_at_least, 0))
+    identity_weight = Adjustable(functools.partial(check_at_least, 0), optional=True)
     takes = "images of two kinds, as many of each"
 
     def __init__(
@@ -80,10 +83,7 @@ class CycleGAN(BaseTranslator):
         **kwargs,
     ):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
-        check_at_least(0, cycle_weight=cycle_weight)
         check_whole(1, buffer_size=buffer_size)
-        if identity_weight is not None:
-            check_at_least(0, identity_weight=identity_weight)
         if self.data_shape[:2] != self.target_shape[:2]:
             raise ValueError(
                 "The way there and back takes images of one height and width; resize them, for example with "
@@ -123,18 +123,22 @@ class CycleGAN(BaseTranslator):
             Player("g", (self.generator, self.inverse_generator)),
         )
 
-    @property
-    def term_weights(self):
+    def term_weights(self, training):
         # The paper does not halve the squares that its weights stand beside.
         fooling = 2.0 if self.loss == "least_squares" else 1.0
         weights = {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
         return {**weights, "fooling_a": fooling, "fooling_b": fooling}
 
     @property
+    def _has_identity(self):
+        weight = self.setting("identity_weight")
+        return self.data_shape == self.target_shape and (self.setting("cycle_weight") if weight is None else weight) > 0
+
+    @property
     def _identity(self):
-        if self.identity_weight is None:
-            return self.cycle_weight / 2 if self.data_shape == self.target_shape else 0.0
-        return self.identity_weight
+        if not self._has_identity:
+            return 0.0
+        return self.cycle_weight / 2 if self.identity_weight is None else self.identity_weight
 
     def fakes(self, x, y, turn, training):
         return self.generator(x, training=training), self.inverse_generator(y, training=training)
@@ -147,7 +151,10 @@ class CycleGAN(BaseTranslator):
             ("a", self.inverse_discriminator, x, made_a),
         ):
             values = (self.judged(critic, images, training) for images in (real, made))
-            terms |= {f"{name}_{kind}": term for name, term in self.told_apart(*values).items()}
+            for name, term in self.told_apart(*values).items():
+                terms[f"{name}_{kind}"] = term
+        for name in self.watched:  # of both critics
+            terms[name] = (terms.pop(f"{name}_a") + terms.pop(f"{name}_b")) / 2
         return terms
 
     def g_terms(self, x, y, fakes, training):
@@ -159,7 +166,7 @@ class CycleGAN(BaseTranslator):
             "cycle_loss": absolute_error(self.inverse_generator(made_b, training=training), x)
             + absolute_error(self.generator(made_a, training=training), y),
         }
-        if self._identity:
+        if self._has_identity:
             terms["identity_loss"] = absolute_error(self.generator(y, training=training), y) + absolute_error(
                 self.inverse_generator(x, training=training), x
             )

@@ -1,5 +1,8 @@
 """The deep belief network."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,14 +10,15 @@ from keras import ops
 
 from keras_gen import boltzmann, layers, losses, networks
 from keras_gen.core import (
+    Adjustable,
     AdversarialModel,
+    Phase,
     Player,
     batched,
     check_at_least,
     check_units,
     check_whole,
     distribution,
-    execution,
 )
 from keras_gen.models.gibbs import GibbsSampling
 
@@ -67,7 +71,8 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         (9, 8, 8, 1)
     """
 
-    terms = ("reconstruction_loss",)
+    watched = ("reconstruction_loss",)
+    weight_decay = Adjustable(functools.partial(check_at_least, 0))
     likelihood = "bernoulli"
     watches_resting = False
     own_rate = 0.05
@@ -86,10 +91,10 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     ):
         hidden_units = check_units(hidden_units)
         names = [*(f"layer_{i + 1}" for i in range(len(hidden_units))), *(["up_down"] if fine_tuning else [])]
-        self.terms = (*type(self).terms, *(f"{name}_loss" for name in names))
+        self.reported = (*type(self).reported, *(f"{name}_loss" for name in names))
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(1, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_at_least(0, fine_tuning=fine_tuning, weight_decay=weight_decay)
+        check_at_least(0, fine_tuning=fine_tuning)
         if fine_tuning >= 1:
             raise ValueError(f"`fine_tuning` is a share of the epochs, below 1. Received: fine_tuning={fine_tuning}")
 
@@ -117,7 +122,6 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         for layer, size in zip([*self.machines, *self.generators], [*sizes[:-1], *sizes[1:-1]], strict=True):
             layer.build((None, size))
         self._tie(range(len(self.generators)))
-        self.turn = self._layer_names  # names of the players that move
         self.built = True
 
     @property
@@ -130,7 +134,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         """The `boltzmann.Machine` of the top, whose log Z is that of the whole."""
         return self.machines[-1].machine
 
-    # === Turns ===
+    # === Phases ===
 
     @property
     def players(self):
@@ -147,8 +151,9 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     def _layer_names(self):
         return tuple(machine.name for machine in self.machines)
 
-    def moving_at(self, step):
-        return self.turn
+    @property
+    def first_phase(self):
+        return Phase("layers", self._layer_names)
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
         """SGD for each, as `RBM`, over the steps of its turn."""
@@ -162,36 +167,29 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             optimizers[player.optimizer_name] = keras.optimizers.SGD(rate, momentum=self.momentum)
         return optimizers
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
-        """Keras' `fit`: the epochs are shared by the layers, from the data upwards, and the fine-tuning."""
-        callbacks = [execution.Turns(self._turns(epochs)), *tf.nest.flatten(callbacks or [])]
-        return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
-
-    def _turns(self, epochs):
-        """For each epoch the names of the players that move."""
-        together = round(self.fine_tuning * epochs)
-        shares = [len(part) for part in np.array_split(np.arange(epochs - together), len(self.machines))]
-        if 0 in shares:
-            turns = [self._layer_names] * (epochs - together)
-        else:
-            turns = [(name,) for name, share in zip(self._layer_names, shares, strict=True) for _ in range(share)]
-        return turns + [("up_down",)] * together
+    def phases(self, epochs):
+        """The epochs are shared by the layers, from the data upwards, and the fine-tuning."""
+        alone = epochs - round(self.fine_tuning * epochs)
+        ends = np.cumsum([len(part) for part in np.array_split(np.arange(alone), len(self.machines))])
+        found = [Phase(name, (name,), until_epoch=end) for name, end in zip(self._layer_names, ends, strict=True)]
+        if alone < len(self.machines):
+            found = [dataclasses.replace(self.first_phase, until_epoch=alone)]
+        return (*found, *([Phase("up_down", ("up_down",), until_epoch=epochs)] if self.fine_tuning else []))
 
     # === What each minimises ===
 
     def terms_of(self, player, x, y, fakes, training):
-        v = self._flat(x)
+        v, seen = self._flat(x), {}
         if training or player.name == self.players[0].name:
-            self.trackers["reconstruction_loss"].update_state(
-                tf.stop_gradient(losses.squared_error(v, self._down(self._up(v))))
-            )
+            seen["reconstruction_loss"] = losses.squared_error(v, self._down(self._up(v)))
         if player.name == "up_down":
-            return {"up_down": self._up_down(v, training) + sum(map(self._decay, self.machines))}
+            return {"up_down": self._up_down(v, training) + sum(map(self._decay, self.machines)), **seen}
         i = self._layer_names.index(player.name)
         for machine in self.machines[:i]:
             v = tf.stop_gradient(machine(v))
         machine = self.machines[i]
-        return {"contrast": machine.contrast(v, self.key(player.name, training), training) + self._decay(machine)}
+        contrast = machine.contrast(v, self.key(player.name, training), training)
+        return {"contrast": contrast + self._decay(machine), **seen}
 
     def _decay(self, machine):
         return self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
@@ -218,7 +216,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         )
         return waking + contrast + dreaming
 
-    def after_moves(self):
+    def on_step_end(self):
         """The way down is the way up, as long as a layer is trained by itself."""
         moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.moving]
         self._tie(moving)

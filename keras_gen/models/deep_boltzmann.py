@@ -1,5 +1,7 @@
 """The deep Boltzmann machine."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,16 +9,18 @@ from keras import ops
 
 from keras_gen import boltzmann, layers, losses
 from keras_gen.core import (
+    Adjustable,
     GenerativeModel,
+    Phase,
     batched,
     check_at_least,
     check_units,
     check_whole,
     distribution,
-    execution,
 )
 from keras_gen.models.gibbs import GibbsSampling
 
+PRETRAINING, TOGETHER = "pretraining", Phase("together")
 RATE_BATCHES = 100
 RATE_MARGIN = 0.01  # how far base rates stay from 0 and 1
 
@@ -67,7 +71,9 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         (9, 8, 8, 1)
     """
 
-    terms = ("reconstruction_loss",)
+    watched = ("reconstruction_loss",)
+    weight_decay = Adjustable(functools.partial(check_at_least, 0))
+    first_phase = TOGETHER
     likelihood = "bernoulli"
     persistent = True
     learning_rate = 0.05
@@ -87,7 +93,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(1, mean_field_steps=mean_field_steps, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_at_least(0, pretraining=pretraining, weight_decay=weight_decay)
+        check_at_least(0, pretraining=pretraining)
         if pretraining >= 1:
             raise ValueError(f"`pretraining` is a share of the epochs, below 1. Received: pretraining={pretraining}")
 
@@ -113,7 +119,6 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         ]
         self.chains = layers.Chains(num_chains, seed, name="chains")
         self.chains.build((None, sum(self.sizes[1::2])))
-        self.turn = "together"  # or "pretraining"
         self.built = True
 
     @property
@@ -138,7 +143,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """Keras' `fit`, of which the first epochs are those of the pretraining.
 
         Biases of x that are zero begin at the log odds of the pixels (of a dataset, of its first 100 batches). At zero,
@@ -147,10 +152,10 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         odds = self._pixel_log_odds(x)
         if odds is not None and not np.any(self.biases[0]):
             self.biases[0].assign(odds)
-        first = round(self.pretraining * epochs)
-        turns = ["pretraining"] * first + ["together"] * (epochs - first)
-        callbacks = [execution.Turns(turns), *tf.nest.flatten(callbacks or [])]
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def phases(self, epochs):
+        return (Phase(PRETRAINING, until_epoch=round(self.pretraining * epochs)), TOGETHER)
 
     def _pixel_log_odds(self, x):
         """(D,), or None of a generator, which would not begin again.
@@ -172,22 +177,22 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         v, machine = self._flat(x), self.machine
         return self._energy(machine, v, mu := self._mean_field(machine, v)) - _entropy(mu)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """`mean E(data, mean field) - mean F(chains)`, this replica's share, and what the weights cost."""
+    def term_weights(self, training):
+        return {"weight_decay": self.weight_decay}
+
+    def terms(self, x, y, training):
         v, machine = self._flat(x), self.machine
         mu = self._mean_field(machine, v)
-        if training and self.turn == "pretraining":
+        if training and self.phase.name == PRETRAINING:
             contrast = self._pretraining_contrast(v)
         else:
             key = self.noise_key("chains") if training else None
             contrast = self._energy(machine, v, mu) - self.chains.mean_free_energy(machine, self.gibbs_steps, key)
-        penalty = self.weight_decay / 2 * sum(ops.sum(ops.square(kernel)) for kernel in self.kernels)
-        self.trackers["loss"].update_state(contrast + penalty)
-        error = losses.squared_error(v, self._visible_mean(machine, mu))
-        self.trackers["reconstruction_loss"].update_state(tf.stop_gradient(error))
-        return execution.gradients_wait_for(
-            distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
-        )
+        terms = {"contrast": contrast, "reconstruction_loss": losses.squared_error(v, self._visible_mean(machine, mu))}
+        if self.setting("weight_decay"):
+            squares = sum(ops.sum(ops.square(kernel)) for kernel in self.kernels)
+            terms["weight_decay"] = distribution.for_each(squares / 2, v)
+        return terms
 
     def _pretraining_contrast(self, v):
         """The sum of what the pairs of layers minimise, each by CD-1. (B, D) -> (B,)."""

@@ -7,10 +7,18 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import batched, check_choice, distribution
+from keras_gen.core import Adjustable, batched, check_choice
 from keras_gen.models.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
+
+
+class _Level(Adjustable):
+    """What a level may be depends on the corruption."""
+
+    def validate(self, model, value):
+        if model.corruption != "given":
+            layers.check_level(model.corruption, value)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -47,6 +55,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
         >>> restored = model.denoise(noisy)
     """
 
+    has_targets = True
+    level = _Level(check=None)
+
     def __init__(
         self,
         data_shape: tuple[int, ...],
@@ -70,15 +81,17 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def call(self, x, training=False):
         self.check_shape(x)
-        if self.corrupter and training:
-            x = self.corrupter(x, training=True)
-        elif self.corrupter and distribution.in_step():  # the figures of an evaluation are those of denoising
-            noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, 1, *self.data_shape))
-            x = ops.concatenate([self.corrupter.corrupt(x, draw) for draw in noise])
-        return super().call(x, training)
+        return super().call(self.corrupter(x, training=True, level=self.level) if self.corrupter and training else x)
 
-    def target(self, x, y):
-        return x if self.corrupter else y
+    def terms(self, x, y, training):
+        given = x
+        if self.corrupter and training:
+            given = self.corrupter(x, training=True, level=self.level)
+        elif self.corrupter:  # what an evaluation measures is denoising
+            noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, 1, *self.data_shape))
+            given = ops.concatenate([self.corrupter.corrupt(x, draw, self.level) for draw in noise])
+        images = super().call(given, training)
+        return {"reconstruction_loss": self.reconstruction_term(x if self.corrupter else y, images)}
 
     def check_target(self, y):
         if self.corrupter:
@@ -111,7 +124,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             )
         self.check_array(x)
         x = np.asarray(x, "float32")
-        return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape)))
+        return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
 
     @batched(images=True)
     def denoise(self, x):

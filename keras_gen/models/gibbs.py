@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import check_whole, distribution, provenance
+from keras_gen.core import by_averages, check_whole, distribution, provenance
 
 MOMENTUM = 0.9
 
@@ -31,6 +31,7 @@ class GibbsSampling:
         rate = self.rate(learning_rate or self.learning_rate, decay_steps)
         return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
 
+    @by_averages
     def sample(self, n, labels=None, seed=None, steps=1000):
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
 

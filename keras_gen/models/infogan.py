@@ -1,5 +1,6 @@
 """The information-maximising generative adversarial network."""
 
+import functools
 import math
 
 import keras
@@ -8,7 +9,16 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import Player, batched, check_at_least, check_whole, distribution, provenance, sample_labels
+from keras_gen.core import (
+    Adjustable,
+    Player,
+    batched,
+    check_at_least,
+    check_whole,
+    distribution,
+    provenance,
+    sample_labels,
+)
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.base_gan import BaseGAN
 
@@ -58,7 +68,10 @@ class InfoGAN(BaseGAN):
         >>> categories = model.classify(images)
     """
 
-    terms = (*BaseGAN.terms, "information", "continuous_information")
+    watched = (*BaseGAN.watched, "information", "continuous_information")
+    information_weight = Adjustable(functools.partial(check_at_least, 0))
+    continuous_weight = Adjustable(functools.partial(check_at_least, 0))
+    reported = (*BaseGAN.reported, "information", "continuous_information")
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
     image_body = "infogan"  # with the wide dense layer of the paper
 
@@ -77,7 +90,6 @@ class InfoGAN(BaseGAN):
     ):
         super().__init__(data_shape, **kwargs)
         check_whole(0, num_categories=num_categories, num_continuous=num_continuous, noise_dim=noise_dim)
-        check_at_least(0, information_weight=information_weight, continuous_weight=continuous_weight)
         if num_categories == 1 or num_categories + num_continuous == 0:
             raise ValueError(
                 "InfoGAN needs two categories or more, or continuous codes. Received: "
@@ -112,10 +124,9 @@ class InfoGAN(BaseGAN):
         d, g = super().players
         return (Player(d.name, (*d.networks, self.recognition), d.steps, learning_rate=d.learning_rate), g)
 
-    @property
-    def term_weights(self):
+    def term_weights(self, training):
         return {
-            **super().term_weights,
+            **super().term_weights(training),
             "category": self.information_weight,
             "continuous": self.information_weight * self.continuous_weight,
         }
@@ -137,11 +148,11 @@ class InfoGAN(BaseGAN):
         terms = {}
         if self.num_categories:
             log_q = ops.sum(category * ops.log_softmax(logits), axis=-1)
-            self.trackers["information"].update_state(log_q + math.log(self.num_categories))
+            terms["information"] = log_q + math.log(self.num_categories)
             terms["category"] = -log_q
         if self.num_continuous:
             log_q = losses.normal_log_density(codes, mean, log_variance)
-            self.trackers["continuous_information"].update_state(log_q + self.num_continuous * math.log(2))
+            terms["continuous_information"] = log_q + self.num_continuous * math.log(2)
             terms["continuous"] = -log_q
         return terms
 

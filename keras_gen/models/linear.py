@@ -72,13 +72,15 @@ class LinearAutoencoder(GenerativeModel):
 
     def call(self, x, training=False):
         self.check_shape(x)
+        return self._synthesize(self._analyze(x))
+
+    def terms(self, x, y, training):
         if training:
             self._centre(x)
-        return self._synthesize(self._analyze(x))
+        return {"reconstruction_loss": losses.squared_error(x, self(x))}
 
     def _centre(self, x):
         """Takes a batch of all devices into the mean."""
-        distribution.barrier()
         count = distribution.global_batch_size(x)
         mean = distribution.global_mean(ops.cast(ops.reshape(x, (-1, self.offset.shape[0])), "float32"))
         share = count / (self.seen + count)
@@ -92,9 +94,6 @@ class LinearAutoencoder(GenerativeModel):
         x = ops.matmul(z, ops.transpose(self.synthesis)) + self.offset
         return ops.cast(ops.reshape(x, (-1, *self.data_shape)), "float32")
 
-    def reconstruction_term(self, target, y_pred):
-        return losses.squared_error(target, y_pred)
-
     @batched
     def encode(self, x):
         self.check_shape(x)
@@ -107,4 +106,4 @@ class LinearAutoencoder(GenerativeModel):
 
     @batched
     def score(self, x):
-        return -self.reconstruction_term(x, self(x))
+        return -losses.squared_error(x, self(x))

@@ -103,7 +103,7 @@ class MixtureVAE(BaseVAE):
         if not training:
             return self.beta
         weight = self.beta * ops.cast(self.epochs_done >= self.pretraining_epochs, "float32")
-        if self.warmup_steps:
+        if self.setting("warmup_steps"):
             weight = weight * ops.minimum(1.0, ops.cast(self.step - self.fitted_at, "float32") / self.warmup_steps)
         return weight
 

@@ -1,5 +1,6 @@
 """Translation of images that come in pairs."""
 
+import functools
 import math
 from typing import Literal
 
@@ -8,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import networks
-from keras_gen.core import Player, batched, check_at_least
+from keras_gen.core import Adjustable, Player, batched, check_at_least
 from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 
@@ -56,8 +57,10 @@ class Pix2Pix(BaseTranslator):
         (360, 8, 8, 1)
     """
 
-    terms = ("d_loss", "g_loss", "l1_loss", "d_real", "d_fake")
+    reported = ("d_loss", "g_loss", "l1_loss", "d_real", "d_fake")
     pairing = "pairs"
+    l1_weight = Adjustable(functools.partial(check_at_least, 0))
+    adversarial_weight = Adjustable(functools.partial(check_at_least, 0))
     takes = "pairs of images, inputs and targets"
 
     def __init__(
@@ -73,7 +76,6 @@ class Pix2Pix(BaseTranslator):
         **kwargs,
     ):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
-        check_at_least(0, l1_weight=l1_weight, adversarial_weight=adversarial_weight)
         if l1_weight == adversarial_weight == 0:
             raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
 
@@ -87,9 +89,19 @@ class Pix2Pix(BaseTranslator):
         given_shape = (*self.target_shape[:2], channels)
         self.generator = networks.make_translator(generator, given_shape, made, "unet")
         self.discriminator = None
-        if adversarial_weight:
+        if adversarial_weight:  # without it, no weight can bring the game back
             self.discriminator = networks.make_patch_critic(discriminator, self.target_shape, channels + made)
         self.built = True
+
+    def check_setting(self, name, value):
+        weights = {"l1_weight": self.l1_weight, "adversarial_weight": self.adversarial_weight, name: value}
+        if not any(weights.values()):
+            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+        if self.discriminator is None and weights["adversarial_weight"]:
+            raise ValueError(
+                "A Pix2Pix made with adversarial_weight=0 has no discriminator. Received: "
+                f"adversarial_weight={weights['adversarial_weight']}"
+            )
 
     # === The game ===
 
@@ -99,8 +111,7 @@ class Pix2Pix(BaseTranslator):
             return (Player("g", (self.generator,), learning_rate=1e-3),)
         return Player("d", (self.discriminator,)), Player("g", (self.generator,))
 
-    @property
-    def term_weights(self):
+    def term_weights(self, training):
         return {"l1_loss": SPAN * self.l1_weight, "fooling": self.adversarial_weight}
 
     def fakes(self, x, y, turn, training):

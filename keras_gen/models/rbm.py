@@ -1,5 +1,6 @@
 """The restricted Boltzmann machine."""
 
+import functools
 from typing import Literal
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_gen import layers, losses, networks
 from keras_gen.core import (
+    Adjustable,
     GenerativeModel,
     batched,
     check_at_least,
@@ -16,7 +18,6 @@ from keras_gen.core import (
     check_choice,
     check_whole,
     distribution,
-    execution,
 )
 from keras_gen.models.gibbs import GibbsSampling
 
@@ -77,7 +78,10 @@ class RBM(GibbsSampling, GenerativeModel):
         (9, 8, 8, 1)
     """
 
-    terms = ("reconstruction_loss",)
+    watched = ("reconstruction_loss", "pseudo_likelihood", "mean_activation")
+    rho = Adjustable(functools.partial(check_between, 0, 1), optional=True)
+    beta = Adjustable(functools.partial(check_at_least, 0))
+    weight_decay = Adjustable(functools.partial(check_at_least, 0))
     learning_rate = 0.05
 
     def __init__(
@@ -98,11 +102,8 @@ class RBM(GibbsSampling, GenerativeModel):
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(1, hidden_units=hidden_units, gibbs_steps=gibbs_steps, num_chains=num_chains)
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        check_at_least(0, beta=beta, weight_decay=weight_decay)
         if not sigma > 0:  # not a number is not either
             raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
-        if rho is not None:
-            check_between(0, 1, rho=rho)
 
         # === Config ===
         self.hidden_units = hidden_units
@@ -156,26 +157,31 @@ class RBM(GibbsSampling, GenerativeModel):
         self.check_shape(x)
         return self.machine.free_energy(self._flat(x))
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """`mean F(data) - mean F(draws)`, this replica's share, and what the weights cost."""
-        machine, v = self.machine, self._flat(x)
-        penalty = self.weight_decay / 2 * ops.sum(ops.square(machine.kernel))
-        if self.rho is not None:
-            hidden = machine.hidden_mean(v)
-            self.mean_activation.update_state(ops.mean(hidden, axis=-1))
-            penalty = penalty + self.beta * ops.sum(losses.bernoulli_kl(self.rho, distribution.global_mean(hidden)))
-        contrast = self.units.contrast(v, self.key("chains", training), training)
-        self.trackers["loss"].update_state(contrast + penalty)
-        self._watch(machine, v[:WATCHED] if training else v, self.key("pixel", training))
-        return execution.gradients_wait_for(
-            distribution.share_of_mean(contrast) + penalty / distribution.num_replicas()
-        )
+    def check_setting(self, name, value):
+        if name == "rho" and (value is None) != (self.setting("rho") is None):
+            raise ValueError(f"Whether `rho` is wished for is settled at construction. Received: rho={value}")
 
-    def _watch(self, machine, v, key):
-        error = losses.squared_error(v, machine.visible_mean(machine.hidden_mean(v)))
-        self.trackers["reconstruction_loss"].update_state(ops.stop_gradient(error))
+    def term_weights(self, training):
+        return {"weight_decay": self.weight_decay, "sparsity": self.beta}
+
+    def terms(self, x, y, training):
+        machine, v = self.machine, self._flat(x)
+        terms = {"contrast": self.units.contrast(v, self.key("chains", training), training)}
+        if self.setting("weight_decay"):
+            terms["weight_decay"] = distribution.for_each(ops.sum(ops.square(machine.kernel)) / 2, v)
+        if self.setting("rho") is not None:
+            hidden = machine.hidden_mean(v)
+            divergence = ops.sum(losses.bernoulli_kl(self.rho, distribution.global_mean(hidden)))
+            terms["sparsity"] = distribution.for_each(divergence, v)
+            terms["mean_activation"] = ops.mean(hidden, axis=-1)
+        return {**terms, **self._seen(machine, v[:WATCHED] if training else v, self.key("pixel", training))}
+
+    def _seen(self, machine, v, key):
+        """What is only reported, of some images."""
+        seen = {"reconstruction_loss": losses.squared_error(v, machine.visible_mean(machine.hidden_mean(v)))}
         if self._is_binary:
-            self.pseudo_likelihood.update_state(self._pseudo_likelihood(machine, v, key))
+            seen["pseudo_likelihood"] = self._pseudo_likelihood(machine, v, key)
+        return seen
 
     def _pseudo_likelihood(self, machine, v, key):
         """`D log p(v_i | v without i)` for one pixel i of each image. (B, D) -> (B,)."""

@@ -1,5 +1,6 @@
 """The semi-supervised variational autoencoder."""
 
+import functools
 import math
 
 import keras
@@ -8,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import batched, check_at_least, check_whole, distribution
+from keras_gen.core import Adjustable, batched, check_at_least, check_whole, distribution
 from keras_gen.models.variational import BaseVAE
 
 
@@ -62,7 +63,9 @@ class SemiSupervisedVAE(BaseVAE):
 
     labelling = "partial"
     evaluation_draws = 2  # each for every class
-    terms = ("reconstruction_loss", "kl_loss", "classification_loss")
+    watched = ("active_units", "classification_loss", "accuracy", "classification_in_loss")
+    alpha = Adjustable(functools.partial(check_at_least, 0))
+    reported = ("reconstruction_loss", "kl_loss", "classification_loss")
 
     def __init__(
         self,
@@ -79,7 +82,6 @@ class SemiSupervisedVAE(BaseVAE):
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
         check_whole(2, num_classes=num_classes)
-        check_at_least(0, alpha=alpha)
         if self.bound == "iwae" or self.free_bits:
             raise ValueError(
                 f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
@@ -147,23 +149,33 @@ class SemiSupervisedVAE(BaseVAE):
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def call(self, x, training=False):
-        counted = training or distribution.in_step()
-        if counted:
-            distribution.barrier()  # the share of known labels is agreed on while the model is called
         x, given = self.unpack(x)
         self.check_shape(x)
+        if not training:
+            return self.reconstruct(x, given)
+        return self._to_data(super().call((x, self._known_or_best(self.visible(x), given)), training=True))
+
+    def term_weights(self, training):
+        return {**super().term_weights(training), "classification": self.alpha}
+
+    def terms(self, x, y, training):
         v = self.visible(x, training)
         log_q = self.log_q_classes(v, training)
-        if not counted:
-            return self.reconstruct(x, given)
-        images, nll, kl, mean = self._of_each_class(v, training)
-        known, weights, kl_of_class = self._weigh(log_q, given)
-        self.active_units.update_state(ops.sum(weights[:, :, None] * mean, axis=1))
-        self.add_term("reconstruction_loss", ops.sum(weights * nll, axis=-1))
-        kl = ops.sum(weights * kl, axis=-1) + kl_of_class
-        self.add_term("kl_loss", kl, self.kl_weight(training))
-        self._classify_known(log_q, weights, known, training)
-        return images
+        _, nll, kl, mean = self._of_each_class(v, training)
+        known, weights, kl_of_class = self._weigh(log_q, y)
+        cross_entropy = -ops.sum(weights * log_q, axis=-1)
+        right = ops.cast(ops.argmax(log_q, axis=-1) == ops.argmax(weights, axis=-1), "float32")
+        # Its mean over the batch is that over the known labels.
+        classification = known * cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6)
+        return {
+            "reconstruction_loss": ops.sum(weights * nll, axis=-1),
+            "kl_loss": ops.sum(weights * kl, axis=-1) + kl_of_class,
+            "classification": classification,
+            "classification_loss": (cross_entropy, known),
+            "accuracy": (right, known),
+            "active_units": ops.sum(weights[:, :, None] * mean, axis=1),
+            **({} if training else {"classification_in_loss": classification}),
+        }
 
     def _weigh(self, log_q, given):
         """Which labels are known (B,), the weight of each class (B, C), and the KL divergence of q(y|x) (B,)."""
@@ -173,17 +185,6 @@ class SemiSupervisedVAE(BaseVAE):
         weights = known[:, None] * ops.one_hot(given, self.num_classes, dtype="float32") + (1 - known[:, None]) * q
         return known, weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
 
-    def _classify_known(self, log_q, weights, known, training):
-        surprise = -ops.sum(weights * log_q, axis=-1)
-        share = ops.maximum(distribution.global_mean(known), 1e-6)
-        mean_of_known = known * surprise / share  # its mean over the batch is that over the known labels
-        self.add_loss(self.alpha * distribution.share_of_mean(mean_of_known) * distribution.num_replicas())
-        self.trackers["classification_loss"].update_state(surprise, sample_weight=known)
-        right = ops.cast(ops.argmax(log_q, axis=-1) == ops.argmax(weights, axis=-1), "float32")
-        self.accuracy.update_state(right, sample_weight=known)
-        if not training:
-            self.classification_in_loss.update_state(mean_of_known)
-
     def get_metrics_result(self):
         """Keras' own; the loss of an evaluation with the mean over all known labels, whatever their batches."""
         logs = super().get_metrics_result()
@@ -191,9 +192,6 @@ class SemiSupervisedVAE(BaseVAE):
         surplus = ops.where(self.classification_in_loss.count > 0, in_loss - logs["classification_loss"], 0.0)
         logs["loss"] -= self.alpha * surplus
         return logs
-
-    def reconstruction_loss(self, target, y_pred):
-        return ops.zeros(())  # call has added it, weighed by the classes
 
     def _of_each_class(self, v, training=False):
         """Of each class y: images (k * C * B, ...), `-log p(x|y,z)`, KL(q(z|x,y) || p(z)), means of z, (B, C, ...)."""

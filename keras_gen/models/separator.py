@@ -172,17 +172,17 @@ class SourceSeparator(GenerativeModel):
 
     # === Training ===
 
-    def target(self, x, y):
-        return y
+    has_targets = True
+    watched = ("si_sdr", "si_sdr_of_mixture")
 
-    def reconstruction_term(self, target, y_pred):
-        matched = self.match(target, y_pred)
-        self.separation.update_state(self._si_sdr(matched, y_pred))
-        return losses.squared_error(matched, y_pred) / self.num_sources
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        self.no_separation.update_state(self._si_sdr(y, x[:, None] * ops.ones_like(y)))
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+    def terms(self, x, y, training):
+        estimates = self(x, training=training)
+        matched = self.match(y, estimates)
+        return {
+            "reconstruction_loss": losses.squared_error(matched, estimates) / self.num_sources,
+            "si_sdr": self._si_sdr(matched, estimates),
+            "si_sdr_of_mixture": self._si_sdr(y, x[:, None] * ops.ones_like(y)),
+        }
 
     def _si_sdr(self, sources, estimates):
         flat = (-1, *self.data_shape)

@@ -1,5 +1,6 @@
 """The sparse autoencoder."""
 
+import functools
 from types import MappingProxyType
 from typing import Literal
 
@@ -8,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import check_at_least, check_between, check_choice, distribution, is_probability
+from keras_gen.core import Adjustable, check_at_least, check_between, check_choice, distribution, is_probability
 from keras_gen.core.metrics import DeadUnits, UnitMeans
 from keras_gen.models.base import BaseAutoencoder
 
@@ -57,7 +58,10 @@ class SparseAutoencoder(BaseAutoencoder):
         >>> codes = model.encode(kg.data.load("digits", split="test"))
     """
 
-    terms = ("reconstruction_loss", "sparsity_loss")
+    reported = ("reconstruction_loss", "sparsity_loss")
+    watched = ("mean_activation", "dead_units", "unit_means")
+    rho = Adjustable(functools.partial(check_between, 0, 1))
+    beta = Adjustable(functools.partial(check_at_least, 0))
     likelihoods = MappingProxyType(
         {"gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred), "bernoulli": losses.bernoulli}
     )
@@ -85,8 +89,6 @@ class SparseAutoencoder(BaseAutoencoder):
             code_activation=code_activation,
             **kwargs,
         )
-        check_between(0, 1, rho=rho)
-        check_at_least(0, beta=beta)
         check_choice("penalty", penalty, ("kl", "l1"))
         if not 0 <= momentum < 1:
             raise ValueError(f"`momentum` must be at least 0 and below 1. Received: momentum={momentum}")
@@ -112,22 +114,20 @@ class SparseAutoencoder(BaseAutoencoder):
         if penalty == "kl":
             self.unit_means = UnitMeans(latent_dim)
 
-    def call(self, x, training=False):
-        if self.penalty == "kl":
-            distribution.barrier()  # the mean over all devices is taken while the model is called
-        return super().call(x, training)
+    def term_weights(self, training):
+        return {"sparsity_loss": self.beta}
 
-    def penalize(self, code, training):
-        self.mean_activation.update_state(ops.mean(code, axis=-1))
-        self.dead_units.update_state(code)
+    def penalties(self, code, training):
+        seen = {"mean_activation": ops.mean(code, axis=-1), "dead_units": code}
         if self.penalty == "l1":
-            return self.add_term("sparsity_loss", ops.sum(ops.abs(code), axis=-1), self.beta)
+            return {"sparsity_loss": ops.sum(ops.abs(code), axis=-1), **seen}
         rho_hat = distribution.global_mean(code)
         if not training:
-            self.unit_means.update_state(code)
+            seen["unit_means"] = code
         elif self.momentum:
             rho_hat = self._moving_average(rho_hat)
-        self.add_batch_term("sparsity_loss", ops.sum(losses.bernoulli_kl(self.rho, rho_hat)), self.beta, code)
+        divergence = ops.sum(losses.bernoulli_kl(self.rho, rho_hat))
+        return {"sparsity_loss": distribution.for_each(divergence, code), **seen}
 
     def get_metrics_result(self):
         """Keras' own, with the penalty of an evaluation made from the mean activations over all of it.

@@ -46,25 +46,32 @@ class BaseTranslator(AdversarialModel):
         """A critic's values, one for each patch, (B, H', W')."""
         return critic(images, training=training)[..., 0]
 
+    watched = ("d_real", "d_fake")
+
     def told_apart(self, real, fake):
-        """The discriminator's terms of its values of real and of made images, means over patches; reports both."""
-        for name, values in (("d_real", real), ("d_fake", fake)):
-            self.trackers[name].update_state(ops.sigmoid(values) if self.adversarial.is_logit else values)
-        return {"real": over_pixels(self.adversarial.real(real)), "fake": over_pixels(self.adversarial.fake(fake))}
+        """The discriminator's terms of its values of real and of made images, means over patches, and the values."""
+        shown = ops.sigmoid if self.adversarial.is_logit else tf.identity
+        return {
+            "real": over_pixels(self.adversarial.real(real)),
+            "fake": over_pixels(self.adversarial.fake(fake)),
+            "d_real": over_pixels(shown(real)),
+            "d_fake": over_pixels(shown(fake)),
+        }
 
     # === Checks ===
 
-    def _taken(self, data):
+    def unpack_batch(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(self.separated(data))
         self.check_target(y)
         return tf.cast(x, tf.float32), tf.cast(y, tf.float32)
 
     def check_data(self, x, y=None, shared=True):
-        super().check_data(x, y, shared)
+        count = super().check_data(x, y, shared)
         if hasattr(x, "shape") and len(x) != len(y):
             raise ValueError(
                 f"{type(self).__name__} takes as many targets as inputs. Received: {len(x)} inputs, {len(y)} targets"
             )
+        return count
 
     def check_target(self, y):
         shape = getattr(y, "shape", None)

@@ -1,5 +1,6 @@
 """What the variational autoencoders share. The models themselves are in files of their own."""
 
+import functools
 import math
 import numbers
 import warnings
@@ -11,13 +12,66 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import GenerativeModel, batched, check_at_least, check_choice, check_whole, distribution, provenance
+from keras_gen.core import (
+    Adjustable,
+    GenerativeModel,
+    batched,
+    by_averages,
+    check_at_least,
+    check_choice,
+    check_whole,
+    distribution,
+    provenance,
+)
 from keras_gen.core.metrics import ActiveUnits
 from keras_gen.likelihoods import LIKELIHOODS, likelihood
 from keras_gen.priors import NormalPrior
 
 EARLY = 200  # training steps before which nobody speaks of a collapse
 FEW_ACTIVE = 0.1  # share of the code's units; fewer that say anything are a collapse
+
+
+class ElboBound:
+    """`E_q[log p(x | z)] - D(q(z | x), p(z))`, with the divergence of the model."""
+
+    watched = ()
+    balances_draws = True  # whether the draws of an evaluation are balanced to mean 0 and variance 1
+
+    @staticmethod
+    def terms(model, nll, z, mean, log_variance, training):
+        """What is minimised, of `-log p(x | z_k)`, (k, B), for draws z, (k, B, D). -> terms by name, (B,) each."""
+        return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence(mean, log_variance, z)}
+
+    @staticmethod
+    def value(model, nll, z, mean, log_variance):
+        """The bound at beta = 1. -> (B,), nats."""
+        return -ops.mean(nll, axis=0) - ops.sum(model.code_prior.kl(mean, log_variance, z), axis=-1)
+
+
+class IwaeBound:
+    """`E[log 1/K sum_k p(x, z_k) / q(z_k | x)]` (Burda et al. 2015, equation 8). The parts are only reported."""
+
+    watched = ("reconstruction_loss", "kl_loss")
+    balances_draws = False  # importance weights need standard normal ones
+
+    @staticmethod
+    def terms(model, nll, z, mean, log_variance, training):
+        """As of `ElboBound`."""
+        log_weights = model.kl_weight(training) * model.log_ratio(z, mean, log_variance) - nll
+        return {**ElboBound.terms(model, nll, z, mean, log_variance, training), "bound": -_log_mean_exp(log_weights)}
+
+    @staticmethod
+    def value(model, nll, z, mean, log_variance):
+        """The bound. -> (B,), nats."""
+        return _log_mean_exp(model.log_ratio(z, mean, log_variance) - nll)
+
+
+BOUNDS = {"elbo": ElboBound, "iwae": IwaeBound}
+
+
+def _log_mean_exp(values):
+    """`log 1/K sum_k exp(v_k)`. (K, B) -> (B,)."""
+    return ops.logsumexp(values, axis=0) - math.log(values.shape[0])
 
 
 class BaseVAE(GenerativeModel):
@@ -44,7 +98,7 @@ class BaseVAE(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    terms = ("reconstruction_loss", "kl_loss")
+    reported = ("reconstruction_loss", "kl_loss")
 
     def __init__(
         self,
@@ -65,9 +119,8 @@ class BaseVAE(GenerativeModel):
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(0 if self.codeless else 1, latent_dim=latent_dim)
         check_whole(1, num_samples=num_samples)
-        check_at_least(0, beta=beta, warmup_steps=warmup_steps, free_bits=free_bits)
         check_choice("likelihood", likelihood, LIKELIHOODS)
-        check_choice("bound", bound, ("elbo", "iwae"))
+        check_choice("bound", bound, BOUNDS)
         known = isinstance(variance, numbers.Real) and 0 < variance < math.inf
         if variance not in ("learned", "per_value") and not known:
             raise ValueError(
@@ -93,6 +146,9 @@ class BaseVAE(GenerativeModel):
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
 
+    beta = Adjustable(functools.partial(check_at_least, 0))
+    warmup_steps = Adjustable(functools.partial(check_at_least, 0))
+    free_bits = Adjustable(functools.partial(check_at_least, 0))
     codeless = False  # whether the model works with latent_dim=0
     evaluation_draws = 8  # of z, for each image
     expansion = 8
@@ -126,9 +182,17 @@ class BaseVAE(GenerativeModel):
 
     # === Training ===
 
+    def check_setting(self, name, value):
+        is_plain = self.bound == "elbo" and self.has_normal_prior and self.labelling != "partial"
+        if name == "free_bits" and value and not is_plain:
+            raise ValueError(
+                f"Free bits belong to the bound 'elbo' and a normal prior. Received: free_bits={value}, of a "
+                f"{type(self).__name__} with bound={self.bound!r}"
+            )
+
     def before_training(self, total_steps):
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
-        if self.warmup_steps > last_step:
+        if self.setting("warmup_steps") > last_step:
             warnings.warn(
                 f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
                 f"Received: warmup_steps={self.warmup_steps}, last step of the run={last_step}",
@@ -154,40 +218,62 @@ class BaseVAE(GenerativeModel):
         return history
 
     def call(self, x, training=False):
-        counted = training or distribution.in_step()
-        if self.free_bits and counted:
-            distribution.barrier()
+        """Images of the posterior means; in training of one draw, with the weighted KL divergence in `losses`.
+
+        So a loop of one's own has to add the reconstruction term only. The step of the package does not call it.
+        """
         x, labels = self.unpack(x)
         mean, log_variance = self.posterior(x, labels, training=training)
-        if not counted:
+        if not training:
             return self.images(mean, labels)
+        z = self._draws(mean, log_variance, training)[:1]
+        terms = self.divergence(mean, log_variance, z)
+        weights = self.term_weights(training)
+        added = sum(weights.get(name, 1.0) * term for name, term in terms.items() if name not in self.watched)
+        self.add_loss(ops.mean(added))
+        return self.decode_draws(z, labels, training)
+
+    def terms(self, x, y, training):
+        mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
-        images = self.decode_draws(z, labels, training)
-        kl = self.code_prior.kl(mean, log_variance, z)
+        nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
+        return {**self._bound.terms(self, nll, z, mean, log_variance, training), "active_units": mean}
+
+    @property
+    def _bound(self):
+        return BOUNDS[self.bound]
+
+    @property
+    def watched(self):
+        return ("active_units", *(["kl_loss"] if self.setting("free_bits") else []), *self._bound.watched)
+
+    def term_weights(self, training):
         weight = self.kl_weight(training)
-        self.add_kl(kl, weight)
-        if self.bound == "iwae":  # what makes the sum of the terms the importance-weighted bound
-            log_weights = self._log_weights(x, images, z, mean, log_variance, weight)
-            gap = -_log_mean_exp(log_weights) - self.reconstruction_term(x, images) - weight * ops.sum(kl, axis=-1)
-            self.add_loss(distribution.share_of_mean(gap) * distribution.num_replicas())
-        self.active_units.update_state(mean)
-        return images
+        return {"kl_loss": weight, "kl_above_free_bits": weight}
 
     def kl_weight(self, training):
         """The weight of the KL divergence in this step: beta, in training after the warm-up."""
-        if not training or not self.warmup_steps:
+        if not training or not self.setting("warmup_steps"):
             return self.beta
         return self.beta * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
 
-    def add_kl(self, kl, weight):
-        """Reports the KL divergence, (B, units), and adds its weighted mean to the loss."""
-        per_example = ops.sum(kl, axis=-1)
-        if self.free_bits:
-            self.trackers["kl_loss"].update_state(per_example)
-            per_unit = distribution.global_mean(kl)
-            self.add_loss(weight * ops.sum(ops.maximum(per_unit, self.free_bits)))
-        else:
-            self.add_term("kl_loss", per_example, weight)
+    def divergence(self, mean, log_variance, z):
+        """How far the posterior is from the prior, as terms by name, (B,) each: the KL divergence, nats.
+
+        A paper that asks for another divergence overrides this method; what it adds and what that weighs, it lists in
+        `reported` and `term_weights`.
+
+        Args:
+            mean: (B, D), of q(z | x).
+            log_variance: (B, D).
+            z: (k, B, D), draws of it.
+        """
+        kl = self.code_prior.kl(mean, log_variance, z)
+        terms = {"kl_loss": ops.sum(kl, axis=-1)}
+        if self.setting("free_bits"):  # what is minimised; the first is then reported only
+            per_unit = ops.maximum(distribution.global_mean(kl), self.free_bits)
+            terms["kl_above_free_bits"] = distribution.for_each(ops.sum(per_unit), mean)
+        return terms
 
     # === Distributions ===
 
@@ -214,7 +300,9 @@ class BaseVAE(GenerativeModel):
         if training:
             noise = distribution.normal((self.num_samples, *tf.unstack(tf.shape(mean))), self.noise_key("posterior"))
         else:
-            noise = layers.fixed_noise(self.evaluation_draws, self.latent_dim, self.seed, scaled=self.bound == "elbo")
+            noise = layers.fixed_noise(
+                self.evaluation_draws, self.latent_dim, self.seed, scaled=self._bound.balances_draws
+            )
         return layers.draw_codes(mean, log_variance, noise)
 
     def decode_draws(self, z, labels=None, training=False):
@@ -230,9 +318,9 @@ class BaseVAE(GenerativeModel):
     def reconstruction_term(self, target, y_pred):
         return ops.mean(self.negative_log_likelihood(target, y_pred), axis=0)
 
-    def _log_weights(self, x, images, z, mean, log_variance, weight=1.0):
-        log_ratio = self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
-        return weight * log_ratio - self.negative_log_likelihood(x, images, z.shape[0])
+    def log_ratio(self, z, mean, log_variance):
+        """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
+        return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
 
     # === Abilities ===
 
@@ -263,15 +351,15 @@ class BaseVAE(GenerativeModel):
         mean, log_variance = self.posterior(x, labels)
         z = self._draws(mean, log_variance)
         images = self.decode_draws(z, labels)
-        if self.bound == "iwae":
-            return _log_mean_exp(self._log_weights(x, images, z, mean, log_variance))
-        return -self.reconstruction_term(x, images) - ops.sum(self.code_prior.kl(mean, log_variance, z), axis=-1)
+        nll = self.negative_log_likelihood(x, images, z.shape[0])
+        return self._bound.value(self, nll, z, mean, log_variance)
 
     @batched
     def unit_kl(self, x, labels=None):
         """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
         return losses.normal_kl(*self.posterior(x, labels))
 
+    @by_averages
     def sample(self, n, labels=None, seed=None):
         seed = provenance.fresh_seed() if seed is None else seed
         return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
@@ -288,9 +376,5 @@ class BaseVAE(GenerativeModel):
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
         z = layers.draw_codes(mean, log_variance, noise)
-        return self._log_weights(x, self.decode_draws(z, labels), z, mean, log_variance)
-
-
-def _log_mean_exp(values):
-    """`log 1/K sum_k exp(v_k)`. (K, B) -> (B,)."""
-    return ops.logsumexp(values, axis=0) - math.log(values.shape[0])
+        nll = self.negative_log_likelihood(x, self.decode_draws(z, labels), num_samples)
+        return self.log_ratio(z, mean, log_variance) - nll

@@ -18,14 +18,14 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import AdversarialModel, distribution
+from keras_gen.core import AdversarialModel, distribution, execution
 from keras_gen.core.model import ABILITIES, GenerativeModel
+from keras_gen.testing import replicas
 
 IMAGE_ABILITIES = ("decode", "reconstruct", "sample", "translate")
 
@@ -177,7 +177,7 @@ def check_arguments(case):
 @_check
 def check_fit(case):
     """fit takes arrays, datasets and labels; each term and its val_ twin is in the history, finite."""
-    terms = {"loss", *case.cls.terms}
+    terms = {"loss", *case.cls.reported}
     model = _trained(case).model
     history = _fit(model, case.pair(), validation_data=case.pair() if case.taught else case.x)
     expected = terms | {f"val_{name}" for name in terms}
@@ -423,10 +423,7 @@ def check_two_devices(case):
     """
     pair = case.pair(11)  # a batch of 8, and one of 3 that leaves a replica with fewer examples than the other, or none
     weights, figures = [], []
-    with (
-        mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)),
-        mock.patch.object(distribution, "uniform", lambda shape, key: tf.fill(shape, 0.5)),
-    ):
+    with replicas.without_noise():
         for strategy in (tf.distribute.get_strategy(), two_devices()):
             with strategy.scope():
                 model = case.model(optimizer=keras.optimizers.SGD(1e-3))
@@ -447,6 +444,55 @@ def check_two_devices(case):
                 loaded = keras.saving.load_model(path)
             _equal(weights[1], loaded.get_weights(), "weights of two devices, saved and loaded")
             _equal([model.optimizer.iterations], [loaded.optimizer.iterations], "steps of the optimizer")
+
+
+SPLITS = ((6, 5), (10, 1), (11, 0))  # of a batch: the second replica gets less, or nothing
+
+
+@_check
+def check_replicas(case):
+    """Two steps of SGD on two replicas give the weights and the metrics of two steps on one, however they share them.
+
+    By threads in the place of devices; see `keras_gen.testing.replicas`.
+    """
+    with replicas.without_noise():
+        one = case.model(run_eagerly=True)
+        batch = _step_batch(one, case, sum(SPLITS[0]))
+        expected = [_two_steps(one, batch), one.get_weights()]
+        for sizes in SPLITS:
+            if 0 in sizes and execution.is_convolutional(one):
+                continue  # TensorFlow's convolution of an empty batch, eagerly; in a graph it is checked on two devices
+            models = [case.model(run_eagerly=True) for _ in sizes]
+            parts = zip(*(tf.split(part, sizes) for part in batch), strict=True)
+            runs = [functools.partial(_two_steps, model, part) for model, part in zip(models, parts, strict=True)]
+            replicas.run(*runs)
+            replicas.add_up(*(model.metrics_variables for model in models))
+            metrics = [models[0].get_metrics_result()]
+            for model in models:
+                _equal(expected[1], model.get_weights(), f"weights of one replica and of two of {sizes} examples", 2e-6)
+            names = sorted(expected[0])
+            _equal(
+                [[float(expected[0][name]) for name in names]],
+                [[float(metrics[0][name]) for name in names]],
+                f"metrics {names} of one replica and of two of {sizes} examples",
+                1e-3,
+            )
+
+
+def _step_batch(model, case, count):
+    """A batch as Keras gives it to a step, as a tuple of tensors."""
+    x, y = case.pair(count)
+    if "separate" in model.offers:
+        x, y = model.mix(x)
+    return (tf.constant(x),) if y is None else (tf.constant(x), tf.constant(y))
+
+
+def _two_steps(model, batch):
+    """The metrics of two training steps and a look at the batch."""
+    for _ in range(2):
+        model.train_step(batch)
+    model.test_step(batch)
+    return model.get_metrics_result()
 
 
 @_check

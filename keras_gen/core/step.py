@@ -1,0 +1,418 @@
+"""The one training step: players that minimise weighted sums of named terms, one value per example."""
+
+import contextlib
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_gen.core import distribution, execution
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """One player of a game: what it moves, and how.
+
+    Args:
+        name: short, such as "d". `{name}_terms` of the model says what the player minimises, `{name}_optimizer` moves
+            it, and `{name}_loss` is reported. The one player of a model without opponents has no name: `terms`,
+            `optimizer`, `loss`.
+        networks: the layers whose trainable weights it moves.
+        steps: how many times it moves per batch.
+        meets_fakes: whether its terms look at what `fakes` makes. A player that does not, moves first.
+        reports: whether the step reports its loss; else the model does so by its terms.
+        learning_rate: of Adam, where the model is compiled without an optimizer.
+    """
+
+    name: str
+    networks: tuple
+    steps: int = 1
+    meets_fakes: bool = True
+    reports: bool = True
+    learning_rate: float = 2e-4
+
+    @property
+    def variables(self):
+        """The trainable weights of its networks, each once."""
+        return list({id(v): v for network in self.networks for v in network.trainable_variables}.values())
+
+    def _named(self, what):
+        return f"{self.name}_{what}" if self.name else what
+
+    @property
+    def optimizer_name(self):
+        """The attribute of the model that holds its optimizer, and the argument of `compile`."""
+        return self._named("optimizer")
+
+    @property
+    def terms_name(self):
+        """The method of the model that gives its terms."""
+        return self._named("terms")
+
+    @property
+    def loss_name(self):
+        """The name that its loss is reported by."""
+        return self._named("loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A part of training in which some players move and the others rest.
+
+    Args:
+        name: of the phase.
+        players: names of the players that move; None for all.
+        until_step: step of the model before which the phase ends.
+        until_epoch: epoch of `fit` before which it ends.
+    """
+
+    name: str
+    players: tuple | None = None
+    until_step: float = math.inf
+    until_epoch: float = math.inf
+
+    def contains(self, step, epoch):
+        """Whether a step of the model, in an epoch of `fit`, may belong to it."""
+        return step < self.until_step and epoch < self.until_epoch
+
+
+EVERYBODY = Phase("everybody")
+
+
+class SteppedModel(keras.Model):
+    """A `keras.Model` that is trained by the one step of named terms.
+
+    A model of one objective gives `terms(x, y, training)`: terms by name, (B,) each. It minimises the mean over the
+    batch of their sum, weighted by `term_weights`. A game gives `players` in the order in which they move, and for each
+    a method `{name}_terms(x, y, fakes, training)`; `fakes(x, y, turn, training)` makes what they meet over, such as
+    generated images, once for all who move in a turn. The last player's gradient flows through them. A player that
+    moves several times per batch meets new ones each time, over the same data.
+
+    Terms are pure: they return all that they have to say. Those in `watched` are reported and not minimised; they may
+    be pairs (values, weights of the examples), or what a metric of that name of the model takes. A term that couples
+    the examples of a batch uses `distribution.global_mean` or `distribution.gather` and is repeated for each example.
+
+    What layers add with `add_loss`, and regularizers of activities, count in a model of one player. A game calls its
+    networks for several purposes in a step, so it refuses them. Regularizers of weights count for the player that moves
+    the weights.
+
+    `loss` of a game is the sum of the players' losses: it tells whether they are finite, not whether training goes
+    well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
+    """
+
+    betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
+    watched = ()  # names of the terms that are reported and not minimised
+    watches_resting = True  # whether the terms of players that rest are looked at in training
+    first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
+    phase = EVERYBODY
+
+    @property
+    def players(self):
+        """The `Player`s in the order in which they move."""
+        return (Player("", (self,), meets_fakes=False, learning_rate=self.learning_rate),)
+
+    def fakes(self, x, y, turn, training):
+        """What the players meet over, such as generated images; None for none."""
+        return None
+
+    def term_weights(self, training):
+        """What each term counts for, by name; 1 if it is not named."""
+        return {}
+
+    def terms_of(self, player, x, y, fakes, training):
+        """A player's terms, by name, (B,) each."""
+        terms = getattr(self, player.terms_name)
+        return terms(x, y, fakes, training) if player.name else terms(x, y, training)
+
+    def on_step_end(self):
+        """Called at the end of each training step, on each replica."""
+
+    # === Compiling: an optimizer for each player ===
+
+    def compile(self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
+        """Keras' `compile` with optimizers only: the model brings its objective.
+
+        Args:
+            optimizer: name or `keras.optimizers.Optimizer`, of which each player of a game gets its own copy; None for
+                those of `default_optimizers`. They are built here, so that training may start under any strategy.
+            jit_compile: bool, or "auto" for the measured rule of `core.execution`.
+            steps_per_execution: int, or "auto" for the measured rule of `core.execution`.
+            run_eagerly: bool, for debugging.
+            **kwargs: `{name}_optimizer`, such as `d_optimizer`, for one player of a game; `auto_scale_loss` of Keras.
+
+        Raises:
+            ValueError: if a loss or metrics are given, or an optimizer of nobody.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} brings its own objective and metrics; compile it with an optimizer "
+                    f"only. Received: {name}={kwargs[name]}"
+                )
+        chosen = self._chosen_optimizers(optimizer, kwargs)
+        auto_scale_loss = kwargs.pop("auto_scale_loss", True)
+        scale = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
+        for player in self.players:
+            own = chosen[player.optimizer_name]
+            if len(chosen) > 1:
+                self._check_player(player, own)
+            if scale and not isinstance(own, keras.optimizers.LossScaleOptimizer):
+                own = keras.optimizers.LossScaleOptimizer(own)
+            if not own.built:
+                own.build(player.variables)
+            setattr(self, player.optimizer_name, own)
+        if self._has_phases_in_steps and steps_per_execution not in ("auto", 1):
+            raise ValueError(
+                "Phases end between two calls: each call must be one step. Received: "
+                f"steps_per_execution={steps_per_execution}"
+            )
+        jit, steps = execution.resolve(self, jit_compile, 1 if self._has_phases_in_steps else steps_per_execution)
+        if run_eagerly:
+            jit, steps = False, 1
+        # Of a game Keras knows the last player's only, for callbacks that look at a learning rate. It is built and
+        # scaled.
+        super().compile(
+            optimizer=own,
+            jit_compile=jit,
+            steps_per_execution=steps,
+            run_eagerly=run_eagerly,
+            auto_scale_loss=False,
+            **kwargs,
+        )
+        self._most_steps = steps
+        self.request = {
+            "jit_compile": jit_compile,
+            "steps_per_execution": 1 if self._has_phases_in_steps else steps_per_execution,
+            "auto_scale_loss": auto_scale_loss,
+            **kwargs,
+        }
+        self.phase = self._phase_of(self.phases(1), epoch=math.inf)
+
+    def _chosen_optimizers(self, optimizer, options):
+        """An optimizer for each player, by name; those of single players are taken out of the options."""
+        names = [player.optimizer_name for player in self.players]
+        for name in options:
+            if name.endswith("_optimizer") and name not in names:
+                raise ValueError(
+                    f"{type(self).__name__} takes {', '.join(names)}, or one `optimizer` for all. Received: {name}"
+                )
+        if names == ["optimizer"]:
+            chosen = {"optimizer": optimizer}
+        else:
+            chosen = {name: options.pop(name, None) for name in names}
+            if optimizer is not None:
+                shared = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+                chosen = {name: shared if value is None else value for name, value in chosen.items()}
+        defaults = self.default_optimizers() if None in chosen.values() else {}
+        chosen = {
+            name: keras.optimizers.get(defaults[name] if value is None else value) for name, value in chosen.items()
+        }
+        if len({id(value) for value in chosen.values()}) < len(names):
+            raise ValueError(f"Each player needs an optimizer of its own. Received: one object for {', '.join(chosen)}")
+        return chosen
+
+    def _check_player(self, player, optimizer):
+        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+            raise ValueError(
+                "Keras would write the averages of one player's optimizer into the weights of all. Received: "
+                f"use_ema=True in {player.optimizer_name}"
+            )
+        for network in player.networks:
+            for layer in getattr(network, "layers", [network]):
+                if getattr(layer, "activity_regularizer", None) is not None:
+                    raise ValueError(
+                        "A network is called for several purposes in a step, so regularizers of activities are not "
+                        f"counted; those of weights are. Received: activity_regularizer in the layer {layer.name}"
+                    )
+
+    def default_optimizers(self, learning_rate=None, decay_steps=None):
+        """Arguments for `compile`: Adam for each player, as the model is best trained.
+
+        Args:
+            learning_rate: float; None for the players' own.
+            decay_steps: batches over which it goes down to 0 by a cosine; None for a constant rate.
+        """
+        optimizers = {}
+        for player in self.players:
+            own_steps = max(1, decay_steps - self._rest_of(player)) * player.steps if decay_steps else None
+            rate = self.rate(learning_rate or player.learning_rate, own_steps)
+            optimizers[player.optimizer_name] = keras.optimizers.Adam(rate, *self.betas)
+        return optimizers
+
+    @staticmethod
+    def rate(learning_rate, decay_steps=None):
+        """A constant rate, or one that goes down to 0 by a cosine."""
+        return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        names = [player.optimizer_name for player in self.players]
+        return {**{name: keras.optimizers.serialize(getattr(self, name)) for name in names}, **self.request}
+
+    def compile_from_config(self, config):
+        self.compile(**config)
+
+    # === The step ===
+
+    def train_step(self, data):
+        """Every player moves, in turn. Steps are counted; the count is saved, and drives noise and schedules."""
+        x, y = self.unpack_batch(data)
+        with distribution.step_over(x):
+            alone = [player for player in self.players if not player.meets_fakes]
+            together = [player for player in self.players if player.meets_fakes]
+            for player in alone:
+                for _ in range(player.steps if self.watches_resting or player.name in self.moving else 0):
+                    self._turn([player], x, y, None)
+            # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
+            steps = {player.name: player.steps if player.name in self.moving else 1 for player in together}
+            turns = max(steps.values(), default=0)
+            for turn in range(turns):
+                self._turn([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
+            self.on_step_end()
+            self.update_averages()
+        self.step.assign_add(1)
+        return distribution.reported(self.get_metrics_result())
+
+    def _turn(self, moving, x, y, turn):
+        """Some players move, one after the other, over the same fakes."""
+        *others, last = moving
+        is_maker = last.name == self.players[-1].name  # whose gradient flows through the fakes
+        with tf.GradientTape() as tape:
+            with contextlib.nullcontext() if is_maker else tape.stop_recording():
+                fakes = None if turn is None else self.fakes(x, y, turn, training=True)
+            with tape.stop_recording():
+                for player in others:
+                    with tf.GradientTape() as own_tape:
+                        loss = self._scaled_loss(player, x, y, fakes)
+                    self._move(player, own_tape, loss)
+            loss = self._scaled_loss(last, x, y, fakes)
+        self._move(last, tape, loss)
+
+    def _scaled_loss(self, player, x, y, fakes):
+        return getattr(self, player.optimizer_name).scale_loss(self.loss_of(player, x, y, fakes, training=True))
+
+    def _move(self, player, tape, loss):
+        variables = player.variables
+        if player.name not in self.moving or not variables:
+            return
+        optimizer = getattr(self, player.optimizer_name)
+        # TensorFlow's own zeros for what is not connected need a dtype that a variable of Keras does not have.
+        gradients = [
+            tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient, variable in zip(tape.gradient(loss, variables), variables, strict=True)
+        ]
+        # The gradient of a loss that is linear in d(x) does not need its value, and TensorFlow has been seen to move
+        # weights before the loss had read them: to be sure, gradients wait for the loss.
+        with tf.control_dependencies([loss]):
+            gradients = [tf.identity(gradient) for gradient in gradients]
+        distribution.apply(optimizer, gradients, variables)
+
+    def loss_of(self, player, x, y, fakes, training):
+        """This replica's share of the mean of a player's weighted terms; all that is measured is reported. -> scalar.
+
+        Inside `distribution.step_over(x)`.
+        """
+        with distribution.own_losses(self._added_losses) as added_losses:
+            terms = self.terms_of(player, x, y, fakes, training)
+        added = added_losses()
+        if added and len(self.players) > 1:
+            raise ValueError(
+                "A game calls its networks for several purposes in a step, so what layers add with `add_loss` cannot "
+                f"count once. Received: {len(added)} such losses in the terms of {player.name!r}"
+            )
+        weights, watched = self.term_weights(training), self.watched
+        minimised = [weights.get(name, 1.0) * term for name, term in terms.items() if name not in watched]
+        # What a layer adds is a mean over this replica's examples.
+        total = sum(minimised) + sum(ops.cast(ops.sum(loss), "float32") for loss in added)
+        penalty = sum(ops.sum(v.regularizer(v)) for v in player.variables if v.regularizer is not None)
+        reported = {**terms, player.loss_name: total + penalty} if player.reports else terms
+        metrics = {metric.name: metric for metric in self.metrics}
+        for name, values in reported.items():
+            if name in metrics:
+                metrics[name].update_state(*(values if isinstance(values, tuple) else (values,)))
+        return distribution.share_of_mean(total) + penalty / distribution.num_replicas()
+
+    def _added_losses(self):
+        """What layers added with `add_loss` in this step: Keras' `losses`, without the regularizers of weights."""
+        losses = self.losses
+        return losses[: len(losses) - sum(v.regularizer is not None for v in self.trainable_weights)]
+
+    def test_step(self, data):
+        """Every player's terms, with noise that is the same in each evaluation."""
+        x, y = self.unpack_batch(data)
+        with distribution.step_over(x):
+            fakes = self.fakes(x, y, 0, training=False)
+            for player in self.players:
+                self.loss_of(player, x, y, fakes, training=False)
+        return distribution.reported(self.get_metrics_result())
+
+    def get_metrics_result(self):
+        """Keras' own; of a game with the sum of the players' losses."""
+        logs = super().get_metrics_result()
+        if len(self.players) == 1:
+            return {**logs, "loss": logs[self.players[0].loss_name]}
+        return {**logs, "loss": sum(logs[player.loss_name] for player in self.players)}
+
+    # === Phases ===
+
+    def phases(self, epochs):
+        """The `Phase`s of a `fit` of so many epochs, in order; () where everybody moves all the time."""
+        return ()
+
+    @property
+    def moving(self):
+        """Names of the players that move now."""
+        names = self.phase.players
+        return tuple(player.name for player in self.players) if names is None else names
+
+    @property
+    def _has_phases_in_steps(self):
+        return any(phase.until_step < math.inf for phase in self.phases(1))
+
+    def _phase_of(self, phases, epoch):
+        step = int(ops.convert_to_numpy(self.step))
+        return next((phase for phase in phases if phase.contains(step, epoch)), self.first_phase)
+
+    def _rest_of(self, player):
+        """Steps in which a player does not move."""
+        ends = [0, *(phase.until_step for phase in self.phases(1))]
+        return sum(
+            phase.until_step - ends[i]
+            for i, phase in enumerate(self.phases(1))
+            if phase.until_step < math.inf and player.name not in phase.players
+        )
+
+    def remake_functions(self):
+        """Traces anew what the next call runs: what was traced holds the players that moved, and what was off."""
+        if self.compiled:
+            self.make_train_function(force=True)
+            self.make_test_function(force=True)
+
+
+class PhaseSchedule(keras.callbacks.Callback):
+    """Lets a model trace its step anew where a phase begins: the moves of those who rest are left out of the graph.
+
+    Args:
+        phases: as of `SteppedModel.phases`.
+    """
+
+    def __init__(self, phases):
+        super().__init__()
+        self.phases = phases
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self._enter()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.model.phase.until_step < math.inf:
+            self._enter()
+
+    def _enter(self):
+        phase = self.model._phase_of(self.phases, self.epoch)
+        if phase != self.model.phase:
+            self.model.phase = phase
+            self.model.make_train_function(force=True)
