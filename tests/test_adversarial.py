@@ -250,7 +250,8 @@ def test_average_of_the_generator():
         weights.append([w.numpy() for w in (*model.generator.weights, *model.image.weights)])
         share = max(0.5, 1 - (1 + step) / (10 + step))
         averages = [a + share * (w - a) for a, w in zip(averages, weights[-1], strict=True)]
-        for average, expected in zip(model._averaged(), averages, strict=True):
+        found = [weight for network in model.averages for weight in network.weights]
+        for average, expected in zip(found, averages, strict=True):
             np.testing.assert_allclose(average, expected, atol=1e-6)
     z = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
     np.testing.assert_allclose(model.decode(z), model.averages[1](model.averages[0](z)), atol=1e-6)
@@ -583,7 +584,7 @@ def test_the_figures_of_known_labels_do_not_depend_on_their_batches():
     among = model.evaluate(IMAGES, some, batch_size=4, verbose=0, return_dict=True)
     for name in ("classification_loss", "accuracy"):
         assert among[name] == pytest.approx(alone[name], rel=1e-5)
-    minimised = model.classification_terms(tf.constant(IMAGES), some, None, training=False)["surprise"]
+    minimised = model.classification_terms(tf.constant(IMAGES), some, None, training=False)["classification"]
     assert float(np.mean(minimised)) == pytest.approx(alone["classification_loss"], rel=1e-5)
 
 

@@ -139,11 +139,17 @@ def test_two_devices_by_number():
     assert distribution.strategy(given) is given
 
 
-def test_clipping_on_each_device_is_warned_of():
-    with testing.two_devices().scope():
-        model = kg.VAE((8, 8, 1), 2)
-        with pytest.warns(UserWarning, match="clipnorm=1.0"):
-            model.compile(keras.optimizers.Adam(clipnorm=1.0))
+@pytest.mark.parametrize("clip", [{"clipnorm": 0.01}, {"global_clipnorm": 0.01}, {"clipvalue": 0.001}])
+def test_gradients_are_clipped_as_a_whole(clip):
+    """Keras clips those of each replica before they are summed: here two replicas move as one."""
+    one, two, three = (VAE_CASE.model(keras.optimizers.SGD(1.0, **clip), run_eagerly=True) for _ in range(3))
+    batch = tf.constant(IMAGES[:11])
+    with testing.replicas.without_noise():
+        one.train_step((batch,))
+        parts = tf.split(batch, (10, 1))
+        testing.replicas.run(lambda: two.train_step((parts[0],)), lambda: three.train_step((parts[1],)))
+    for alone, shared in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(alone, shared, atol=1e-6)
 
 
 def test_odd_datasets_are_refused_and_odd_validation_is_not():

@@ -96,7 +96,7 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
     _is_complete = False
 
     def __setattr__(self, name, value):
-        if self._is_complete and name in self._arguments and not isinstance(vars(type(self)).get(name), property):
+        if self._is_complete and name in self._arguments:
             self._check_settable(name, value)
         super().__setattr__(name, value)
 

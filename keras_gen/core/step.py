@@ -250,9 +250,12 @@ class SteppedModel(keras.Model):
         if not self.compiled:
             return {}
         names = [player.optimizer_name for player in self.players]
-        return {**{name: keras.optimizers.serialize(getattr(self, name)) for name in names}, **self.request}
+        optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
+        return {**optimizers, **self.request, "num_examples": self.num_examples}
 
     def compile_from_config(self, config):
+        config = dict(config)
+        self.num_examples = config.pop("num_examples", None)  # of what was trained on version 0.1.0
         self.compile(**config)
 
     # === The step ===
@@ -384,6 +387,14 @@ class SteppedModel(keras.Model):
             for i, phase in enumerate(self.phases(1))
             if phase.until_step < math.inf and player.name not in phase.players
         )
+
+    def make_train_function(self, force=False):
+        """Keras' own, made anew where a phase that is counted in steps begins, as `train_on_batch` needs it."""
+        if self._has_phases_in_steps:
+            phase = self._phase_of(self.phases(1), epoch=math.inf)
+            if phase != self.phase:
+                self.phase, force = phase, True
+        return super().make_train_function(force)
 
     def remake_functions(self):
         """Traces anew what the next call runs: what was traced holds the players that moved, and what was off."""

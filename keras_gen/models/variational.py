@@ -315,9 +315,6 @@ class BaseVAE(GenerativeModel):
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
         return layers.per_draw(self.pixel_loss, x, images, draws)
 
-    def reconstruction_term(self, target, y_pred):
-        return ops.mean(self.negative_log_likelihood(target, y_pred), axis=0)
-
     def log_ratio(self, z, mean, log_variance):
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
         return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)

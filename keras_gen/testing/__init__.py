@@ -425,8 +425,9 @@ def check_two_devices(case):
     weights, figures = [], []
     with replicas.without_noise():
         for strategy in (tf.distribute.get_strategy(), two_devices()):
+            alone = strategy.num_replicas_in_sync == 1
             with strategy.scope():
-                model = case.model(optimizer=keras.optimizers.SGD(1e-3))
+                model = case.model(run_eagerly=alone)
             held_out = case.pair(10 if "empty_replica" in case.exceptions else 9)  # and one that is empty
             history = _fit(model, pair, batch_size=8, epochs=2, validation_data=held_out)
             weights.append(model.get_weights())
@@ -498,27 +499,18 @@ def _two_steps(model, batch):
 @_check
 def check_replica_noise(case):
     """Where training draws noise, two replicas given the same images draw different noise."""
-    strategy = two_devices()
-    with strategy.scope():
-        model = case.model()
+    models = [case.model() for _ in range(2)]
     inputs = tf.nest.map_structure(tf.constant, case.inputs(2))
     x, y = (None if part is None else tf.constant(part) for part in case.pair(2))
 
-    def outputs():
-        fakes = model.fakes(x, y, 0, training=True) if isinstance(model, AdversarialModel) else None
-        if fakes is not None:
-            return tf.nest.flatten(fakes)[0]
-        return model(inputs, training=True)
+    def outputs(model):
+        fakes = model.fakes(x, y, 0, training=True)
+        return model(inputs, training=True) if fakes is None else tf.nest.flatten(fakes)[0]
 
-    first = outputs()
-    model.step.assign_add(1)
-    noisy = not np.array_equal(first, outputs())
-
-    @tf.function
-    def on_both():
-        return strategy.run(outputs)
-
-    here, there = strategy.experimental_local_results(on_both())
+    here, there = replicas.run(*(functools.partial(outputs, model) for model in models))
+    first = outputs(models[0])
+    models[0].step.assign_add(1)
+    noisy = not np.array_equal(first, outputs(models[0]))
     assert not noisy or np.any(here.numpy() != there.numpy()), "both replicas drew the same noise"
     assert noisy or np.all(here.numpy() == there.numpy()), "a model without noise differs between replicas"
 
@@ -545,12 +537,12 @@ def check_mixed_precision(case):
     try:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
         check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_bfloat16"))
-        _finite(_fit(case.model(), case.pair()), "training in mixed_bfloat16")
+        _finite(_fit(case.model(run_eagerly=True), case.pair(8)), "training in mixed_bfloat16")
         keras.mixed_precision.set_global_policy("mixed_float16")
-        model = case.model()
+        model = case.model(run_eagerly=True)
         scaled = [isinstance(optimizer, keras.optimizers.LossScaleOptimizer) for optimizer in _optimizers(model)]
         assert all(scaled), "the loss is not scaled"
-        _finite(_fit(model, case.pair(), epochs=2), "training in mixed_float16")
+        _finite(_fit(model, case.pair(8), epochs=2), "training in mixed_float16")
         check_outputs(dataclasses.replace(case, name=f"{case.name} in mixed_float16"))
     finally:
         keras.mixed_precision.set_global_policy(before)
@@ -558,8 +550,13 @@ def check_mixed_precision(case):
 
 @_check
 def check_repeatable(case):
-    """The same seed gives the same training."""
-    _equal(_trained(case).weights, _trained.__wrapped__(case).weights, "weights of two equal trainings")
+    """The same seed gives the same model, and the same training."""
+    trained = _trained(case)
+    for _ in range(2):
+        trained.restart()
+        _fit(trained.model, case.pair(), epochs=3)
+        _equal(trained.weights, trained.model.get_weights(), "weights of two equal trainings")
+    _equal(case.model().get_weights(), case.model().get_weights(), "weights of two new models")
 
 
 def parameter_count(model):

@@ -1,0 +1,404 @@
+"""The one step: papers as one hook, losses that users add, scalars that are set while training, phases, averages."""
+
+import functools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense, translators
+
+import keras_gen as kg
+from keras_gen import losses, testing
+from keras_gen.core import Adjustable, check_at_least, distribution
+from keras_gen.models.base import BaseAutoencoder
+
+CASES = {case.name: case for case in ZOO}
+
+# === Papers ===
+
+
+@keras.saving.register_keras_serializable("tests")
+class TCVAE(kg.VAE):
+    """beta-TC-VAE (Chen et al. 2018, equation 4): the total correlation counts beta times, by minibatch weighting."""
+
+    reported = (*kg.VAE.reported, "total_correlation")
+
+    def term_weights(self, training):
+        return {"total_correlation": self.kl_weight(training) - 1.0}
+
+    def divergence(self, mean, log_variance, z):
+        means, log_variances = (distribution.gather(part)[None] for part in (mean, log_variance))
+        log_q = losses.normal_log_density(
+            z[0][:, None, :, None], means[..., None], log_variances[..., None]
+        )  # (B, B', D)
+        log_count = ops.log(distribution.global_batch_size(mean) * float(self.num_examples or 1))
+        of_units = ops.sum(ops.logsumexp(log_q, axis=1) - log_count, axis=-1)
+        of_code = ops.logsumexp(ops.sum(log_q, axis=-1), axis=1) - log_count
+        return {**super().divergence(mean, log_variance, z), "total_correlation": of_code - of_units}
+
+
+@keras.saving.register_keras_serializable("tests")
+class WAE(BaseAutoencoder):
+    """WAE-MMD (Tolstikhin et al. 2018, algorithm 2), with inverse multiquadratic kernels.
+
+    Args:
+        weight: of the maximum mean discrepancy.
+        **kwargs: rest.
+    """
+
+    reported = ("reconstruction_loss", "mmd_loss")
+    weight = Adjustable(functools.partial(check_at_least, 0))
+
+    def __init__(self, data_shape, latent_dim=8, weight=10.0, **kwargs):
+        super().__init__(data_shape, latent_dim, **kwargs)
+        self.weight = weight
+
+    def term_weights(self, training):
+        return {"mmd_loss": self.weight}
+
+    def penalties(self, code, training):
+        noise = distribution.normal(tf.shape(code), self.key("prior", training))
+        value = mmd(distribution.gather(code), distribution.gather(noise))
+        return {"mmd_loss": distribution.for_each(value, code)}
+
+
+def mmd(a, b):
+    """Unbiased estimate of the squared maximum mean discrepancy. (n, D), (n, D) -> scalar."""
+    n = ops.cast(ops.shape(a)[0], "float32")
+
+    def kernel(x, y):
+        squares = ops.sum(ops.square(x[:, None] - y[None]), axis=-1)
+        return sum(2.0 * x.shape[-1] * s / (2.0 * x.shape[-1] * s + squares) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10))
+
+    def off_diagonal(k):
+        return (ops.sum(k) - ops.sum(tf.linalg.diag_part(k))) / ops.maximum(n * (n - 1), 1.0)
+
+    return off_diagonal(kernel(a, a)) + off_diagonal(kernel(b, b)) - 2 * ops.mean(kernel(a, b))
+
+
+PAPERS = [
+    testing.Case("tc_vae", TCVAE, lambda: {"data_shape": SHAPE, "latent_dim": 3, "beta": 6.0, **dense(3)}, IMAGES),
+    testing.Case("wae", WAE, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES),
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [pytest.param(case, check, id=f"{case.name}-{name}") for case in PAPERS for name, check in testing.checks(case)],
+)
+def test_a_paper_in_one_hook_keeps_the_contract(case, check):
+    check(case)
+
+
+def test_total_correlation_by_hand():
+    """Equation 3.1 of Chen et al. 2018, appendix C: double loops in numpy."""
+    model = TCVAE(SHAPE, 2, **dense(2))
+    model.num_examples = None
+    rng = np.random.default_rng(0)
+    mean, log_variance, z = (rng.standard_normal((5, 2)).astype("float32") for _ in range(3))
+    found = model.divergence(tf.constant(mean), tf.constant(log_variance), tf.constant(z[None]))["total_correlation"]
+
+    def density(i, j, d):
+        variance = math.exp(log_variance[j, d])
+        return math.exp(-((z[i, d] - mean[j, d]) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+
+    for i in range(5):
+        code = math.log(sum(density(i, j, 0) * density(i, j, 1) for j in range(5)) / 5)
+        units = sum(math.log(sum(density(i, j, d) for j in range(5)) / 5) for d in range(2))
+        assert found[i] == pytest.approx(code - units, rel=1e-4, abs=1e-5)
+
+
+# === Losses inside the model ===
+
+
+def test_the_vae_adds_its_kl_inside_for_a_loop_of_ones_own():
+    """A call outside of the step leaves beta * KL in `losses`; a loop of Keras' own kind trains with it as `fit` does."""
+    case = CASES["vae"]
+    ours, theirs = case.model(keras.optimizers.SGD(1e-2)), case.model(keras.optimizers.SGD(1e-2))
+    x = tf.constant(case.x)
+    expected = ours.fit(x, batch_size=16, shuffle=False, verbose=0).history
+    with tf.GradientTape() as tape:
+        images = theirs(x, training=True)
+        (kl,) = theirs.losses
+        loss = ops.mean(losses.bernoulli(x, images)) + kl
+    assert float(kl) == pytest.approx(0.5 * expected["kl_loss"][0], rel=1e-5)
+    assert float(loss) == pytest.approx(expected["loss"][0], rel=1e-5)
+    theirs.optimizer.apply(tape.gradient(loss, theirs.trainable_weights), theirs.trainable_weights)
+    for one, other in zip(ours.trainable_weights, theirs.trainable_weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    theirs(x)
+    assert not theirs.losses, "inference adds nothing"
+
+
+@keras.saving.register_keras_serializable("tests")
+class Adds(keras.layers.Layer):
+    """Adds the mean square of what passes to the loss."""
+
+    def call(self, x):
+        self.add_loss(0.5 * ops.mean(ops.square(x)))
+        return x
+
+
+def body(kind):
+    """A body of data to features that adds a loss in one of three ways."""
+    data = keras.Input(SHAPE)
+    options = {
+        "add_loss": {},
+        "activity": {"activity_regularizer": keras.regularizers.L2(0.5)},
+        "kernel": {"kernel_regularizer": keras.regularizers.L2(0.5)},
+    }[kind]
+    x = keras.layers.Dense(8, **options)(keras.layers.Flatten()(data))
+    return keras.Model(data, Adds()(x) if kind == "add_loss" else x)
+
+
+def sparse(kind):
+    keras.utils.set_random_seed(0)
+    # The penalty communicates between the replicas while the losses wait on the layers.
+    model = kg.SparseAutoencoder(SHAPE, 4, beta=0.1, encoder=body(kind))
+    model.compile(keras.optimizers.SGD(1e-2), jit_compile=False, steps_per_execution=1)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["add_loss", "activity", "kernel"])
+def test_what_users_add_counts_once_on_one_and_on_two_devices(kind):
+    found = []
+    for strategy in (tf.distribute.get_strategy(), testing.two_devices()):
+        with strategy.scope():
+            model = sparse(kind)
+        features = np.asarray(model.encoder(IMAGES))
+        kernel = np.asarray(model.encoder.layers[2].kernel)
+        added = {"add_loss": 0.5 * np.mean(features**2), "kernel": 0.5 * np.sum(kernel**2)}
+        added["activity"] = 0.5 * np.sum(features**2) / len(IMAGES)
+        history = model.fit(IMAGES, batch_size=16, shuffle=False, verbose=0).history
+        own = history["reconstruction_loss"][0] + 0.1 * history["sparsity_loss"][0]
+        assert history["loss"][0] - own == pytest.approx(added[kind], rel=1e-3)
+        found.append(model.get_weights())
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_a_game_refuses_losses_that_layers_add():
+    model = kg.GAN(SHAPE, 2, discriminator=body("add_loss"), generator="dense")
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match="cannot count once. Received: 1 such losses in the terms of 'd'"):
+        model.fit(IMAGES, verbose=0)
+
+
+# === Scalars that are set while training ===
+
+
+class Anneal(keras.callbacks.Callback):
+    """The callback of every tutorial."""
+
+    def __init__(self, name, values):
+        super().__init__()
+        self.name, self.values = name, values
+
+    def on_epoch_begin(self, epoch, logs=None):
+        setattr(self.model, self.name, self.values[epoch])
+
+
+def weight_of(history, epoch, term, others):
+    """What a term counted for in an epoch, from what was reported."""
+    rest = sum(factor * history[name][epoch] for name, factor in others.items())
+    return (history["loss"][epoch] - rest) / history[term][epoch]
+
+
+@pytest.mark.parametrize("options", [{}, {"jit_compile": True, "steps_per_execution": 2}], ids=["plain", "xla"])
+def test_annealing_of_beta_is_heard(options, tmp_path):
+    case, betas = CASES["vae"], [0.0, 1.0, 10.0]
+    model = case.model(**options)
+    history = model.fit(IMAGES, batch_size=4, epochs=3, verbose=0, callbacks=[Anneal("beta", betas)]).history
+    found = [weight_of(history, epoch, "kl_loss", {"reconstruction_loss": 1}) for epoch in range(3)]
+    np.testing.assert_allclose(found, betas, atol=1e-2)
+    assert model.evaluate(IMAGES, verbose=0, return_dict=True)["loss"] == pytest.approx(
+        model.evaluate(IMAGES, verbose=0, return_dict=True)["reconstruction_loss"]
+        + 10 * model.evaluate(IMAGES, verbose=0, return_dict=True)["kl_loss"],
+        rel=1e-5,
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.beta == 10.0
+    more = loaded.fit(IMAGES, verbose=0).history
+    assert weight_of(more, 0, "kl_loss", {"reconstruction_loss": 1}) == pytest.approx(10.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "term", "others"),
+    [
+        (lambda: kg.SparseAutoencoder(SHAPE, 6), "beta", "sparsity_loss", {"reconstruction_loss": 1}),
+        (lambda: kg.ContractiveAutoencoder(SHAPE, 6), "weight", "contractive_loss", {"reconstruction_loss": 1}),
+        (
+            lambda: kg.Pix2Pix(SHAPE, adversarial_weight=0.0, generator=translators(1, 1, filters=(2, 2))["generator"]),
+            "l1_weight",
+            "l1_loss",
+            {},
+        ),
+    ],
+    ids=["sparse", "contractive", "pix2pix"],
+)
+def test_annealing_of_other_weights_is_heard(make, name, term, others):
+    model, weights = make(), [1.0, 5.0]
+    model.compile(keras.optimizers.SGD(1e-4), jit_compile=False)
+    data = (IMAGES, IMAGES) if model.pairing else (IMAGES,)
+    history = model.fit(*data, epochs=2, verbose=0, callbacks=[Anneal(name, weights)]).history
+    scale = 2.0 if name == "l1_weight" else 1.0  # pixels in [-1, 1]
+    found = [weight_of(history, epoch, term, others) for epoch in range(2)]
+    np.testing.assert_allclose(found, scale * np.array(weights), rtol=1e-3)
+
+
+def test_rho_and_free_bits_and_the_weights_of_games_are_heard():
+    model = kg.SparseAutoencoder(SHAPE, 6)
+    model.compile(keras.optimizers.SGD(0.0))
+    history = model.fit(IMAGES, epochs=2, verbose=0, callbacks=[Anneal("rho", [0.05, 0.5])]).history["sparsity_loss"]
+    means = np.mean(model.encode(IMAGES), axis=0)
+    for rho, found in zip((0.05, 0.5), history, strict=True):
+        expected = np.sum(rho * np.log(rho / means) + (1 - rho) * np.log((1 - rho) / (1 - means)))
+        assert found == pytest.approx(expected, rel=1e-3)
+    model = CASES["vae"].model(keras.optimizers.SGD(0.0))
+    history = model.fit(IMAGES, epochs=3, verbose=0, callbacks=[Anneal("free_bits", [0.0, 7.0, 8.0])]).history
+    rest = np.subtract(history["loss"], history["reconstruction_loss"])
+    np.testing.assert_allclose(rest[1:], [0.5 * 3 * 7, 0.5 * 3 * 8], rtol=1e-4)
+    assert rest[0] == pytest.approx(0.5 * history["kl_loss"][0], rel=1e-4)
+    model = CASES["infogan"].model()
+    model.d_optimizer.learning_rate = model.g_optimizer.learning_rate = 0.0
+    values = [0.0, 100.0]
+    history = model.fit(IMAGES, epochs=2, verbose=0, callbacks=[Anneal("information_weight", values)]).history
+    assert history["g_loss"][1] - history["g_loss"][0] > 50
+
+
+def test_control_a_number_in_the_trace_is_not_heard():
+    """What every weight was in version 0.1.0, and is where a class reads a plain attribute."""
+
+    class Deaf(kg.VAE):
+        def kl_weight(self, training):
+            return self.setting("beta")
+
+    model = Deaf(SHAPE, 3, beta=0.5, **dense(3))
+    model.compile(keras.optimizers.SGD(1e-3), jit_compile=False)
+    history = model.fit(IMAGES, epochs=2, verbose=0, callbacks=[Anneal("beta", [0.5, 10.0])]).history
+    assert weight_of(history, 1, "kl_loss", {"reconstruction_loss": 1}) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_what_cannot_change_says_so():
+    model = CASES["vae"].model()
+    for name, value in (("latent_dim", 7), ("data_shape", (4, 4, 1)), ("likelihood", "gaussian"), ("seed", 3)):
+        with pytest.raises(AttributeError, match=f"`{name}` of VAE cannot be changed.*`beta`.*Received: {name}="):
+            setattr(model, name, value)
+    with pytest.raises(AttributeError, match="`num_classes` of ConditionalVAE cannot be changed"):
+        CASES["conditional_vae"].model().num_classes = 3
+    with pytest.raises(AttributeError, match="`loss` of GAN cannot be changed"):
+        CASES["gan"].model().loss = "hinge"
+    with pytest.raises(ValueError, match="`beta` must be at least 0. Received: beta=-1"):
+        model.beta = -1
+    with pytest.raises(ValueError, match="Free bits belong to the bound 'elbo' and a normal prior"):
+        CASES["mixture_vae"].model().free_bits = 0.5
+    with pytest.raises(ValueError, match="has no discriminator"):
+        kg.Pix2Pix(SHAPE, adversarial_weight=0.0).adversarial_weight = 1.0
+    with pytest.raises(ValueError, match="settled at construction"):
+        CASES["rbm"].model().rho = 0.1
+    with pytest.raises(ValueError, match="`beta` must be at least 0"):
+        kg.VAE(SHAPE, 2, beta=keras.Variable(1.0))
+    assert model.beta == 0.5
+
+
+def test_scalars_count_on_two_devices_as_on_one():
+    found = []
+    for strategy in (tf.distribute.get_strategy(), testing.two_devices()):
+        with strategy.scope():
+            model = CASES["vae_vectors"].model()
+        found.append(
+            model.fit(VECTORS, batch_size=16, epochs=2, verbose=0, callbacks=[Anneal("beta", [0.0, 5.0])]).history
+        )
+    for history in found:
+        weight = weight_of(history, 1, "kl_loss", {"reconstruction_loss": 1})
+        assert weight == pytest.approx(5.0, rel=1e-3)
+
+
+# === The number of examples, averages ===
+
+
+def test_fit_knows_how_many_examples_there_are():
+    model = CASES["autoencoder"].model()
+    model.fit(IMAGES[:10], batch_size=4, verbose=0)
+    assert model.num_examples == 10
+    model.fit(tf.data.Dataset.from_tensor_slices(IMAGES).batch(4), verbose=0)
+    assert model.num_examples == 16
+
+
+@pytest.mark.parametrize("name", ["vae_conv_gaussian", "rbm", "deep_boltzmann_machine", "adversarial_autoencoder"])
+def test_every_model_keeps_averages_for_its_samples(name, tmp_path):
+    """a' = a + (1 - d) (w - a), in numpy; samples are those of a model that has the averages as its weights."""
+    case = CASES[name]
+    arguments = {**case.arguments(), "ema": 0.5}
+    keras.utils.set_random_seed(0)
+    model = case.cls(**arguments)
+    model.compile(keras.optimizers.SGD(1e-2), run_eagerly=True)
+    average = [np.array(weight) for weight in model.averaged_weights()]
+    for step in range(3):
+        model.train_on_batch(case.x[:4])
+        share = max(0.5, 1 - (1 + step) / (10 + step))
+        average = [a + share * (np.array(w) - a) for a, w in zip(average, model.averaged_weights(), strict=True)]
+    for found, expected in zip(model.averages.weights, average, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    options = {"steps": 5} if "sample" in vars(case.cls) or hasattr(model, "walk") else {}
+    before = model.get_weights()
+    samples = model.sample(3, seed=1, **options)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    other = case.cls(**{**case.arguments(), "ema": None})
+    for weight, value in zip(other.averaged_weights(), average, strict=True):
+        weight.assign(value)
+    np.testing.assert_allclose(samples, other.sample(3, seed=1, **options), atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(samples, loaded.sample(3, seed=1, **options), atol=1e-6)
+    with model.using_averages():
+        held = [np.array(weight) for weight in model.averaged_weights()]
+    assert any(np.any(a != np.array(w)) for a, w in zip(held, model.averaged_weights(), strict=True))
+
+
+# === Replicas ===
+
+
+def test_gather_is_the_whole_batch_and_differentiable():
+    """Each replica takes its share of sum_ij v_i v_j, whose gradient is 2 sum_j v_j for each."""
+    values = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+
+    def on_one(part):
+        with distribution.step_over(part), tf.GradientTape() as tape:
+            tape.watch(part)
+            together = distribution.gather(part)
+            loss = ops.sum(part @ tf.transpose(together))
+        return together, tape.gradient(loss, part)
+
+    for sizes in ((3, 1), (4, 0)):
+        runs = [functools.partial(on_one, part) for part in tf.split(values, sizes)]
+        (one, first), (other, second) = testing.replicas.run(*runs)
+        np.testing.assert_array_equal(one, values)
+        np.testing.assert_array_equal(other, values)
+        np.testing.assert_allclose(np.concatenate([first, second]), np.tile(2 * np.sum(values, axis=0), (4, 1)))
+
+
+def test_noise_may_be_shared_by_all_replicas():
+    model = CASES["vae"].model()
+
+    def draws():
+        return [distribution.normal((3,), model.key("x", True, shared=shared)).numpy() for shared in (True, False)]
+
+    (one_shared, one), (other_shared, other) = testing.replicas.run(draws, draws)
+    np.testing.assert_array_equal(one_shared, other_shared)
+    assert not np.any(one == other)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("share_of_mean", tf.reduce_mean), ("global_mean", lambda values: tf.reduce_mean(values, axis=0))],
+)
+def test_control_local_means_are_noticed_by_threads(name, broken, monkeypatch):
+    monkeypatch.setattr(distribution, name, broken)
+    with pytest.raises(AssertionError, match="of one replica and of two"):
+        testing.check_replicas(CASES["sparse"])
