@@ -11,7 +11,19 @@ from keras_gen import testing
 from keras_gen.core import batched
 from keras_gen.training import runs
 
-PAIRS = [pytest.param(case, check, id=f"{case.name}-{name}") for case in ZOO for name, check in testing.checks(case)]
+# Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
+ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving"}
+FIRST = {case.cls: case for case in reversed(ZOO)}
+PAIRS = [
+    pytest.param(
+        case,
+        check,
+        id=f"{case.name}-{name}",
+        marks=[pytest.mark.extended] if name in ONCE_PER_CLASS and case is not FIRST[case.cls] else [],
+    )
+    for case in ZOO
+    for name, check in testing.checks(case)
+]
 VAE = next(case for case in ZOO if case.name == "vae")
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+import sys
 
 import keras
 import tensorflow as tf
@@ -78,6 +79,7 @@ class Phase:
         return step < self.until_step and epoch < self.until_epoch
 
 
+OUTSIDE = sys.maxsize  # the epoch outside of any `fit`: after all that are counted
 EVERYBODY = Phase("everybody")
 
 
@@ -188,7 +190,7 @@ class SteppedModel(keras.Model):
             "auto_scale_loss": auto_scale_loss,
             **kwargs,
         }
-        self.phase = self._phase_of(self.phases(1), epoch=math.inf)
+        self.phase = self._phase_of(self.phases(1), epoch=OUTSIDE)
 
     def _chosen_optimizers(self, optimizer, options):
         """An optimizer for each player, by name; those of single players are taken out of the options."""
@@ -251,7 +253,7 @@ class SteppedModel(keras.Model):
             return {}
         names = [player.optimizer_name for player in self.players]
         optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
-        return {**optimizers, **self.request, "num_examples": self.num_examples}
+        return {**optimizers, **self.request, "num_examples": self.setting("num_examples")}
 
     def compile_from_config(self, config):
         config = dict(config)
@@ -391,7 +393,7 @@ class SteppedModel(keras.Model):
     def make_train_function(self, force=False):
         """Keras' own, made anew where a phase that is counted in steps begins, as `train_on_batch` needs it."""
         if self._has_phases_in_steps:
-            phase = self._phase_of(self.phases(1), epoch=math.inf)
+            phase = self._phase_of(self.phases(1), epoch=OUTSIDE)
             if phase != self.phase:
                 self.phase, force = phase, True
         return super().make_train_function(force)
