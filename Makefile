@@ -1,8 +1,8 @@
-# make demo | test | lint. Each sets up a virtual environment in .venv first.
+# make demo | test | test-all | lint. Each sets up a virtual environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed. Received: " + sys.version.split()[0] + ". Try make PYTHON=python3.12")'
@@ -21,7 +21,10 @@ demo: .venv/installed
 	@echo "Look at runs/demo: samples.png, reconstructions.png, codes.png, interpolation.png, figures.txt"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not extended"
+
+test-all: test
+	$(BIN)/python -m pytest -q -m extended
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -271,6 +271,30 @@ def test_rho_and_free_bits_and_the_weights_of_games_are_heard():
     assert history["g_loss"][1] - history["g_loss"][0] > 50
 
 
+ANNEALED = {
+    "vae": ("beta", [0.0, 1.0, 3.0, 9.0]),
+    "sparse": ("beta", [0.0, 1.0, 3.0, 9.0]),
+    "pix2pix": ("l1_weight", [1.0, 10.0, 50.0, 100.0]),
+}
+
+
+@pytest.mark.parametrize("name", ANNEALED)
+def test_an_annealed_training_goes_on_where_it_was_killed(name, tmp_path):
+    """The unbroken training and one that goes on from a file give the same weights, bit for bit."""
+    case, (what, values) = CASES[name], ANNEALED[name]
+    options = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    unbroken = case.model(keras.optimizers.Adam(1e-3))
+    unbroken.fit(*case.pair(), epochs=4, callbacks=[Anneal(what, values)], **options)
+    killed = case.model(keras.optimizers.Adam(1e-3))
+    killed.fit(*case.pair(), epochs=2, callbacks=[Anneal(what, values)], **options)
+    killed.save(tmp_path / "model.keras")
+    resumed = keras.saving.load_model(tmp_path / "model.keras")
+    assert getattr(resumed, what) == values[1]
+    resumed.fit(*case.pair(), initial_epoch=2, epochs=4, callbacks=[Anneal(what, values)], **options)
+    for one, other in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_control_a_number_in_the_trace_is_not_heard():
     """What every weight was in version 0.1.0, and is where a class reads a plain attribute."""
 

@@ -72,7 +72,7 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
         cls.__signature__ = inspect.Signature(cls.arguments().values())  # for help() and notebooks
         cls.__doc__ = documentation.complete(cls, cls.arguments())
 
-    def __init__(self, data_shape, seed=0, ema=None, **kwargs):
+    def __init__(self, data_shape, seed=0, ema: float | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
         super().__init__(**{"autocast": False, **kwargs})
         self.data_shape = check_data_shape(data_shape)
