@@ -8,7 +8,7 @@ import pytest
 
 import keras_gen as kg
 
-pytestmark = pytest.mark.extended  # 20 minutes of work: a kernel each
+pytestmark = pytest.mark.extended  # a quarter of an hour of work: a kernel each
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import math
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense, translators
 
 import keras_gen as kg
 from keras_gen import losses, testing
-from keras_gen.core import Adjustable, check_at_least, distribution
+from keras_gen.core import Adjustable, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 CASES = {case.name: case for case in ZOO}
@@ -20,25 +22,10 @@ CASES = {case.name: case for case in ZOO}
 # === Papers ===
 
 
-@keras.saving.register_keras_serializable("tests")
-class TCVAE(kg.VAE):
-    """beta-TC-VAE (Chen et al. 2018, equation 4): the total correlation counts beta times, by minibatch weighting."""
-
-    reported = (*kg.VAE.reported, "total_correlation")
-
-    def term_weights(self, training):
-        return {"total_correlation": self.kl_weight(training) - 1.0}
-
-    def divergence(self, mean, log_variance, z):
-        means, log_variances = (distribution.gather(part)[None] for part in (mean, log_variance))
-        of_each = z[0][:, None, :, None]  # beside every posterior of the batch: (B, B', D)
-        log_q = losses.normal_log_density(of_each, means[..., None], log_variances[..., None])
-        log_count = ops.log(
-            distribution.global_batch_size(mean) * (self.num_examples if self.setting("num_examples") else 1.0)
-        )
-        of_units = ops.sum(ops.logsumexp(log_q, axis=1) - log_count, axis=-1)
-        of_code = ops.logsumexp(ops.sum(log_q, axis=-1), axis=1) - log_count
-        return {**super().divergence(mean, log_variance, z), "total_correlation": of_code - of_units}
+README = (Path(__file__).parents[1] / "README.md").read_text()
+_namespace = {"__name__": __name__}
+exec(re.search(r"## An objective of your own.*?```python\n(.*?)```", README, re.DOTALL)[1], _namespace)
+TCVAE = _namespace["TCVAE"]  # the README's page, as it stands there
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -51,7 +38,7 @@ class WAE(BaseAutoencoder):
     """
 
     reported = ("reconstruction_loss", "mmd_loss")
-    weight = Adjustable(functools.partial(check_at_least, 0))
+    weight = Adjustable(minimum=0)
 
     def __init__(self, data_shape, latent_dim=8, weight=10.0, **kwargs):
         super().__init__(data_shape, latent_dim, **kwargs)
@@ -132,6 +119,20 @@ def test_the_vae_adds_its_kl_inside_for_a_loop_of_ones_own():
         np.testing.assert_allclose(one, other, atol=1e-6)
     theirs(x)
     assert not theirs.losses, "inference adds nothing"
+
+
+@pytest.mark.parametrize("name", ["vae_iwae_logistic", "vae_conv_gaussian", "conditional_vae", "semi_supervised_vae"])
+def test_other_variational_models_add_theirs_too(name):
+    """Positive, weighted, above the free bits where there are such; images of one draw."""
+    case = CASES[name]
+    model = case.model()
+    model.step.assign(100)  # after the warm-up
+    images = model(tuple(map(tf.constant, case.pair())) if case.taught else tf.constant(case.x), training=True)
+    assert images.shape == case.x.shape
+    (kl,) = model.losses
+    free = model.free_bits * model.latent_dim
+    assert float(kl) >= model.beta * free
+    assert float(kl) > 0
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -53,7 +53,7 @@ class Averaged:
 
     def start_averages(self):
         """Called once all weights are there."""
-        if self.ema is None:
+        if self.ema is None or self.averages is not None:
             return
         weights = self.averaged_weights()
         self._average_pairs = lambda: zip(variables, weights, strict=True)  # behind a function: Keras tracks lists

@@ -1,7 +1,6 @@
 """`GenerativeModel`: the contract that every model of the package keeps."""
 
 import copy
-import functools
 import inspect
 import math
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from keras_gen.core import distribution, documentation, execution, labels
 from keras_gen.core.batching import batched
-from keras_gen.core.checks import check_between, check_data_shape, check_labels, check_whole, labels_sentence
+from keras_gen.core.checks import check_between, check_data_shape, check_labels, labels_sentence
 from keras_gen.core.ema import Averaged
 from keras_gen.core.scalars import Adjustable, setting
 from keras_gen.core.step import PhaseSchedule, SteppedModel
@@ -51,7 +50,7 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
     reported = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
     has_targets = False  # whether `fit` may be given targets that are neither labels nor pairs of images
     # How many `fit` trains on, to within a batch of a dataset; None where it cannot know.
-    num_examples = Adjustable(functools.partial(check_whole, 1), optional=True)
+    num_examples = Adjustable(minimum=1, optional=True)
     likelihood = None  # "bernoulli" or "gaussian" where the model has one
     labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
     pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it

@@ -1,7 +1,11 @@
 """Scalars of a model that may be set while it trains, such as the weight of a term."""
 
+import math
+
 import keras
 import tensorflow as tf
+
+from keras_gen.core.checks import check_at_least, check_between
 
 
 class _Scalars:
@@ -19,21 +23,25 @@ class Adjustable:
     whether the number is None or 0, by `model.setting(name)`: where that changes, the step is traced anew.
 
         class MyVAE(kg.VAE):
-            strength = Adjustable(functools.partial(check_at_least, 0))
+            strength = Adjustable(minimum=0)
 
     It is saved with the model's config.
 
     Args:
-        check: function of one keyword argument of the attribute's name, that raises a sentence if the value is no good.
+        minimum: the least value, or None.
+        between: two numbers that the value must lie strictly between, or None.
         optional: whether None is a value too.
     """
 
-    def __init__(self, check, optional=False):
-        self.check, self.optional = check, optional
+    def __init__(self, minimum=None, between=None, optional=False):
+        self.minimum, self.between, self.optional = minimum, between, optional
 
     def validate(self, model, value):
         """Raises a sentence if a value is no good for a model."""
-        self.check(**{self.name: value})
+        if self.between is not None:
+            check_between(*self.between, **{self.name: value})
+        else:
+            check_at_least(-math.inf if self.minimum is None else self.minimum, **{self.name: value})
 
     def __set_name__(self, owner, name):
         self.name = name

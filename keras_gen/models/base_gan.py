@@ -99,6 +99,7 @@ class BaseGAN(AdversarialModel):
             discriminator, self.data_shape, batch_norm=has_own_scale, of_images=self.image_body
         )
         self.critic = networks.critic_head(self.discriminator, self.num_classes or 0, use_bias=has_own_scale)
+        self.start_averages()  # now: a file numbers the layers of a model in the order in which they were made
         self.built = True
 
     num_classes = None

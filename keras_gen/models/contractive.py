@@ -1,14 +1,12 @@
 """The contractive autoencoder."""
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, check_at_least, check_whole, distribution
+from keras_gen.core import Adjustable, check_whole, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 8
@@ -58,7 +56,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     reported = ("reconstruction_loss", "contractive_loss")
 
-    weight = Adjustable(functools.partial(check_at_least, 0))
+    weight = Adjustable(minimum=0)
 
     def __init__(
         self,

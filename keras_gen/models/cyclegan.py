@@ -1,13 +1,12 @@
 """Translation of images that do not come in pairs."""
 
-import functools
 from typing import Literal
 
 import keras
 import numpy as np
 
 from keras_gen import layers, networks
-from keras_gen.core import Adjustable, Player, batched, check_at_least, check_choice, check_whole
+from keras_gen.core import Adjustable, Player, batched, check_choice, check_whole
 from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
@@ -63,8 +62,8 @@ class CycleGAN(BaseTranslator):
 
     reported = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "d_real", "d_fake")
     pairing = "unpaired"
-    cycle_weight = Adjustable(functools.partial(check_at_least, 0))
-    identity_weight = Adjustable(functools.partial(check_at_least, 0), optional=True)
+    cycle_weight = Adjustable(minimum=0)
+    identity_weight = Adjustable(minimum=0, optional=True)
     takes = "images of two kinds, as many of each"
 
     def __init__(

@@ -1,7 +1,6 @@
 """The deep belief network."""
 
 import dataclasses
-import functools
 
 import keras
 import numpy as np
@@ -72,7 +71,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     """
 
     watched = ("reconstruction_loss",)
-    weight_decay = Adjustable(functools.partial(check_at_least, 0))
+    weight_decay = Adjustable(minimum=0)
     likelihood = "bernoulli"
     watches_resting = False
     own_rate = 0.05

@@ -1,7 +1,5 @@
 """The deep Boltzmann machine."""
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -72,7 +70,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     """
 
     watched = ("reconstruction_loss",)
-    weight_decay = Adjustable(functools.partial(check_at_least, 0))
+    weight_decay = Adjustable(minimum=0)
     first_phase = TOGETHER
     likelihood = "bernoulli"
     persistent = True

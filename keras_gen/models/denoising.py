@@ -56,7 +56,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     has_targets = True
-    level = _Level(check=None)
+    level = _Level()
 
     def __init__(
         self,

@@ -1,6 +1,5 @@
 """The information-maximising generative adversarial network."""
 
-import functools
 import math
 
 import keras
@@ -13,7 +12,6 @@ from keras_gen.core import (
     Adjustable,
     Player,
     batched,
-    check_at_least,
     check_whole,
     distribution,
     provenance,
@@ -69,8 +67,8 @@ class InfoGAN(BaseGAN):
     """
 
     watched = (*BaseGAN.watched, "information", "continuous_information")
-    information_weight = Adjustable(functools.partial(check_at_least, 0))
-    continuous_weight = Adjustable(functools.partial(check_at_least, 0))
+    information_weight = Adjustable(minimum=0)
+    continuous_weight = Adjustable(minimum=0)
     reported = (*BaseGAN.reported, "information", "continuous_information")
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
     image_body = "infogan"  # with the wide dense layer of the paper

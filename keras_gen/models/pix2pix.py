@@ -1,6 +1,5 @@
 """Translation of images that come in pairs."""
 
-import functools
 import math
 from typing import Literal
 
@@ -9,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import networks
-from keras_gen.core import Adjustable, Player, batched, check_at_least
+from keras_gen.core import Adjustable, Player, batched
 from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 
@@ -59,8 +58,8 @@ class Pix2Pix(BaseTranslator):
 
     reported = ("d_loss", "g_loss", "l1_loss", "d_real", "d_fake")
     pairing = "pairs"
-    l1_weight = Adjustable(functools.partial(check_at_least, 0))
-    adversarial_weight = Adjustable(functools.partial(check_at_least, 0))
+    l1_weight = Adjustable(minimum=0)
+    adversarial_weight = Adjustable(minimum=0)
     takes = "pairs of images, inputs and targets"
 
     def __init__(

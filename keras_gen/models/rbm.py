@@ -1,6 +1,5 @@
 """The restricted Boltzmann machine."""
 
-import functools
 from typing import Literal
 
 import keras
@@ -13,8 +12,6 @@ from keras_gen.core import (
     Adjustable,
     GenerativeModel,
     batched,
-    check_at_least,
-    check_between,
     check_choice,
     check_whole,
     distribution,
@@ -79,9 +76,9 @@ class RBM(GibbsSampling, GenerativeModel):
     """
 
     watched = ("reconstruction_loss", "pseudo_likelihood", "mean_activation")
-    rho = Adjustable(functools.partial(check_between, 0, 1), optional=True)
-    beta = Adjustable(functools.partial(check_at_least, 0))
-    weight_decay = Adjustable(functools.partial(check_at_least, 0))
+    rho = Adjustable(between=(0, 1), optional=True)
+    beta = Adjustable(minimum=0)
+    weight_decay = Adjustable(minimum=0)
     learning_rate = 0.05
 
     def __init__(

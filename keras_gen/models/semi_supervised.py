@@ -1,6 +1,5 @@
 """The semi-supervised variational autoencoder."""
 
-import functools
 import math
 
 import keras
@@ -9,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, batched, check_at_least, check_whole, distribution
+from keras_gen.core import Adjustable, batched, check_whole, distribution
 from keras_gen.models.variational import BaseVAE
 
 
@@ -64,7 +63,7 @@ class SemiSupervisedVAE(BaseVAE):
     labelling = "partial"
     evaluation_draws = 2  # each for every class
     watched = ("active_units", "classification_loss", "accuracy", "classification_in_loss")
-    alpha = Adjustable(functools.partial(check_at_least, 0))
+    alpha = Adjustable(minimum=0)
     reported = ("reconstruction_loss", "kl_loss", "classification_loss")
 
     def __init__(

@@ -1,6 +1,5 @@
 """The sparse autoencoder."""
 
-import functools
 from types import MappingProxyType
 from typing import Literal
 
@@ -9,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import Adjustable, check_at_least, check_between, check_choice, distribution, is_probability
+from keras_gen.core import Adjustable, check_choice, distribution, is_probability
 from keras_gen.core.metrics import DeadUnits, UnitMeans
 from keras_gen.models.base import BaseAutoencoder
 
@@ -60,8 +59,8 @@ class SparseAutoencoder(BaseAutoencoder):
 
     reported = ("reconstruction_loss", "sparsity_loss")
     watched = ("mean_activation", "dead_units", "unit_means")
-    rho = Adjustable(functools.partial(check_between, 0, 1))
-    beta = Adjustable(functools.partial(check_at_least, 0))
+    rho = Adjustable(between=(0, 1))
+    beta = Adjustable(minimum=0)
     likelihoods = MappingProxyType(
         {"gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred), "bernoulli": losses.bernoulli}
     )

@@ -1,6 +1,5 @@
 """What the variational autoencoders share. The models themselves are in files of their own."""
 
-import functools
 import math
 import numbers
 import warnings
@@ -17,7 +16,6 @@ from keras_gen.core import (
     GenerativeModel,
     batched,
     by_averages,
-    check_at_least,
     check_choice,
     check_whole,
     distribution,
@@ -146,9 +144,9 @@ class BaseVAE(GenerativeModel):
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
 
-    beta = Adjustable(functools.partial(check_at_least, 0))
-    warmup_steps = Adjustable(functools.partial(check_at_least, 0))
-    free_bits = Adjustable(functools.partial(check_at_least, 0))
+    beta = Adjustable(minimum=0)
+    warmup_steps = Adjustable(minimum=0)
+    free_bits = Adjustable(minimum=0)
     codeless = False  # whether the model works with latent_dim=0
     evaluation_draws = 8  # of z, for each image
     expansion = 8
@@ -227,10 +225,10 @@ class BaseVAE(GenerativeModel):
         if not training:
             return self.images(mean, labels)
         z = self._draws(mean, log_variance, training)[:1]
-        terms = self.divergence(mean, log_variance, z)
         weights = self.term_weights(training)
-        added = sum(weights.get(name, 1.0) * term for name, term in terms.items() if name not in self.watched)
-        self.add_loss(ops.mean(added))
+        for name, term in self.divergence(mean, log_variance, z).items():
+            if name not in self._only_reported:
+                self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self.decode_draws(z, labels, training)
 
     def terms(self, x, y, training):
@@ -245,7 +243,12 @@ class BaseVAE(GenerativeModel):
 
     @property
     def watched(self):
-        return ("active_units", *(["kl_loss"] if self.setting("free_bits") else []), *self._bound.watched)
+        return ("active_units", *self._only_reported, *self._bound.watched)
+
+    @property
+    def _only_reported(self):
+        """Of the terms of `divergence`: with free bits, those above them are minimised."""
+        return ("kl_loss",) if self.setting("free_bits") else ()
 
     def term_weights(self, training):
         weight = self.kl_weight(training)
