@@ -346,6 +346,7 @@ def test_a_conditional_gan_uses_its_labels():
             call()
 
 
+@pytest.mark.extended
 def test_conditional_gan_draws_the_class_that_it_is_asked_for():
     """With a wide critic, which wins at once if its labels move it too fast."""
     x, y = kg.data.stack(kg.data.load("digits", labels=True, shuffle=False))
@@ -671,10 +672,11 @@ def test_saving_in_mixed_precision(auto_scale_loss, tmp_path, recwarn):
     ("model", "options"),
     [
         ("gan", {"ema": 0.9, "discriminator_warmup": 8, "generator_warmup": 20}),
-        ("adversarial_autoencoder", {"num_classes": 10, "num_labels": 50}),
-        (
+        pytest.param("adversarial_autoencoder", {"num_classes": 10, "num_labels": 50}, marks=pytest.mark.extended),
+        pytest.param(
             "cyclegan",
             {"data_a": "digits", "data_b": "digits", "generator": "unet", "inverse_generator": "unet", "limit": 60},
+            marks=pytest.mark.extended,
         ),
     ],
 )

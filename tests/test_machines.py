@@ -18,6 +18,7 @@ from keras_gen import cli
 from keras_gen.core import distribution
 
 SECONDS = 240
+pytestmark = pytest.mark.extended  # processes that wait for each other: a minute and a half
 
 
 def cluster(count=2):

@@ -107,9 +107,14 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     ("model", "options", "interruptions"),
     [
         ("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}, (1, 2)),
-        ("semi_supervised_vae", {"num_labels": 20}, (1, 2)),
-        ("conditional_vae", {}, (1, 2)),
-        ("deep_boltzmann_machine", {"hidden_units": (8, 4), "num_chains": 10, "latent_dim": None}, (1, 2)),
+        pytest.param("semi_supervised_vae", {"num_labels": 20}, (1, 2), marks=pytest.mark.extended),
+        pytest.param("conditional_vae", {}, (1, 2), marks=pytest.mark.extended),
+        pytest.param(
+            "deep_boltzmann_machine",
+            {"hidden_units": (8, 4), "num_chains": 10, "latent_dim": None},
+            (1, 2),
+            marks=pytest.mark.extended,
+        ),
     ],
 )
 def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, interruptions):
@@ -125,6 +130,7 @@ def test_resumed_across_what_happens_between_epochs(tmp_path, model, options, in
             np.testing.assert_array_equal(resumed, unbroken)
 
 
+@pytest.mark.extended
 def test_with_xla_as_users_have_it_a_resumed_run_is_the_unbroken_one(tmp_path, monkeypatch):
     monkeypatch.delenv(execution.XLA)
     arguments = SMALL | {"figures": False}

@@ -141,6 +141,7 @@ def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
     assert len(list((found.folder / "tensorboard").glob("*/*tfevents*"))) == 4
 
 
+@pytest.mark.extended
 def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatch):
     found, options = whole
     judge, calls = searches._Trials._judge, []
@@ -171,6 +172,7 @@ def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatc
         tuning.search(**options, out=str(tmp_path / "other"))
 
 
+@pytest.mark.extended
 def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, recwarn):
     """All trials are done, each once, whoever did them; and nobody else may search in the folder meanwhile."""
     options = {"model": "autoencoder", "space": {"latent_dim": [1, 2, 3]}, "objective": "squared_error"}
@@ -330,6 +332,7 @@ def test_a_process_of_several_machines_is_one(tmp_path, monkeypatch):
         tuning.search(**options)
 
 
+@pytest.mark.extended
 def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
     """The loss contains beta: without the KL divergence it is smaller, and the model no better."""
     options = {"model": "vae", "space": {"beta": [0.01, 1.0], "learning_rate": [5e-3]}, "max_trials": 2, "epochs": 12,
@@ -353,6 +356,7 @@ def test_a_search_without_a_success_raises(tmp_path):
         tuning.search(**options, objective="squared_error", **TINY | {"epochs": 3}, out=str(tmp_path / "search"))
 
 
+@pytest.mark.extended
 def test_hyperband_goes_on_with_the_best(tmp_path):
     found = tuning.search(
         "autoencoder", space={"latent_dim": (2, 30)}, objective="squared_error", algorithm="hyperband", max_trials=5,

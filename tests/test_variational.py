@@ -402,6 +402,7 @@ def test_labels_of_any_whole_type_train(kind):
             assert np.isfinite(CASES[name].model().evaluate(dataset, verbose=0)).all()
 
 
+@pytest.mark.extended
 def test_few_labels_and_many_images_beat_the_labels_alone():
     from sklearn.linear_model import LogisticRegression
 
