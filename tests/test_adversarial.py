@@ -359,6 +359,7 @@ def test_conditional_gan_draws_the_class_that_it_is_asked_for():
     assert judge.score(samples, labels) > 0.6
 
 
+@pytest.mark.extended
 def test_information_of_infogan_rises():
     model = compiled(kg.InfoGAN, keras.optimizers.Adam(1e-2), num_categories=3, num_continuous=1, noise_dim=2, **gan(6))
     history = model.fit(IMAGES, epochs=150, batch_size=16, verbose=0).history
@@ -443,6 +444,7 @@ def test_patterns(name):
         assert np.mean(np.abs(np.exp(1j * angle[far]) - np.exp(1j * expected[far]))) < 0.15
 
 
+@pytest.mark.extended
 def test_codes_become_distributed_as_the_prior():
     """From codes that are far from it to N(0, 1), by the game alone."""
     rng = np.random.default_rng(0)
@@ -491,6 +493,7 @@ def test_discriminator_is_told_the_label():
     assert right.shape == (20, *SHAPE)
 
 
+@pytest.mark.extended
 def test_semi_supervised_learns_classes_and_clusters_without_labels():
     """On two kinds of vectors: few labels name them, no label still separates them."""
     rng = np.random.default_rng(0)

@@ -99,6 +99,7 @@ def test_a_run_with_labels(conditional, tmp_path, capsys):
     assert json.loads(out.read_text())["score"] == pytest.approx(reported["score"], rel=1e-4)
 
 
+@pytest.mark.extended
 def test_m1_and_m2_as_runs(run, tmp_path, capsys):
     """M1 is given as a run; few labels; the run is resumed."""
     folder = tmp_path / "m1_m2"

@@ -88,7 +88,7 @@ kg.training.train("vae", out=sys.argv[1], schedule="cosine", data="digits", limi
 """
 
 
-@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.extended), 2])
 def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, tmp_path, epoch):
     folder = tmp_path / "killed"
     process = subprocess.run(

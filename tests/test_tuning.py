@@ -306,6 +306,7 @@ def test_long_values_make_names_that_files_can_have():
     assert name != searches._trial_name({"encoder": "x" * 401}, 3)
 
 
+@pytest.mark.extended
 def test_the_best_that_is_kept_is_that_of_the_best_trial(tmp_path):
     options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, "objective": "squared_error"}
     options |= {"max_trials": 2, **TINY, "out": str(tmp_path / "search")}

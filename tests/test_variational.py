@@ -94,7 +94,10 @@ def test_a_variance_that_is_given_stays():
     assert not model.pixel_loss.trainable_weights
 
 
-@pytest.mark.parametrize(("variance", "method"), [("learned", PCA), ("per_value", FactorAnalysis)])
+@pytest.mark.parametrize(
+    ("variance", "method"),
+    [("learned", PCA), pytest.param("per_value", FactorAnalysis, marks=pytest.mark.extended)],
+)
 def test_a_trained_linear_vae_is_probabilistic_pca_or_factor_analysis(variance, method):
     """One variance for all values: probabilistic PCA; one for each: factor analysis. Likelihoods as scikit-learn's."""
     rng = np.random.default_rng(0)

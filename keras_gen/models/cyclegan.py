@@ -52,7 +52,7 @@ class CycleGAN(BaseTranslator):
 
     Example:
         >>> train = kg.data.unpaired("digits", "digits")
-        >>> model = kg.CycleGAN(data_shape=(8, 8, 1))
+        >>> model = kg.CycleGAN(data_shape=(8, 8, 1), generator="unet", inverse_generator="unet")
         >>> model.compile()
         >>> history = model.fit(train.take(2), verbose=0)
         >>> digits = kg.data.stack(kg.data.load("digits", split="test"))
