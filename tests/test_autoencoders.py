@@ -438,6 +438,7 @@ def test_whole_decoders_are_passed_through_and_kept_in_range():
         kg.Autoencoder((2, 3, 1), 2, encoder="dense", decoder=whole(None, shape=(2, 3, 1)))
 
 
+@pytest.mark.extended
 def test_pretrain_then_fine_tune_on_labels(tmp_path):
     x, y = kg.data.stack(kg.data.load("digits", labels=True))
     test, labels = kg.data.stack(kg.data.load("digits", "test", labels=True))
@@ -529,6 +530,7 @@ def test_wrong_sources_are_refused():
     assert np.isfinite(model.fit(pairs, validation_data=pairs, verbose=0).history["val_loss"]).all()
 
 
+@pytest.mark.extended
 def test_separation_is_measured_and_learned():
     model = built(kg.SourceSeparator, latent_dim=16, **dense(16, width=64, part=8))
     history = model.fit(IMAGES, epochs=150, batch_size=16, verbose=0, validation_data=(IMAGES,)).history

@@ -12,7 +12,7 @@ from keras_gen.core import batched
 from keras_gen.training import runs
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
-ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving"}
+ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable"}
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [
     pytest.param(

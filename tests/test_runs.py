@@ -208,6 +208,7 @@ def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_c
         stop.on_epoch_end(0, {"loss": 1.0, "kl_loss": float("inf")})
 
 
+@pytest.mark.extended
 def test_two_devices_train_and_resume(tmp_path):
     folder = tmp_path / "two"
     model = kg.training.train("vae", out=str(folder), devices=2, **{**SMALL, "epochs": 2})

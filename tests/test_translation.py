@@ -227,6 +227,7 @@ def test_cyclegan_minimises_what_it_says():
     assert figures["g_loss"] == pytest.approx(fooling + 2 * 4 * cycle + 2 * 3 * identity, rel=1e-4)
 
 
+@pytest.mark.extended
 def test_pix2pix_begins_as_the_identity_and_restores():
     """Without a critic, a few epochs bring noisy digits closer to the clean ones than they are."""
     noisy, clean = kg.data.stack(kg.data.pairs("digits", split="test", task="denoising", level=0.3))

@@ -369,6 +369,7 @@ def test_hyperband_goes_on_with_the_best(tmp_path):
     assert len(history) == 1 + longest["epochs"]
 
 
+@pytest.mark.extended
 def test_the_bayesian_search_and_the_command(tmp_path, capsys):
     command = (
         "tune sparse_autoencoder --data digits --space rho=0.02..0.2:log beta=0.1..3 --fixed latent_dim=12 --trials 3 "
@@ -404,7 +405,7 @@ def test_sparse_reconstruction_by_hand():
 
 @pytest.mark.parametrize(
     ("model", "objective"),
-    [("conditional_vae", "squared_error"), ("gan", "kernel_distance")],
+    [("conditional_vae", "squared_error"), pytest.param("gan", "kernel_distance", marks=pytest.mark.extended)],
 )
 def test_objectives_of_models_with_and_without_labels(tmp_path, model, objective):
     space = {"learning_rate": [1e-3], "width": [0.1]}

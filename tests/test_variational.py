@@ -240,6 +240,7 @@ def test_likelihood_is_of_what_the_model_takes():
         kg.evaluation.latent_units(CASES["autoencoder"].model(), x)
 
 
+@pytest.mark.extended
 def test_labels_drive_the_generator():
     """A classifier that never saw the model agrees on the class of nearly every sample."""
     from sklearn.linear_model import LogisticRegression
