@@ -14,7 +14,7 @@ from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense, translators
 
 import keras_gen as kg
 from keras_gen import losses, testing
-from keras_gen.core import Adjustable, distribution
+from keras_gen.core import Adjustable, Phase, distribution
 from keras_gen.models.base import BaseAutoencoder
 
 CASES = {case.name: case for case in ZOO}
@@ -182,6 +182,25 @@ def test_what_users_add_counts_once_on_one_and_on_two_devices(kind):
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
+def test_what_a_generator_adds_is_not_lost():
+    """Its network is called where the fakes are made: it counts for the only player, and a game refuses it."""
+
+    def generator():
+        images = keras.Input(SHAPE)
+        return keras.Model(images, Adds()(keras.layers.Conv2D(1, 1, activation="sigmoid")(images)))
+
+    model = kg.Pix2Pix(SHAPE, adversarial_weight=0.0, l1_weight=1.0, generator=generator())
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    added = 0.5 * np.mean(np.square(model.translate(IMAGES)))
+    history = model.fit(IMAGES, 1 - IMAGES, batch_size=16, verbose=0, validation_data=(IMAGES, 1 - IMAGES)).history
+    for prefix in ("", "val_"):
+        assert history[f"{prefix}loss"][0] == pytest.approx(2 * history[f"{prefix}l1_loss"][0] + added, rel=1e-3)
+    game = kg.Pix2Pix(SHAPE, generator=generator())
+    game.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match="cannot count once"):
+        game.fit(IMAGES, IMAGES, verbose=0)
+
+
 def test_a_game_refuses_losses_that_layers_add():
     model = kg.GAN(SHAPE, 2, discriminator=body("add_loss"), generator="dense")
     model.compile(run_eagerly=True)
@@ -322,13 +341,51 @@ def test_what_cannot_change_says_so():
         model.beta = -1
     with pytest.raises(ValueError, match="Free bits belong to the bound 'elbo' and a normal prior"):
         CASES["mixture_vae"].model().free_bits = 0.5
-    with pytest.raises(ValueError, match="has no discriminator"):
+    with pytest.raises(ValueError, match="one of 0 must stay 0. Received: adversarial_weight=1.0"):
         kg.Pix2Pix(SHAPE, adversarial_weight=0.0).adversarial_weight = 1.0
     with pytest.raises(ValueError, match="settled at construction"):
         CASES["rbm"].model().rho = 0.1
-    with pytest.raises(ValueError, match="`beta` must be at least 0"):
+    with pytest.raises(ValueError, match="`beta` must be a number. Received: beta=<Variable"):
         kg.VAE(SHAPE, 2, beta=keras.Variable(1.0))
+    with pytest.raises(ValueError, match="`beta` must be a number. Received: beta=inf"):
+        model.beta = math.inf
+    with pytest.raises(ValueError, match="of 0 must stay 0. Received: adversarial_weight=0.0"):
+        CASES["pix2pix"].model().adversarial_weight = 0.0
+    with pytest.raises(ValueError, match="as many channels.*Received: identity_weight=5.0"):
+        CASES["cyclegan"].model().identity_weight = 5.0
     assert model.beta == 0.5
+    for value in (tf.constant(2.0), np.array(2.0), np.float32(2.0), np.int64(2)):  # as schedules give it
+        model.beta = value
+        assert model.beta == 2.0
+
+
+def test_terms_that_cannot_be_minimised_are_sentences():
+    def broken(term, watched=()):
+        class Broken(kg.Autoencoder):
+            def penalties(self, code, training):
+                return {"extra": term(code)}
+
+        Broken.watched = watched
+        model = Broken(SHAPE, 3, **dense(3))
+        model.compile(run_eagerly=True)
+        return model
+
+    for term in (lambda code: ops.mean(code), lambda code: code, lambda code: (code[:, 0], code[:, 0])):
+        with pytest.raises(ValueError, match="A term must have one value for each example.*Received: 'extra'"):
+            broken(term).fit(IMAGES, verbose=0)
+    with pytest.raises(ValueError, match="needs a metric of that name.*Received: 'extra' in watched"):
+        broken(lambda code: code[:, 0], ("extra",)).fit(IMAGES, verbose=0)
+
+
+def test_only_what_a_trace_depends_on_is_traced_anew():
+    model = CASES["vae"].model()
+    model.fit(IMAGES, verbose=0)
+    traced = model.train_function
+    model.beta = 0.0
+    model.fit(((IMAGES[:4],) for _ in range(2)), steps_per_epoch=2, verbose=0)
+    assert model.train_function is traced
+    model.free_bits = 1.0
+    assert model.train_function is not traced
 
 
 def test_scalars_count_on_two_devices_as_on_one():
@@ -387,6 +444,74 @@ def test_every_model_keeps_averages_for_its_samples(name, tmp_path):
     assert any(np.any(a != np.array(w)) for a, w in zip(held, model.averaged_weights(), strict=True))
 
 
+def test_averages_of_frozen_networks_are_saved_too(tmp_path):
+    model = kg.VAE(SHAPE, 3, ema=0.9, **dense(3))
+    model.compile(keras.optimizers.SGD(1e-2))
+    model.fit(IMAGES, verbose=0)
+    model.encoder.trainable = False
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.sample(2, seed=1), loaded.sample(2, seed=1))
+
+
+def test_m2_is_given_the_averages_of_m1(tmp_path):
+    m1 = kg.VAE(SHAPE, 3, ema=0.9, **dense(3))
+    m1.compile(keras.optimizers.SGD(1e-2))
+    m1.fit(IMAGES, epochs=3, verbose=0)
+    arguments = {**CASES["semi_supervised_vae_on_features"].arguments(), "features": m1}
+    m2 = kg.SemiSupervisedVAE(**arguments)
+    codes = np.random.default_rng(0).standard_normal((3, 3)).astype("float32")
+    np.testing.assert_allclose(m2.features.decode(codes), m1.decode(codes), atol=1e-6)
+    m2.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        keras.saving.load_model(tmp_path / "model.keras").features.decode(codes), m2.features.decode(codes)
+    )
+
+
+def test_log_z_and_likelihood_are_those_of_the_averages():
+    """sum_x exp(score(x)) / Z = 1 over all states: both by the same weights."""
+    model = kg.RBM((4,), 3, ema=0.99)
+    model.compile(keras.optimizers.SGD(1.0))
+    model.fit(np.eye(4, dtype="float32"), epochs=30, verbose=0)
+    states = np.array([[i >> j & 1 for j in range(4)] for i in range(16)], "float32")
+    total = np.exp(model.score(states) - kg.evaluation.exact_log_partition(model)).sum()
+    assert total == pytest.approx(1.0, rel=1e-4)
+    raw = np.exp(-np.asarray(model(states)) - kg.evaluation.exact_log_partition(model)).sum()
+    assert abs(raw - 1) > 1e-3
+
+
+def test_the_average_of_a_mixture_begins_where_it_was_fitted():
+    model = kg.MixtureVAE(SHAPE, 2, num_components=3, pretraining_epochs=1, ema=0.9999, **dense(2))
+    model.compile(keras.optimizers.SGD(1e-3))
+    model.fit(IMAGES, epochs=2, verbose=0)
+    with model.using_averages():
+        means = np.array(model.code_prior.means)
+    np.testing.assert_allclose(means, model.code_prior.means, atol=0.05)
+
+
+def test_phases_in_epochs_and_in_steps_together():
+    """The schedule of a `fit` is asked with its epochs; afterwards the steps alone tell."""
+
+    class Rests(kg.Autoencoder):
+        def phases(self, epochs):
+            return (
+                Phase("rest", (), until_epoch=1),
+                Phase("start", (), until_step=2 * epochs),
+            )
+
+    model = Rests(SHAPE, 3, **dense(3))
+    model.compile(keras.optimizers.SGD(1e-2))
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append(self.model.phase.name)
+
+    model.fit(IMAGES, batch_size=8, epochs=4, verbose=0, callbacks=[Watch()])
+    assert seen == ["rest"] * 2 + ["start"] * 6
+    model.default_optimizers(decay_steps=10)
+
+
 # === Replicas ===
 
 
@@ -428,3 +553,10 @@ def test_control_local_means_are_noticed_by_threads(name, broken, monkeypatch):
     monkeypatch.setattr(distribution, name, broken)
     with pytest.raises(AssertionError, match="of one replica and of two"):
         testing.check_replicas(CASES["sparse"])
+
+
+def test_replicas_that_wait_in_vain_are_noticed(monkeypatch):
+    barrier = testing.replicas.threading.Barrier
+    monkeypatch.setattr(testing.replicas.threading, "Barrier", lambda count, timeout: barrier(count, timeout=0.5))
+    with pytest.raises(AssertionError, match="waited in vain"):
+        testing.replicas.run(lambda: distribution.cross_replica_sum(tf.constant(1.0)), lambda: None)

@@ -1,5 +1,6 @@
 """Inference on whole arrays and datasets, batch by batch."""
 
+import contextlib
 import functools
 import inspect
 import math
@@ -36,7 +37,8 @@ def batched(method=None, *, images=False):
         if isinstance(x, tf.Tensor | keras.KerasTensor):
             if labels is not None and tf.executing_eagerly():
                 labels = tf.constant(labels_of(self, x, labels))
-            return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
+            with self.using_averages() if tf.executing_eagerly() else contextlib.nullcontext():
+                return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
         if labels is not None or (takes_labels and not isinstance(x, tf.data.Dataset)):
             labels = labels_of(self, x, labels)
         with self.using_averages():

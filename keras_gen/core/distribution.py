@@ -322,7 +322,8 @@ def examples_before(values):
 def gather(values):
     """The values of the examples of all replicas, in order, differentiable. (B, ...) -> (B_global, ...), on each.
 
-    For terms that compare the examples of a batch with each other, such as the total correlation.
+    For terms that compare the examples of a batch with each other, such as the total correlation. The first axis must
+    be that of the step's batch.
     """
     if num_replicas() == 1:
         return values

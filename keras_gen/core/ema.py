@@ -10,7 +10,6 @@ from keras import ops
 from keras_gen.core import distribution
 
 WARMUP = 10  # the average follows the weights closely for some multiples of so many steps, and then by `ema`
-STATISTICS = ("moving_mean", "moving_variance")  # of batch normalisation: not trained, and they belong to the weights
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -43,8 +42,9 @@ class Averaged:
     _by_averages = False
 
     def averaged_weights(self):
-        """The weights of which averages are kept: all that are trained, and the statistics of batch normalisation."""
-        return [weight for weight in self.weights if weight.trainable or weight.name in STATISTICS]
+        """The weights of which averages are kept: all that are not whole numbers, whatever is frozen just now."""
+        own = {id(weight) for weight in self.averages.weights} if self.averages is not None else ()
+        return [weight for weight in self.weights if "float" in weight.dtype and id(weight) not in own]
 
     def make_averages(self):
         """Makes `averages`, and returns their variables in the order of `averaged_weights`."""
@@ -74,10 +74,17 @@ class Averaged:
             ways.append(ops.cast(share, average.dtype) * (average - ops.cast(weight, average.dtype)))
         distribution.apply(self.averaging, ways, averages)
 
+    def restart_averages(self):
+        """Lets the averages begin again at the weights as they are now."""
+        if self.ema is not None:
+            for average, weight in self._average_pairs():
+                average.assign(np.array(weight))
+
     @contextlib.contextmanager
     def using_averages(self):
-        """Within it, the weights have the values of their averages. Outside of a graph only."""
-        if self.ema is None or not self.swaps_averages or self._by_averages:
+        """Within it, the weights have the values of their averages, once there was a step. Not inside of a graph."""
+        is_new = self.ema is None or int(ops.convert_to_numpy(self.step)) == 0  # weights may have been set by hand
+        if is_new or not self.swaps_averages or self._by_averages:
             yield
             return
         kept = [(weight, np.array(weight)) for _, weight in self._average_pairs()]

@@ -43,7 +43,8 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
         data_shape: (H, W, C) of the images or (D,) of the vectors.
         seed: int; all noise of training is a function of (seed, step, replica).
         ema: None, or the decay of a moving average of the weights, such as 0.999, with which the model then samples,
-            encodes, decodes and scores. `evaluate` and `call` use the weights themselves.
+            encodes, decodes and scores; `evaluate`, `predict` and `call` use the weights themselves. After setting
+            weights by hand in a trained model, call `restart_averages`.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
@@ -90,15 +91,15 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
 
     def on_completed(self):
         """Called when the constructor is done."""
-        self._is_complete = True
+        self.is_complete = True
         self.start_averages()
 
     # === Config ===
 
-    _is_complete = False
+    is_complete = False  # whether the constructor is done
 
     def __setattr__(self, name, value):
-        if self._is_complete and name in self._arguments:
+        if self.is_complete and name in self._arguments:
             self._check_settable(name, value)
         super().__setattr__(name, value)
 
@@ -164,6 +165,7 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
             self._refuse_weights()
         first_batch = self.check_data(x, y)
         x, y = self.hold_out(x, y, kwargs)
+        count = len(x) if hasattr(x, "shape") else None
         size = batch_size or 32
         if hasattr(x, "shape") and self._even_batch(x, size) != min(len(x), size):
             self._refuse_odd_batch(min(len(x), size))
@@ -186,16 +188,17 @@ class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
             kwargs["shuffle"] = False
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras warns of its own default
-        self.num_examples = len(x) if hasattr(x, "shape") else steps and first_batch and steps * first_batch
+        self.num_examples = count or (steps and first_batch and steps * first_batch) or None
         x, y = self._fed(*self._prepared(x, y), size, order)
         phases = self.phases(epochs)
         if phases:
             callbacks = [PhaseSchedule(phases), *tf.nest.flatten(callbacks or [])]
         self._validation = id(kwargs.get("validation_data"))
+        self._is_scheduled = bool(phases)
         try:
             return super().fit(x, y, batch_size=batch_size, epochs=epochs, callbacks=callbacks, **kwargs)
         finally:
-            self._validation = None
+            self._validation, self._is_scheduled = None, False
 
     def is_ready(self, x):
         """Whether x is what `fit` has made of its validation data: with it Keras calls `evaluate`."""

@@ -1,8 +1,10 @@
 """Scalars of a model that may be set while it trains, such as the weight of a term."""
 
 import math
+import numbers
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gen.core.checks import check_at_least, check_between
@@ -13,6 +15,7 @@ class _Scalars:
 
     def __init__(self):
         self.values, self.variables = {}, {}
+        self.asked = set()  # names of which a trace has looked at the Python value
 
 
 class Adjustable:
@@ -25,7 +28,11 @@ class Adjustable:
         class MyVAE(kg.VAE):
             strength = Adjustable(minimum=0)
 
-    It is saved with the model's config.
+            def __init__(self, data_shape, strength=1.0, **kwargs):
+                super().__init__(data_shape, **kwargs)
+                self.strength = strength
+
+    As an argument of the constructor it is saved with the model's config.
 
     Args:
         minimum: the least value, or None.
@@ -59,12 +66,12 @@ class Adjustable:
 
     def __set__(self, model, value):
         if value is not None or not self.optional:
+            value = self._number(value)
             self.validate(model, value)
-            value = value.item() if hasattr(value, "item") else value
         scalars = _scalars_of(model)
         before = scalars.values.get(self.name)
         known = self.name in scalars.values
-        if known:
+        if known and model.is_complete:
             model.check_setting(self.name, value)
         number = 0.0 if value is None else float(value)
         if known:
@@ -74,8 +81,17 @@ class Adjustable:
                 number, trainable=False, dtype="float32", autocast=False, name=self.name
             )
         scalars.values[self.name] = value
-        if known and (bool(before) != bool(value) or (before is None) != (value is None)):
+        has_changed = bool(before) != bool(value) or (before is None) != (value is None)
+        if known and model.is_complete and has_changed and self.name in scalars.asked:
             model.remake_functions()
+
+    def _number(self, value):
+        """A Python number of a number, of an array or of a tensor of no axes, as schedules give it; or a sentence."""
+        if not isinstance(value, numbers.Real | keras.Variable | tf.Variable | str):
+            value = np.asarray(value)[()]
+        if not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise ValueError(f"`{self.name}` must be a number. Received: {self.name}={value!r}")
+        return value.item() if hasattr(value, "item") else value
 
 
 def _scalars_of(model):
@@ -86,5 +102,8 @@ def _scalars_of(model):
 
 def setting(model, name):
     """The value of an `Adjustable`, or of another attribute, as a Python number or None, in a graph too."""
-    values = _scalars_of(model).values
+    scalars = _scalars_of(model)
+    if not tf.executing_eagerly():
+        scalars.asked.add(name)
+    values = scalars.values
     return values[name] if name in values else getattr(model, name)

@@ -65,8 +65,8 @@ class Phase:
     Args:
         name: of the phase.
         players: names of the players that move; None for all.
-        until_step: step of the model before which the phase ends.
-        until_epoch: epoch of `fit` before which it ends.
+        until_step: it lasts as long as the model has made fewer steps than this.
+        until_epoch: it lasts as long as fewer epochs of this `fit` are over.
     """
 
     name: str
@@ -92,13 +92,14 @@ class SteppedModel(keras.Model):
     generated images, once for all who move in a turn. The last player's gradient flows through them. A player that
     moves several times per batch meets new ones each time, over the same data.
 
-    Terms are pure: they return all that they have to say. Those in `watched` are reported and not minimised; they may
-    be pairs (values, weights of the examples), or what a metric of that name of the model takes. A term that couples
-    the examples of a batch uses `distribution.global_mean` or `distribution.gather` and is repeated for each example.
+    Terms are pure: they return all that they have to say, and use neither `add_loss` nor metrics. Those in `watched`
+    are reported and not minimised; they may be pairs (values, weights of the examples), or what a metric of that name
+    of the model takes. A term that couples the examples of a batch uses `distribution.global_mean` or
+    `distribution.gather` and is repeated for each example by `distribution.for_each`.
 
-    What layers add with `add_loss`, and regularizers of activities, count in a model of one player. A game calls its
-    networks for several purposes in a step, so it refuses them. Regularizers of weights count for the player that moves
-    the weights.
+    What layers add with `add_loss`, and regularizers of activities, count in a model of one player; of a network that
+    is called twice in a step, those of the last call. A game calls its networks for several purposes in a step, so it
+    refuses them. Regularizers of weights count for the player that moves the weights.
 
     `loss` of a game is the sum of the players' losses: it tells whether they are finite, not whether training goes
     well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
@@ -109,6 +110,7 @@ class SteppedModel(keras.Model):
     watches_resting = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
     phase = EVERYBODY
+    _is_scheduled = False  # whether a `PhaseSchedule` says which phase it is
 
     @property
     def players(self):
@@ -257,7 +259,7 @@ class SteppedModel(keras.Model):
 
     def compile_from_config(self, config):
         config = dict(config)
-        self.num_examples = config.pop("num_examples", None)  # of what was trained on version 0.1.0
+        self.num_examples = config.pop("num_examples", None)  # files of version 0.1.0 do not have it
         self.compile(**config)
 
     # === The step ===
@@ -286,18 +288,23 @@ class SteppedModel(keras.Model):
         *others, last = moving
         is_maker = last.name == self.players[-1].name  # whose gradient flows through the fakes
         with tf.GradientTape() as tape:
-            with contextlib.nullcontext() if is_maker else tape.stop_recording():
+            with (
+                contextlib.nullcontext() if is_maker else tape.stop_recording(),
+                distribution.own_losses(self._added_losses) as added_losses,
+            ):
                 fakes = None if turn is None else self.fakes(x, y, turn, training=True)
+            added = added_losses()
             with tape.stop_recording():
                 for player in others:
                     with tf.GradientTape() as own_tape:
-                        loss = self._scaled_loss(player, x, y, fakes)
+                        loss = self._scaled_loss(player, x, y, fakes, added)
                     self._move(player, own_tape, loss)
-            loss = self._scaled_loss(last, x, y, fakes)
+            loss = self._scaled_loss(last, x, y, fakes, added)
         self._move(last, tape, loss)
 
-    def _scaled_loss(self, player, x, y, fakes):
-        return getattr(self, player.optimizer_name).scale_loss(self.loss_of(player, x, y, fakes, training=True))
+    def _scaled_loss(self, player, x, y, fakes, added):
+        loss = self.loss_of(player, x, y, fakes, training=True, added=added)
+        return getattr(self, player.optimizer_name).scale_loss(loss)
 
     def _move(self, player, tape, loss):
         variables = player.variables
@@ -315,30 +322,54 @@ class SteppedModel(keras.Model):
             gradients = [tf.identity(gradient) for gradient in gradients]
         distribution.apply(optimizer, gradients, variables)
 
-    def loss_of(self, player, x, y, fakes, training):
-        """This replica's share of the mean of a player's weighted terms; all that is measured is reported. -> scalar.
+    def loss_of(self, player, x, y, fakes, training, added=()):
+        """This replica's share of the mean of a player's weighted terms; those with a metric are reported. -> scalar.
 
         Inside `distribution.step_over(x)`.
+
+        Args:
+            player: whose terms.
+            x: (B, ...).
+            y: labels or targets, or None.
+            fakes: what `fakes` made, or None.
+            training: whether it is a step of training.
+            added: what layers added with `add_loss` while the fakes were made.
         """
         with distribution.own_losses(self._added_losses) as added_losses:
             terms = self.terms_of(player, x, y, fakes, training)
-        added = added_losses()
+        added = [*added, *added_losses()]
         if added and len(self.players) > 1:
             raise ValueError(
                 "A game calls its networks for several purposes in a step, so what layers add with `add_loss` cannot "
                 f"count once. Received: {len(added)} such losses in the terms of {player.name!r}"
             )
         weights, watched = self.term_weights(training), self.watched
+        metrics = {metric.name: metric for metric in self.metrics}
+        self._check_terms(terms, watched, metrics)
         minimised = [weights.get(name, 1.0) * term for name, term in terms.items() if name not in watched]
         # What a layer adds is a mean over this replica's examples.
         total = sum(minimised) + sum(ops.cast(ops.sum(loss), "float32") for loss in added)
         penalty = sum(ops.sum(v.regularizer(v)) for v in player.variables if v.regularizer is not None)
         reported = {**terms, player.loss_name: total + penalty} if player.reports else terms
-        metrics = {metric.name: metric for metric in self.metrics}
         for name, values in reported.items():
             if name in metrics:
                 metrics[name].update_state(*(values if isinstance(values, tuple) else (values,)))
         return distribution.share_of_mean(total) + penalty / distribution.num_replicas()
+
+    def _check_terms(self, terms, watched, metrics):
+        """Raises a sentence if a term cannot be minimised, or would neither be minimised nor reported."""
+        for name, values in terms.items():
+            if name in watched and name not in metrics:
+                raise ValueError(
+                    f"What is in `watched` is reported, so {type(self).__name__} needs a metric of that name, as "
+                    f"`reported` gives it one. Received: {name!r} in watched"
+                )
+            shape = getattr(values, "shape", None)
+            if name not in watched and (shape is None or len(shape) != 1):
+                raise ValueError(
+                    "A term must have one value for each example, (B,); `distribution.for_each` repeats a scalar of "
+                    f"the whole batch. Received: {name!r}, {type(values).__name__ if shape is None else shape}"
+                )
 
     def _added_losses(self):
         """What layers added with `add_loss` in this step: Keras' `losses`, without the regularizers of weights."""
@@ -349,9 +380,10 @@ class SteppedModel(keras.Model):
         """Every player's terms, with noise that is the same in each evaluation."""
         x, y = self.unpack_batch(data)
         with distribution.step_over(x):
-            fakes = self.fakes(x, y, 0, training=False)
+            with distribution.own_losses(self._added_losses) as added_losses:
+                fakes = self.fakes(x, y, 0, training=False)
             for player in self.players:
-                self.loss_of(player, x, y, fakes, training=False)
+                self.loss_of(player, x, y, fakes, training=False, added=added_losses())
         return distribution.reported(self.get_metrics_result())
 
     def get_metrics_result(self):
@@ -383,16 +415,17 @@ class SteppedModel(keras.Model):
 
     def _rest_of(self, player):
         """Steps in which a player does not move."""
-        ends = [0, *(phase.until_step for phase in self.phases(1))]
+        phases = [phase for phase in self.phases(1) if phase.until_step < math.inf]
+        ends = [0, *(phase.until_step for phase in phases)]
         return sum(
-            phase.until_step - ends[i]
-            for i, phase in enumerate(self.phases(1))
-            if phase.until_step < math.inf and player.name not in phase.players
+            phase.until_step - end
+            for phase, end in zip(phases, ends, strict=False)
+            if phase.players is not None and player.name not in phase.players
         )
 
     def make_train_function(self, force=False):
         """Keras' own, made anew where a phase that is counted in steps begins, as `train_on_batch` needs it."""
-        if self._has_phases_in_steps:
+        if self._has_phases_in_steps and not self._is_scheduled:
             phase = self._phase_of(self.phases(1), epoch=OUTSIDE)
             if phase != self.phase:
                 self.phase, force = phase, True

@@ -56,16 +56,17 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
     chunk = max(1, at_once // batch_size)
     result = np.empty(len(images))
     progress = keras.utils.Progbar(len(images), verbose=verbose, unit_name="image")
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        x = tf.convert_to_tensor(images[part], tf.float32)
-        given = {} if labels is None else {"labels": tf.constant(labels[part])}
-        total = np.full(len(x), -np.inf)  # log sum_k w_k so far
-        for done in range(0, num_samples, chunk):
-            draws = min(chunk, num_samples - done)
-            key = tf.constant(seeds.integers(2**31), tf.int64)
-            weights = np.asarray(weigh(x, draws, seed=key, **given), "float64")
-            total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=0))
-        result[part] = total - np.log(num_samples)
-        progress.update(start + len(x))
+    with model.using_averages():
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            x = tf.convert_to_tensor(images[part], tf.float32)
+            given = {} if labels is None else {"labels": tf.constant(labels[part])}
+            total = np.full(len(x), -np.inf)  # log sum_k w_k so far
+            for done in range(0, num_samples, chunk):
+                draws = min(chunk, num_samples - done)
+                key = tf.constant(seeds.integers(2**31), tf.int64)
+                weights = np.asarray(weigh(x, draws, seed=key, **given), "float64")
+                total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=0))
+            result[part] = total - np.log(num_samples)
+            progress.update(start + len(x))
     return result

@@ -115,10 +115,10 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
 
 
 def _machine(model):
-    machine = getattr(model, "machine", None)
-    if machine is None:
+    if not hasattr(model, "machine"):
         raise NotImplementedError(f"{type(model).__name__} has no partition function: it is no Boltzmann machine.")
-    return machine
+    with model.using_averages():
+        return model.machine
 
 
 def _schedule(count):

@@ -4,9 +4,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import keras
+from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_activation, check_choice, check_whole
+from keras_gen.core import GenerativeModel, batched, by_averages, check_activation, check_choice, check_whole
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -61,7 +62,13 @@ class BaseAutoencoder(GenerativeModel):
 
     def call(self, x, training=False):
         self.check_shape(x)
-        return self._image(*self._code_and_switches(x, training), training)
+        code, switches = self._code_and_switches(x, training)
+        if training:  # for a loop of one's own: the step of the package does not call this
+            weights = self.term_weights(training)
+            for name, term in self.penalties(code, training).items():
+                if name not in self.watched:
+                    self.add_loss(ops.mean(weights.get(name, 1.0) * term))
+        return self._image(code, switches, training)
 
     def terms(self, x, y, training):
         code, switches = self._code_and_switches(x, training)
@@ -105,6 +112,7 @@ class BaseAutoencoder(GenerativeModel):
     def score(self, x):
         return -self.reconstruction_term(x, self.reconstruct(x))
 
+    @by_averages
     def as_classifier(self, num_classes):
         """The encoder and its code, copied, with a softmax on top, to be fine-tuned on labels.
 

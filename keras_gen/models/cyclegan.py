@@ -88,11 +88,7 @@ class CycleGAN(BaseTranslator):
                 "The way there and back takes images of one height and width; resize them, for example with "
                 f"image_size. Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
-        if identity_weight and self.data_shape != self.target_shape:
-            raise ValueError(
-                "Only where both kinds have as many channels can an image stay what it is. Received: "
-                f"identity_weight={identity_weight}, data_shape={self.data_shape}, target_shape={self.target_shape}"
-            )
+        self.check_setting("identity_weight", identity_weight)
 
         # === Config ===
         self.cycle_weight = cycle_weight
@@ -112,6 +108,13 @@ class CycleGAN(BaseTranslator):
         self.made_b.build((None, *b))
         self.made_a.build((None, *a))
         self.built = True
+
+    def check_setting(self, name, value):
+        if name == "identity_weight" and value and self.data_shape != self.target_shape:
+            raise ValueError(
+                "Only where both kinds have as many channels can an image stay what it is. Received: "
+                f"identity_weight={value}, data_shape={self.data_shape}, target_shape={self.target_shape}"
+            )
 
     # === The game ===
 

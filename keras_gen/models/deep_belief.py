@@ -14,6 +14,7 @@ from keras_gen.core import (
     Phase,
     Player,
     batched,
+    by_averages,
     check_at_least,
     check_units,
     check_whole,
@@ -271,6 +272,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             total += bound - self.machine.free_energy(below)
         return total / SCORE_DRAWS
 
+    @by_averages
     def as_classifier(self, num_classes):
         """The way up with a softmax on top, copied, to be fine-tuned on labels; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)

@@ -11,6 +11,7 @@ from keras_gen.core import (
     GenerativeModel,
     Phase,
     batched,
+    by_averages,
     check_at_least,
     check_units,
     check_whole,
@@ -260,6 +261,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         """
         return self.score(x) - log_z
 
+    @by_averages
     def base_rates(self, x):
         v = self._flat(x)
         odd, even = self._mean_field(self.machine, v)

@@ -90,8 +90,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
         elif self.corrupter:  # what an evaluation measures is denoising
             noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, 1, *self.data_shape))
             given = ops.concatenate([self.corrupter.corrupt(x, draw, self.level) for draw in noise])
-        images = super().call(given, training)
-        return {"reconstruction_loss": self.reconstruction_term(x if self.corrupter else y, images)}
+        code, switches = self._code_and_switches(given, training)
+        images = self._image(code, switches, training)
+        return {
+            "reconstruction_loss": self.reconstruction_term(x if self.corrupter else y, images),
+            **self.penalties(code[: ops.shape(x)[0]], training),
+        }
 
     def check_target(self, y):
         if self.corrupter:

@@ -68,7 +68,8 @@ class LinearAutoencoder(GenerativeModel):
     @property
     def components(self):
         """An orthonormal basis of the space that images are reconstructed in, (latent_dim, D), as of PCA."""
-        return np.linalg.qr(np.asarray(self.synthesis))[0].T
+        with self.using_averages():
+            return np.linalg.qr(np.array(self.synthesis))[0].T
 
     def call(self, x, training=False):
         self.check_shape(x)

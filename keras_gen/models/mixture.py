@@ -111,6 +111,7 @@ class MixtureVAE(BaseVAE):
         """Fits the mixture to the codes of images, by expectation maximisation. (N, *data_shape)."""
         from sklearn.mixture import GaussianMixture
 
+        self.restart_averages()  # the codes are those of the encoder as it is, and the average begins at the mixture
         rng = np.random.default_rng(self.seed)
         draws = math.ceil(DRAWS_PER_COMPONENT * self.num_components / len(images))
         # Draws, not means: the prior is to be the mean of the posteriors, however wide they are.
@@ -121,6 +122,7 @@ class MixtureVAE(BaseVAE):
         self.code_prior.logits.assign(np.log(np.maximum(mixture.weights_, 1e-6)))
         self.code_prior.means.assign(mixture.means_)
         self.code_prior.raw_log_variances.assign(LOG_VARIANCE_LIMIT * np.arctanh(log_variances))
+        self.restart_averages()
 
     # === Clusters ===
 

@@ -96,10 +96,10 @@ class Pix2Pix(BaseTranslator):
         weights = {"l1_weight": self.l1_weight, "adversarial_weight": self.adversarial_weight, name: value}
         if not any(weights.values()):
             raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
-        if self.discriminator is None and weights["adversarial_weight"]:
+        if (self.discriminator is None) != (weights["adversarial_weight"] == 0):
             raise ValueError(
-                "A Pix2Pix made with adversarial_weight=0 has no discriminator. Received: "
-                f"adversarial_weight={weights['adversarial_weight']}"
+                "Whether a Pix2Pix has a discriminator is settled at construction: an adversarial_weight above 0 must "
+                f"stay above 0, and one of 0 must stay 0. Received: adversarial_weight={weights['adversarial_weight']}"
             )
 
     # === The game ===

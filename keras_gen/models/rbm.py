@@ -12,6 +12,7 @@ from keras_gen.core import (
     Adjustable,
     GenerativeModel,
     batched,
+    by_averages,
     check_choice,
     check_whole,
     distribution,
@@ -207,6 +208,7 @@ class RBM(GibbsSampling, GenerativeModel):
     def score(self, x):
         return -self(x)
 
+    @by_averages
     def base_rates(self, x):
         return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
@@ -221,6 +223,7 @@ class RBM(GibbsSampling, GenerativeModel):
         """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
         return self._images(self.machine.visible_mean(z))
 
+    @by_averages
     def gibbs(self, x, steps=1, seed=0):
         """States after some steps of Gibbs chains that begin at x. (B, *data_shape) -> the same.
 
@@ -238,6 +241,7 @@ class RBM(GibbsSampling, GenerativeModel):
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return np.asarray(states).reshape(-1, *self.data_shape)
 
+    @by_averages
     def as_classifier(self, num_classes):
         """The hidden units with a softmax on top, copied, to be fine-tuned; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)

@@ -105,8 +105,9 @@ class SemiSupervisedVAE(BaseVAE):
             )
         if self.likelihood != "gaussian":
             raise ValueError(f"Codes have any value: likelihood='gaussian'. Received: likelihood={self.likelihood!r}")
-        frozen = type(features).from_config({**features.get_config(), "trainable": True})
-        frozen.set_weights(features.get_weights())
+        frozen = type(features).from_config({**features.get_config(), "trainable": True, "ema": None})
+        with features.using_averages():
+            frozen.set_weights(features.get_weights()[: len(frozen.weights)])  # averages come last
         frozen.trainable = False
         return frozen
 
@@ -147,7 +148,12 @@ class SemiSupervisedVAE(BaseVAE):
             )
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
+    def averaged_weights(self):
+        constant = {id(weight) for weight in self.features.weights} if self.features is not None else ()
+        return [weight for weight in super().averaged_weights() if id(weight) not in constant]
+
     def call(self, x, training=False):
+        """As of the VAE; in training the KL divergence of z alone is left in `losses`, under the label or the best."""
         x, given = self.unpack(x)
         self.check_shape(x)
         if not training:

@@ -181,8 +181,9 @@ class BaseVAE(GenerativeModel):
     # === Training ===
 
     def check_setting(self, name, value):
-        is_plain = self.bound == "elbo" and self.has_normal_prior and self.labelling != "partial"
-        if name == "free_bits" and value and not is_plain:
+        if name != "free_bits" or not value:
+            return
+        if self.bound != "elbo" or not self.has_normal_prior or self.labelling == "partial":
             raise ValueError(
                 f"Free bits belong to the bound 'elbo' and a normal prior. Received: free_bits={value}, of a "
                 f"{type(self).__name__} with bound={self.bound!r}"
@@ -218,7 +219,8 @@ class BaseVAE(GenerativeModel):
     def call(self, x, training=False):
         """Images of the posterior means; in training of one draw, with the weighted KL divergence in `losses`.
 
-        So a loop of one's own has to add the reconstruction term only. The step of the package does not call it.
+        So a loop of one's own adds the reconstruction term to it for minus the ELBO, whatever `bound` is. The step of
+        the package does not call this.
         """
         x, labels = self.unpack(x)
         mean, log_variance = self.posterior(x, labels, training=training)

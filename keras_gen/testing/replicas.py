@@ -82,6 +82,8 @@ def run(*functions):
             thread.join()
     if errors:
         raise errors[0]
+    if barrier.broken:
+        raise AssertionError("the replicas do not communicate as often as each other: one waited in vain")
     return results
 
 
