@@ -16,8 +16,6 @@ if _keras.backend.backend() != "tensorflow":
         f"Received: backend={_keras.backend.backend()!r}"
     )
 
-__version__ = "0.1.0"
-
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
 from keras_gen import images as images
@@ -29,25 +27,9 @@ from keras_gen import networks as networks
 from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
-from keras_gen.models import GAN as GAN
-from keras_gen.models import RBM as RBM
-from keras_gen.models import VAE as VAE
-from keras_gen.models import AdversarialAutoencoder as AdversarialAutoencoder
-from keras_gen.models import Autoencoder as Autoencoder
-from keras_gen.models import ConditionalVAE as ConditionalVAE
-from keras_gen.models import ContractiveAutoencoder as ContractiveAutoencoder
-from keras_gen.models import CycleGAN as CycleGAN
-from keras_gen.models import DeepBeliefNetwork as DeepBeliefNetwork
-from keras_gen.models import DeepBoltzmannMachine as DeepBoltzmannMachine
-from keras_gen.models import DenoisingAutoencoder as DenoisingAutoencoder
-from keras_gen.models import InfoGAN as InfoGAN
-from keras_gen.models import LinearAutoencoder as LinearAutoencoder
-from keras_gen.models import MixtureVAE as MixtureVAE
-from keras_gen.models import Pix2Pix as Pix2Pix
-from keras_gen.models import SemiSupervisedVAE as SemiSupervisedVAE
-from keras_gen.models import SourceSeparator as SourceSeparator
-from keras_gen.models import SparseAutoencoder as SparseAutoencoder
+from keras_gen.models import *
 from keras_gen.training.checkpoints import load as load
+from keras_gen.version import __version__ as __version__
 
 
 def __getattr__(name):

@@ -297,7 +297,7 @@ def test_batch_statistics_are_those_of_all_devices():
     ],
 )
 def test_warns_early_of_a_player_that_has_won(losses_of_logs, sentence, recwarn):
-    from keras_gen.models.base_gan import EARLY, _Referee
+    from keras_gen.models.adversarial.base import EARLY, _Referee
 
     model = small_gan(discriminator_warmup=10)
     referee = _Referee()

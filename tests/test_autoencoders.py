@@ -181,7 +181,7 @@ def test_control_a_penalty_of_local_means_is_noticed():
         mock.patch.object(distribution, "global_mean", lambda values: tf.reduce_mean(values, axis=0)),
         pytest.raises(AssertionError, match="weights of one and of two devices"),
     ):
-        testing.check_two_devices(case("sparse"))
+        testing.CHECKS["two_devices"](case("sparse"))
 
 
 @pytest.mark.parametrize(

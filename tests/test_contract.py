@@ -99,4 +99,4 @@ def test_control_an_uncompiled_file_is_noticed(tmp_path):
     model = VAE.model()
     checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
     with pytest.raises(AssertionError, match="not compiled"):
-        testing._load_and_train("keras_gen", str(tmp_path / "bare.keras"), VAE.pair())
+        testing.load_and_train("keras_gen", str(tmp_path / "bare.keras"), VAE.pair())

@@ -83,7 +83,7 @@ def test_control_local_means_train_with_the_wrong_gradient():
         mock.patch.object(distribution, "share_of_mean", tf.reduce_mean),
         pytest.raises(AssertionError, match="weights of one and of two devices"),
     ):
-        testing.check_two_devices(VAE_CASE)
+        testing.CHECKS["two_devices"](VAE_CASE)
 
 
 def test_control_replica_blind_noise_is_noticed():
@@ -91,7 +91,7 @@ def test_control_replica_blind_noise_is_noticed():
         mock.patch.object(distribution, "replica_id", return_value=0),
         pytest.raises(AssertionError, match="same noise"),
     ):
-        testing.check_replica_noise(VAE_CASE)
+        testing.CHECKS["replica_noise"](VAE_CASE)
 
 
 def test_losses_of_a_users_body_count_once_on_two_devices():

@@ -1,67 +1,30 @@
 """The project's own files: requirements, imports, names."""
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import imports
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_gen"
-# What each room may import, besides itself: the order of design, from the ground up.
-ALLOWED = {
-    "startup": set(),
-    "losses": set(),
-    "information": set(),
-    "layers": {"core.distribution", "boltzmann"},
-    "likelihoods": {"losses"},
-    "priors": {"losses", "layers"},
-    "boltzmann": {"core.distribution"},
-    "networks": {"layers"},
-    "core": {"losses"},
-    "models": {"losses", "layers", "likelihoods", "priors", "boltzmann", "networks", "core"},
-    "data": {"core.labels"},
-    "files": set(),
-    "images": {"files"},
-    "evaluation": {"core", "boltzmann"},
-    "tasks": {"core", "networks", "information", "images", "evaluation", "data", "files"},
-    "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
-    "tuning": {"core", "data", "evaluation", "files", "training"},
-    "testing": {"core"},
-    "cli": {"tuning", "training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
-}
 
 
-def rooms_imported(path):
-    """The rooms of keras_gen that a file imports, as "room" or "room.module"."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "keras_gen":
-            parts = node.module.split(".")[1:]
-            for name in (alias.name for alias in node.names):
-                is_module = not parts or PACKAGE.joinpath(*parts, f"{name}.py").exists()
-                yield ".".join([*parts, name] if is_module else parts)
-        elif isinstance(node, ast.Import):
-            yield from (".".join(a.name.split(".")[1:]) for a in node.names if a.name.startswith("keras_gen."))
+@pytest.mark.parametrize("arrow", imports.arrows(), ids=" -> ".join)
+def test_imports_run_one_way(arrow):
+    assert not imports.wrong(*arrow), imports.wrong(*arrow)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_one_way(path):
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if room == "__init__":
-        return
-    for imported in rooms_imported(path):
-        top = imported.split(".")[0]
-        assert top == room or top in ALLOWED[room] or imported in ALLOWED[room], f"{path.name} imports {imported}"
+def test_modules_import_each_other_in_no_circle():
+    assert imports.circles() == []
 
 
-def test_every_room_has_its_place():
-    rooms = {
-        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__pycache__")
-    }
-    assert rooms == set(ALLOWED)
+def test_every_room_has_its_row():
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__")}
+    assert rooms == set(imports.ROW_OF)
 
 
 def test_only_distribution_says_tf_distribute_and_nobody_private_keras():

@@ -15,7 +15,7 @@ from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense, translators
 import keras_gen as kg
 from keras_gen import losses, testing
 from keras_gen.core import Adjustable, Phase, distribution
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 CASES = {case.name: case for case in ZOO}
 
@@ -552,7 +552,7 @@ def test_noise_may_be_shared_by_all_replicas():
 def test_control_local_means_are_noticed_by_threads(name, broken, monkeypatch):
     monkeypatch.setattr(distribution, name, broken)
     with pytest.raises(AssertionError, match="of one replica and of two"):
-        testing.check_replicas(CASES["sparse"])
+        testing.CHECKS["replicas"](CASES["sparse"])
 
 
 def test_replicas_that_wait_in_vain_are_noticed(monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gen.data import sources
+from keras_gen.data.open import open_source
 from keras_gen.data.pipeline import as_size, epochs_from, load, open_reader
 from keras_gen.data.tasks import TASKS
 
@@ -166,7 +166,7 @@ def _matched_folders(a, b, options):
     for folder in (a, b):
         if not Path(folder).expanduser().is_dir():
             raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
-        opened.append(sources.open_source(folder, image_size=as_size(options["image_size"]), **read))
+        opened.append(open_source(folder, image_size=as_size(options["image_size"]), **read))
     first, second = opened
     if set(first.files) != set(second.files):
         raise ValueError(

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources, tasks
+from keras_gen.data.open import open_source
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
 
@@ -29,7 +30,7 @@ def info(source, **options):
     """
     if "image_size" in options:
         options["image_size"] = as_size(options["image_size"])
-    return sources.open_source(source, **options).info
+    return open_source(source, **options).info
 
 
 def load(
@@ -121,7 +122,7 @@ def open_reader(
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
     size = as_size(image_size)
-    opened = sources.open_source(source, image_size=size, channels=channels, on_error=on_error)
+    opened = open_source(source, image_size=size, channels=channels, on_error=on_error)
     name, part = _parse_split(split, opened.info)
     if labels and opened.info.num_classes is None:
         raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")

@@ -7,12 +7,9 @@ import dataclasses
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-
-EMBEDDED = ("digits",)
 
 
 @dataclasses.dataclass
@@ -125,26 +122,3 @@ def _as_labels(path, y, x):
             f"Received: y of {y.dtype}, shape={y.shape}, x.shape={x.shape}"
         )
     return y.reshape(-1).astype("int64")
-
-
-def open_source(source, **options):
-    """The source of a name, a folder or a file; see `kg.data.load`. One that is open comes back."""
-    from keras_gen.data.folder import FolderSource
-    from keras_gen.data.prepared import PreparedSource
-
-    if isinstance(source, FolderSource):
-        return source
-    if str(source) in EMBEDDED:
-        return digits()
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return FolderSource(path, **options)
-    if path.suffix in (".npy", ".npz"):
-        if not path.is_file():
-            raise FileNotFoundError(f"There is no such file. Received: {source}")
-        return array_file(path)
-    if path.exists():
-        raise ValueError(f"A file of data must be .npy or .npz. Received: {source}")
-    if str(source) == "glyphs":
-        import keras_gen.data.rendered  # noqa: F401  TensorFlow Datasets knows builders that have been imported
-    return PreparedSource(str(source))

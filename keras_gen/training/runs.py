@@ -18,13 +18,13 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-import keras_gen
 from keras_gen import data, evaluation, models, tasks
 from keras_gen.core import AdversarialModel, GenerativeModel, check_at_least, check_choice, distribution
-from keras_gen.data.sources import EMBEDDED
+from keras_gen.data.open import EMBEDDED
 from keras_gen.files import write_atomically
 from keras_gen.training import checkpoints
 from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch
+from keras_gen.version import __version__
 
 VALIDATION_IMAGES = 10_000  # at most, for the figures of each epoch
 MAP_IMAGES = 5_000
@@ -167,7 +167,7 @@ def train(
         "training": {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "schedule": schedule,
                      "validation": validation, "patience": patience, "devices": devices, "figures": figures,
                      "seed": seed},
-        "versions": {"keras_gen": keras_gen.__version__, "keras": keras.__version__,
+        "versions": {"keras_gen": __version__, "keras": keras.__version__,
                      "python": platform.python_version()},
     }  # fmt: skip
     if clustered and not (folder / "metrics.json").is_file():

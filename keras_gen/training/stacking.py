@@ -5,7 +5,7 @@ import keras
 from keras_gen import networks
 from keras_gen.core import is_probability
 from keras_gen.models import Autoencoder
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
 def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_gen import layers
 from keras_gen.core import Adjustable, batched, check_choice
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
 

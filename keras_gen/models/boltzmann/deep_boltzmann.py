@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import boltzmann, layers, losses
+from keras_gen import boltzmann, losses
 from keras_gen.core import (
     Adjustable,
     GenerativeModel,
@@ -17,7 +17,8 @@ from keras_gen.core import (
     check_whole,
     distribution,
 )
-from keras_gen.models.gibbs import GibbsSampling
+from keras_gen.models.boltzmann.base import GibbsSampling
+from keras_gen.models.boltzmann.layers import Chains
 
 PRETRAINING, TOGETHER = "pretraining", Phase("together")
 RATE_BATCHES = 100
@@ -116,7 +117,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
             self.add_weight(name=f"bias_{i}", shape=(size,), initializer="zeros", **own)
             for i, size in enumerate(self.sizes)
         ]
-        self.chains = layers.Chains(num_chains, seed, name="chains")
+        self.chains = Chains(num_chains, seed, name="chains")
         self.chains.build((None, sum(self.sizes[1::2])))
         self.built = True
 

@@ -18,7 +18,7 @@ from keras_gen.core import (
     sample_labels,
 )
 from keras_gen.layers import bounded_log_variance
-from keras_gen.models.base_gan import BaseGAN
+from keras_gen.models.adversarial.base import BaseGAN
 
 HIDDEN = 128  # units of the recognition network's own layer, at most as many as it has features
 

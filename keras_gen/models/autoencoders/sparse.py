@@ -10,7 +10,7 @@ from keras import ops
 from keras_gen import losses
 from keras_gen.core import Adjustable, check_choice, distribution, is_probability
 from keras_gen.core.metrics import DeadUnits, UnitMeans
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
 @keras.saving.register_keras_serializable("keras_gen")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import boltzmann, layers, losses, networks
+from keras_gen import boltzmann, losses, networks
 from keras_gen.core import (
     Adjustable,
     AdversarialModel,
@@ -20,7 +20,8 @@ from keras_gen.core import (
     check_whole,
     distribution,
 )
-from keras_gen.models.gibbs import GibbsSampling
+from keras_gen.models.boltzmann.base import GibbsSampling
+from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
 SCORE_DRAWS = 20  # of the hidden states that the bound is a mean over
 
@@ -109,7 +110,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         # === Layers ===
         sizes = (int(np.prod(self.data_shape)), *hidden_units)
         self.machines = [
-            layers.RestrictedBoltzmann(
+            RestrictedBoltzmann(
                 units, None, gibbs_steps, num_chains if persistent else None, seed + i, name=f"layer_{i + 1}"
             )
             for i, units in enumerate(hidden_units)

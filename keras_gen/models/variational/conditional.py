@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_gen.core import check_whole
-from keras_gen.models.variational import BaseVAE
+from keras_gen.models.variational.base import BaseVAE
 
 
 @keras.saving.register_keras_serializable("keras_gen")

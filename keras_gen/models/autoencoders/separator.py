@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_whole, mixing
+from keras_gen.core import GenerativeModel, batched, check_whole
+from keras_gen.models.autoencoders import mixing
 
 MOST_SOURCES = 5  # 120 assignments
 EVALUATION_BATCH = 100

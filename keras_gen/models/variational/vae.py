@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 
 from keras_gen.core import check_choice, check_whole
-from keras_gen.models.variational import BaseVAE
+from keras_gen.models.variational.base import BaseVAE
 from keras_gen.priors import VampPrior
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen.core import batched, check_whole, distribution, provenance
-from keras_gen.models.base_gan import BaseGAN
+from keras_gen.models.adversarial.base import BaseGAN
 
 
 @keras.saving.register_keras_serializable("keras_gen")

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gen import layers, networks
 from keras_gen.core import Adjustable, Player, batched, check_choice, check_whole
-from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
 

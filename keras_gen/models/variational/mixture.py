@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_gen.core import batched, check_whole, provenance, sample_labels
 from keras_gen.layers import LOG_VARIANCE_LIMIT
-from keras_gen.models.variational import BaseVAE
+from keras_gen.models.variational.base import BaseVAE
 from keras_gen.priors import MixturePrior
 
 FITTED_IMAGES = 10_000  # whose codes the mixture starts from

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gen import layers, losses, networks
 from keras_gen.core import Adjustable, batched, check_whole, distribution
-from keras_gen.models.variational import BaseVAE
+from keras_gen.models.variational.base import BaseVAE
 
 
 @keras.saving.register_keras_serializable("keras_gen")

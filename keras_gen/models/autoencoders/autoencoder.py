@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
 @keras.saving.register_keras_serializable("keras_gen")

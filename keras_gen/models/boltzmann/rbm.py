@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import layers, losses, networks
+from keras_gen import losses, networks
 from keras_gen.core import (
     Adjustable,
     GenerativeModel,
@@ -17,7 +17,8 @@ from keras_gen.core import (
     check_whole,
     distribution,
 )
-from keras_gen.models.gibbs import GibbsSampling
+from keras_gen.models.boltzmann.base import GibbsSampling
+from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
 WATCHED = 16  # images of a batch: what is only reported should not cost a product of matrices
 
@@ -115,7 +116,7 @@ class RBM(GibbsSampling, GenerativeModel):
         self.weight_decay = weight_decay
 
         # === Layers ===
-        self.units = layers.RestrictedBoltzmann(
+        self.units = RestrictedBoltzmann(
             hidden_units,
             None if likelihood == "bernoulli" else sigma,
             gibbs_steps,

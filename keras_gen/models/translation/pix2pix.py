@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gen import networks
 from keras_gen.core import Adjustable, Player, batched
-from keras_gen.models.translation import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 
 @keras.saving.register_keras_serializable("keras_gen")

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_gen import layers, losses, networks
 from keras_gen.core import Adjustable, check_whole, distribution
-from keras_gen.models.base import BaseAutoencoder
+from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 8
 DERIVATIVES = {  # of an activation by its input, from its value

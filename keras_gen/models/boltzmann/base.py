@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import layers
 from keras_gen.core import by_averages, check_whole, distribution, provenance
+from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
 
@@ -43,8 +43,8 @@ class GibbsSampling:
         """
         check_whole(1, n=n, steps=steps)
         seed = provenance.fresh_seed() if seed is None else seed
-        noise = layers.noise((n, self.machine.visible_bias.shape[0]), seed, self.machine.sigma)
-        states = self.walk(tf.constant(noise), steps, distribution.noise_key(seed, 0, "sample"))
+        start = noise((n, self.machine.visible_bias.shape[0]), seed, self.machine.sigma)
+        states = self.walk(tf.constant(start), steps, distribution.noise_key(seed, 0, "sample"))
         images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
         images = np.clip(images, 0.0, 1.0) if self.bounded else images
         return provenance.note(provenance.mark(images, self), self, seed=seed)
