@@ -7,8 +7,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_gen.core import epochs
 from keras_gen.data.open import open_source
-from keras_gen.data.pipeline import as_size, epochs_from, load, open_reader
+from keras_gen.data.pipeline import as_size, load, open_reader
 from keras_gen.data.tasks import TASKS
 
 
@@ -52,7 +53,7 @@ def pairs(
         limit: use that many pairs, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read or have no partner, "skip" to leave them out with
             a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (inputs, targets).
@@ -97,7 +98,7 @@ def pairs(
         return images.enumerate().map(to_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
     shuffled = split.startswith("train") if shuffle is None else shuffle
-    made = epochs_from(first_epoch if shuffled else None).flat_map(epoch_pairs)
+    made = (epochs.numbers(first_epoch) if shuffled else epochs.always()).flat_map(epoch_pairs)
     return made.apply(tf.data.experimental.assert_cardinality(images.cardinality())).prefetch(tf.data.AUTOTUNE)
 
 
@@ -133,7 +134,7 @@ def unpaired(
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use at most that many images of each, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (images a, images b), as many of each.
@@ -154,7 +155,7 @@ def unpaired(
         return tf.data.Dataset.zip(*map(examples, readers)).take(count).batch(batch_size, drop_remainder=drop_remainder)
 
     varies = any(reader.varies for reader in readers)
-    batches = epochs_from(first_epoch if varies else None).flat_map(epoch_pairs)
+    batches = (epochs.numbers(first_epoch) if varies else epochs.always()).flat_map(epoch_pairs)
     number = count // batch_size if drop_remainder else math.ceil(count / batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(number)).prefetch(tf.data.AUTOTUNE)
 

@@ -1,6 +1,5 @@
 """`load` and `info`: from a source to batches, shuffled by (seed, epoch) so that a run can be repeated and resumed."""
 
-import itertools
 import math
 import re
 import zlib
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.core import epochs
 from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources, tasks
 from keras_gen.data.open import open_source
@@ -68,13 +68,14 @@ def load(
         channels: 1 (gray) or 3 (RGB); None for what the source has.
         binarize: None; "dynamic" draws each pixel anew from its intensity each time; "static" draws it once, from
             `seed`.
-        shuffle: None for the training split only. Epoch k of a dataset is shuffled by (seed, k): the same seed gives
-            the same batches in the same order.
+        shuffle: None for the training split only. Epoch k is shuffled by (seed, k): the same seed gives the same
+            batches in the same order. `fit` says which epoch it is; outside of it a pass is the first one, whatever was
+            read before, and `kg.data.epoch(k)` gives another.
         seed: seed of shuffling and binarization.
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use that many examples, a fixed random choice.
         on_error: for a folder, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is; a resumed run goes on with its own.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (B, H, W, C) or (B, D), or of pairs with (B,) int64 labels.
@@ -86,7 +87,7 @@ def load(
                "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed,
                "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
     reader = open_reader(source, split, **options)
-    dataset = reader.batches(epochs_from(first_epoch if reader.varies else None))
+    dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
 
 
@@ -163,17 +164,6 @@ def stack(dataset):
     return np.concatenate(batches)
 
 
-def epochs_from(first):
-    """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows.
-
-    Of None, 0 on every pass.
-    """
-    if first is None:
-        return tf.data.Dataset.from_tensors(np.int64(0))
-    numbers = itertools.count(first)
-    return tf.data.Dataset.from_generator(lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64))
-
-
 def _read_examples(
     examples,
     *,
@@ -201,31 +191,13 @@ def _read_examples(
         y[chosen] = hide(examples.labels[chosen], num_labels, seed)
         repeated = known_per_batch(num_labels, len(chosen), batch_size) if shuffle else 0
     if repeated:
-        known, chosen, batch_size = chosen[y[chosen] >= 0], chosen[y[chosen] < 0], batch_size - repeated
-    chosen, known = tf.constant(chosen), tf.constant(known)
-    count = int(chosen.shape[0])
-    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+        known, chosen = chosen[y[chosen] >= 0], chosen[y[chosen] < 0]
+    count = len(chosen)
     read = examples.fetch
     if binarize == "static" and examples.array is not None:  # drawn once and for all
         fixed = tf.constant(_binarize_in_memory(examples.array, prepare, np.random.default_rng(pixel_seed)))
         read, prepare, binarize = lambda indices: tf.gather(fixed, indices), lambda x: tf.cast(x, tf.float32), None
     y = None if y is None else tf.constant(y)
-
-    def epoch_batches(epoch):
-        def shuffled(indices):
-            key = tf.stack([np.int64(seed), epoch])
-            return tf.random.experimental.stateless_shuffle(indices, seed=key) if shuffle else indices
-
-        indices, again = shuffled(chosen), shuffled(known)
-
-        def batch_indices(batch):
-            part = indices[batch * batch_size : (batch + 1) * batch_size]
-            if repeated:
-                turn = (batch * repeated + tf.range(repeated, dtype=tf.int64)) % tf.size(again, tf.int64)
-                part = tf.concat([part, tf.gather(again, turn)], 0)
-            return epoch, batch, part
-
-        return tf.data.Dataset.range(batches).map(batch_indices)
 
     def to_batch(epoch, batch, indices):
         x = prepare(read(indices))
@@ -239,10 +211,14 @@ def _read_examples(
             )
         return (x, tf.gather(y, indices)) if labels else x
 
-    def batches_of(epochs):
-        return epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    def indices_of(numbers):
+        return epochs.index_batches(numbers, chosen, batch_size, seed if shuffle else None, known, repeated,
+                                    drop_remainder)  # fmt: skip
 
-    return batches_of, count, batches
+    def batches_of(numbers):
+        return indices_of(numbers)[0].map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return batches_of, count, indices_of(epochs.always())[1]
 
 
 def _read_stream(
@@ -277,8 +253,8 @@ def _read_stream(
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
-    def batches_of(epochs):
-        examples = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    def batches_of(numbers):
+        examples = numbers.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return examples.batch(batch_size, drop_remainder=drop_remainder)
 
     return batches_of, count, batches

@@ -376,15 +376,14 @@ class _Run:
             )
         training, validation = parts(self.config)
         num_labels = self.config["data"].get("num_labels")
-        self.train_data = load_data(self.config, training, shuffle=True, first_epoch=self.done, num_labels=num_labels)
+        self.train_data = load_data(self.config, training, shuffle=True, num_labels=num_labels)
         self.validation_data = self._even(validation, replicas)
         first = next(self.validation_data.as_numpy_iterator())
         self.originals, self.labels = first if isinstance(first, tuple) else (first, None)
         if self.model is None:
             with self.strategy.scope():
                 self.model = self._build()
-        self.model.check_data(self.originals, self.labels)
-        self.model.examples = lambda: data.stack(load_data(self.config, training, limit=EXAMPLES, labels=False))
+        self.model.in_memory(self.originals, self.labels)  # says so if the data do not fit
         for name in ("checkpoints", "samples") if self.writes else ():
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?

@@ -208,19 +208,17 @@ class BaseGAN(AdversarialModel):
 
     # === Training ===
 
-    def before_training(self, total_steps):
-        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
-        if self._warm_up and self._warm_up >= last_step:
+    def before_training(self, data):
+        last_step = int(ops.convert_to_numpy(self.step)) + (data.total_steps or 0)
+        if data.total_steps and self._warm_up and self._warm_up >= last_step:
             warnings.warn(
                 f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
                 f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
-        """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
-        callbacks = [*tf.nest.flatten(callbacks or []), _Referee()]
-        return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
+    def callbacks_of(self, data):
+        return [_Referee()]
 
     # === Abilities ===
 
@@ -229,7 +227,7 @@ class BaseGAN(AdversarialModel):
         x, labels = self.unpack(x)
         self.check_shape(x)
         if self.num_classes and labels is None:
-            self.check_target(labels)
+            self.data_spec.as_labels(None)
         return self.logits(self.discriminator(x, training=training), labels if self.num_classes else None)
 
     @batched

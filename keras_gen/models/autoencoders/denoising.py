@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import Adjustable, batched, check_choice
+from keras_gen.core import Adjustable, Targets, batched, check_choice
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -55,7 +55,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
         >>> restored = model.denoise(noisy)
     """
 
-    has_targets = True
     level = _Level()
 
     def __init__(
@@ -97,15 +96,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
             **self.penalties(code[: ops.shape(x)[0]], training),
         }
 
-    def check_target(self, y):
+    @property
+    def targets(self):
         if self.corrupter:
-            return
-        if tuple(getattr(y, "shape", (0,)))[1:] != self.data_shape:
-            raise ValueError(
-                "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean "
-                f"of the shape {(None, *self.data_shape)}. Received: clean={getattr(y, 'shape', y)}"
-            )
-        self.check_array(y)
+            return None
+        return Targets(self.data_shape, self.bounded, True, "pairs with corruption='given': fit(noisy, clean)")
 
     def reconstruction_term(self, target, y_pred):
         return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
@@ -126,8 +121,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 "A model of corruption='given' does not know how its data were corrupted: give it noisy data as they "
                 "are (--as-given)."
             )
-        self.check_array(x)
-        x = np.asarray(x, "float32")
+        x, _ = self.in_memory(x)
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
 
     @batched(images=True)

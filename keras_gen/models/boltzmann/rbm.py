@@ -236,9 +236,7 @@ class RBM(GibbsSampling, GenerativeModel):
             seed: of the draws.
         """
         check_whole(1, steps=steps)
-        self.check_shape(x)
-        if self._is_binary:
-            self.check_range(x)
+        x, _ = self.in_memory(x)
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return np.asarray(states).reshape(-1, *self.data_shape)
 

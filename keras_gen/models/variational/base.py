@@ -189,8 +189,10 @@ class BaseVAE(GenerativeModel):
                 f"{type(self).__name__} with bound={self.bound!r}"
             )
 
-    def before_training(self, total_steps):
-        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
+    def before_training(self, data):
+        if data.total_steps is None:
+            return
+        last_step = int(ops.convert_to_numpy(self.step)) + data.total_steps
         if self.setting("warmup_steps") > last_step:
             warnings.warn(
                 f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
@@ -198,12 +200,8 @@ class BaseVAE(GenerativeModel):
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
-
-        Warns at the end of a posterior that has collapsed: one in which few units of the code depend on the data.
-        """
-        history = super().fit(x, y, batch_size, epochs, **kwargs)
+    def after_training(self, history):
+        """Warns of a posterior that has collapsed: one in which few units of the code depend on the data."""
         active = history.history.get("active_units", [self.latent_dim])[-1]
         few = min(self.latent_dim, max(1, FEW_ACTIVE * self.latent_dim))
         if active < few and int(ops.convert_to_numpy(self.step)) >= EARLY:
@@ -212,9 +210,8 @@ class BaseVAE(GenerativeModel):
                 "means of the others do not vary. Train for longer; or let beta grow (warmup_steps), make it smaller, "
                 'or give each unit free_bits; for likelihood="gaussian", learn the variance. '
                 "`kg.evaluation.latent_units` shows the units.",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return history
 
     def call(self, x, training=False):
         """Images of the posterior means; in training of one draw, with the weighted KL divergence in `losses`.

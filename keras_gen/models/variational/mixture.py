@@ -5,7 +5,6 @@ import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import batched, check_whole, provenance, sample_labels
@@ -84,20 +83,18 @@ class MixtureVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
-        """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
-        self.check_data(x, y)
-        # First of all callbacks, so that a checkpoint of this epoch counts it.
-        callbacks = [_Epochs(x), *tf.nest.flatten(callbacks or [])]
-        history = super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
+    def callbacks_of(self, data):
+        return [FitPrior(data.sample)]  # before the user's, so that a checkpoint of this epoch counts it
+
+    def after_training(self, history):
+        super().after_training(history)
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
                 "The mixture is not fitted yet: that happens when the pretraining is over. Received: "
                 f"pretraining_epochs={self.pretraining_epochs}, {done} epochs so far",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return history
 
     def kl_weight(self, training):
         if not training:
@@ -143,33 +140,22 @@ class MixtureVAE(BaseVAE):
         return provenance.note(self.decode(self.code_prior.draw(n, rng, labels)), self, **details)
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Counts the epochs of a model, and fits its mixture at the end of the pretraining."""
+class FitPrior(keras.callbacks.Callback):
+    """Counts the epochs of a model, and fits its mixture at the end of the pretraining.
 
-    def __init__(self, x):
+    Args:
+        sample: function of a number to so many training images at most.
+    """
+
+    def __init__(self, sample):
         super().__init__()
-        self.x = x
+        self.sample = sample
 
     def on_epoch_begin(self, epoch, logs=None):
         model = self.model
         if int(ops.convert_to_numpy(model.epochs_done)) == model.pretraining_epochs:
-            # Of a run, another dataset than the one it trains on: that would shuffle the next epoch otherwise.
-            model.fit_prior(model.examples() if model.examples else _some_images(self.x, FITTED_IMAGES, model.seed))
+            model.fit_prior(self.sample(FITTED_IMAGES))
             model.fitted_at.assign(ops.convert_to_numpy(model.step))
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_done.assign_add(1)
-
-
-def _some_images(x, count, seed):
-    """Up to `count` images in memory: of an array any, of a dataset the first."""
-    if not isinstance(x, tf.data.Dataset):
-        if not hasattr(x, "shape"):
-            raise ValueError(f"The mixture is fitted to an array or a tf.data.Dataset. Received: {type(x).__name__}")
-        return np.asarray(x)[np.random.default_rng(seed).permutation(len(x))[:count]]
-    batches = []
-    for element in x:
-        batches.append(np.asarray(keras.utils.unpack_x_y_sample_weight(element)[0]))
-        if sum(map(len, batches)) >= count:
-            break
-    return np.concatenate(batches)[:count]

@@ -128,25 +128,14 @@ class SemiSupervisedVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """Keras' `fit`, on images and labels, -1 where unknown.
-
-        Raises:
-            ValueError: if there are no labels, or none is known.
-        """
-        self.check_data(x, y)
-        if isinstance(x, tf.data.Dataset):
-            labelled = isinstance(x.element_spec, tuple) and len(x.element_spec) > 1
-            known = labelled and any(np.any(batch[1] >= 0) for batch in x.as_numpy_iterator())
-        else:
-            labelled = y is not None
-            known = labelled and np.any(np.asarray(y) >= 0)
-        if not known:
+    def before_training(self, data):
+        """Raises a sentence if no label is known, of what can be looked at beforehand."""
+        super().before_training(data)
+        if data.is_repeatable and not (data.has_y and any(np.any(y >= 0) for _, y in data.dataset.as_numpy_iterator())):
             raise ValueError(
                 f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
-                f"{'all labels -1' if labelled else 'no labels'}"
+                f"{'all labels -1' if data.has_y else 'no labels'}"
             )
-        return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def averaged_weights(self):
         constant = {id(weight) for weight in self.features.weights} if self.features is not None else ()
