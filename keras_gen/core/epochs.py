@@ -1,7 +1,7 @@
 """Which epoch it is, and the order of its examples: a function of (seed, epoch), whoever has looked at them before.
 
 `fit` says which epoch it is. Outside of `fit` every pass over a dataset is its first epoch, so that to look at it
-changes nothing; `at(3)` gives another one.
+changes nothing; `epoch(3)` gives another one.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _clock = _Clock(0)  # tf.data reads it from threads of its own, so that it is no
 
 
 @contextlib.contextmanager
-def at(epoch):
+def epoch(number):
     """Within it, datasets give the batches of an epoch, by number from 0.
 
         with kg.data.epoch(3):
@@ -34,7 +34,7 @@ def at(epoch):
     For loops of one's own; `fit` of a model of this package does it by itself.
     """
     global _clock
-    before, _clock = _clock, _Clock(epoch)
+    before, _clock = _clock, _Clock(number)
     try:
         yield
     finally:
@@ -129,3 +129,39 @@ def index_batches(epochs, indices, batch_size, seed=None, known=None, num_repeat
         return tf.data.Dataset.range(steps).map(batch_of)
 
     return epochs.flat_map(batches_of), steps
+
+
+def batches(arrays, batch_size, seed=None):
+    """Arrays as a dataset of batches.
+
+    Keras makes its own, which once a global seed is set come in the same order in every epoch.
+
+    Args:
+        arrays: (N, ...), or a tuple of such; floats become float32.
+        batch_size: examples per batch; the last may have fewer.
+        seed: of the order, which is another in each epoch; None keeps them in order.
+
+    Returns:
+        A `tf.data.Dataset` of tensors (batch_size, ...) in the same structure.
+
+    Raises:
+        ValueError: if there are none, or not as many in each array.
+    """
+    sizes = {len(array) for array in keras.tree.flatten(arrays)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"Arrays must hold as many examples each, and at least one. Received: {sorted(sizes)}")
+    (size,) = sizes
+
+    def as_tensor(array):
+        tensor = tf.convert_to_tensor(array)
+        return tf.cast(tensor, tf.float32) if tensor.dtype.is_floating else tensor
+
+    with tf.device("CPU:0"):
+        tensors = keras.tree.map_structure(as_tensor, arrays)
+    indices, steps = index_batches(always() if seed is None else numbers(), np.arange(size), batch_size, seed)
+
+    def fetch(epoch, number, batch):
+        return keras.tree.map_structure(lambda tensor: tf.gather(tensor, batch), tensors)
+
+    dataset = indices.map(fetch, num_parallel_calls=2).apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset.prefetch(2)

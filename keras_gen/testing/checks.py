@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import AdversarialModel, GenerativeModel
-from keras_gen.core.model import ABILITIES
+from keras_gen.core.abilities import ABILITIES
 from keras_gen.testing import processes
 from keras_gen.testing.case import assert_equal, assert_finite, evaluate, fit, optimizers_of, trained
 

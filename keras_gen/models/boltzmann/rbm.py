@@ -236,7 +236,9 @@ class RBM(GibbsSampling, GenerativeModel):
             seed: of the draws.
         """
         check_whole(1, steps=steps)
-        x, _ = self.in_memory(x)
+        if self._is_binary:
+            x, _ = self.in_memory(x)
+        self.check_shape(x)  # the ends of Gaussian chains may be any
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return np.asarray(states).reshape(-1, *self.data_shape)
 
