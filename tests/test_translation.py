@@ -380,10 +380,10 @@ def test_what_is_no_pair_is_refused():
     x, y = CASES["pix2pix"].pair()
     for targets, sentence in (
         (None, "takes pairs of images.*Received: nothing"),
-        (y[:5], "16 inputs, 5 targets"),
+        (y[:5], "as many targets as examples. Received: 5 targets, 16 examples"),
         (y[:, :7], r"Received: shape=\(16, 7, 8, 3\)"),
-        (y * 255, r"in \[0, 1\], the second too. Received: values in .*255.0"),
-        (y * np.nan, "the second too. Received: values in .nan"),
+        (y * 255, r"for targets, takes .*in \[0, 1\].*Received: values in .*255.0"),
+        (y * np.nan, "for targets, takes finite numbers"),
     ):
         with pytest.raises(ValueError, match=sentence):
             model.fit(x, targets)

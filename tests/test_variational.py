@@ -266,7 +266,6 @@ def test_labels_drive_the_generator():
         (np.where(LABELS == 1, 2, 0), "labels from 0 to 2"),
         (np.where(LABELS == 1, -1, 0), "labels from -1 to 0"),
         (LABELS.astype("float32"), "float32"),
-        (LABELS[:, None], r"shape \(16, 1\)"),
     ],
 )
 def test_labels_outside_the_classes(labels, received):
@@ -295,7 +294,7 @@ def test_a_wrong_label_late_in_a_dataset_is_found():
     labels = LABELS.copy()
     labels[-1] = 5
     dataset = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(4)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="takes the label of each example"):
+    with pytest.raises(ValueError, match="takes the label of each example.*Received: labels from 0 to 5"):
         model.fit(dataset, verbose=0)
 
 

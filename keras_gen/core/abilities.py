@@ -107,7 +107,8 @@ class Abilities:
     def spec_of(self, ability):
         """The `DataSpec` of what an ability takes, by its name: codes for `decode`, else data."""
         if ability == "decode":
-            return DataSpec(f"{type(self).__name__}.decode", self.code_shape, bounded=False)
+            classes = self.data_spec.num_classes
+            return DataSpec(f"{type(self).__name__}.decode", self.code_shape, bounded=False, num_classes=classes)
         return self.data_spec.of_inputs
 
     @property

@@ -130,6 +130,16 @@ class Intake:
             return self._of_iterable(x, y)
         raise ValueError(f"{TAKEN}. Received: {type(x).__name__}")
 
+    def open_held_out(self, validation_data):
+        """The same of the `validation_data` of `fit`: x, or a pair (x, y)."""
+        first = validation_data[0] if isinstance(validation_data, list) and len(validation_data) in (2, 3) else None
+        if isinstance(validation_data, tuple) or getattr(first, "ndim", 0) == len(self.spec.shape) + 1:
+            x, y, weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
+            if weight is not None:
+                refuse_weights(self.spec.name)
+            return self.open(x, y)
+        return self.open(validation_data)
+
     def has_taken(self, x) -> bool:
         """Whether x is a dataset that has gone through such an intake: Keras hands validation data to `evaluate`."""
         return getattr(x, "taken_by", None) == self.spec
@@ -152,10 +162,12 @@ class Intake:
             if y is not None:
                 y = np.asarray(y)
             spec.check_target_shape(y)
-            if y is not None and spec.target_spec is not None:
+            if spec.has_no_target(y):
+                return None
+            if spec.target_spec is not None:
                 spec.check_dtype(y.dtype)
                 spec.target_spec.check_values(y)
-            if y is not None and len(y) != count:
+            if len(y) != count:
                 raise ValueError(
                     f"There must be as many targets as examples. Received: {len(y)} targets, {count} examples"
                 )
@@ -231,6 +243,8 @@ class Intake:
             return spec.labels_in_graph(y)
         if spec.targets is not None:
             target = spec.target_spec
+            if spec.has_no_target(y):
+                return None, fine
             if target is None:
                 return y, fine
             return target.to_float(y), target.are_good(y)
@@ -411,8 +425,9 @@ class Intake:
                 part = opened[start : start + size]
                 yield self.spec.to_float(part.rows(slice(None))), part.y, len(opened)
             return
-        for batch in opened.as_numpy_iterator():
-            yield *(batch if isinstance(batch, tuple) else (batch, None)), None
+        with self.refusals():
+            for batch in opened.as_numpy_iterator():
+                yield *(batch if isinstance(batch, tuple) else (batch, None)), None
 
 
 class PyDatasetCallback(keras.callbacks.Callback):

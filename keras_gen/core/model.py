@@ -249,7 +249,7 @@ class GenerativeModel(Abilities, Averaged, SteppedModel, metaclass=_Completed):
                 split=validation_split if validation_data is None else 0.0,
             )  # fmt: skip
             if validation_data is not None:
-                held_out = intake.open(*keras.utils.unpack_x_y_sample_weight(validation_data)[:2])
+                held_out = intake.open_held_out(validation_data)
             if held_out is not None:
                 held_out = self._handed_over(
                     self.prepare_evaluation(intake.held_out(held_out, batch_size=validation_batch_size or batch_size))

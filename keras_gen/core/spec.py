@@ -212,11 +212,15 @@ class DataSpec:
             return None
         return DataSpec(f"{self.name}, for targets,", targets.shape, targets.bounded)
 
+    def has_no_target(self, y):
+        """Whether y, anything with a `shape` or None, is nothing to be trained towards: where there may be targets or
+        not, labels are none."""
+        return y is None or (not self.targets.required and self.targets.shape is not None and is_like_labels(y))
+
     def check_target_shape(self, y):
         """Raises a sentence if y is not what the model is trained towards; None may be all right."""
-        shape = None if y is None else tuple(y.shape)
-        targets = self.targets
-        if targets.shape is None or (shape is None and not targets.required):
+        targets, shape = self.targets, None if y is None else tuple(y.shape)
+        if targets.shape is None or (self.has_no_target(y) and not targets.required):
             return
         if shape is None or not _fits(shape[1:], targets.shape):
             expected = ", ".join(map(str, (None, *targets.shape)))
@@ -237,6 +241,24 @@ class DataSpec:
             f"{self.name} learns to give back x, so that targets that differ from x would have no effect. To learn "
             "x -> y use DenoisingAutoencoder(corruption='given') or Pix2Pix. Received: y of x's shape, which is not x"
         )
+
+
+def sample_labels(n, labels, num_classes, name):
+    """Labels of n images to draw, one for each or one for all, as (n,) int64, or a sentence.
+
+    Args:
+        n: how many.
+        labels: (n,) ints, or an int.
+        num_classes: how many classes, categories or components there are.
+        name: of what takes them.
+    """
+    return DataSpec(name, (), labels="required", num_classes=num_classes).as_labels(labels, n)
+
+
+def is_like_labels(y):
+    """Whether y, anything with a `shape`, may be labels by its shape: (N,) or (N, 1)."""
+    shape = tuple(y.shape)
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
 def _fits(shape, expected):
