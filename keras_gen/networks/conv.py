@@ -43,4 +43,5 @@ def conv_decoder(latent_dim, data_shape, filters=(32, 64, 128), activation="relu
         surplus = (x.shape[1] - height, x.shape[2] - width)  # 1 where the encoder rounded up
         if any(surplus):
             x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(x)
+    x = layers.Identity(name="features")(x)  # and no image, whatever its shape: see `image_head`
     return keras.Model(code, x, name="conv_decoder")

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import Adjustable, batched, check_choice
+from keras_gen.core import Adjustable, batched
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -67,7 +67,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_choice("corruption", corruption, (*layers.CORRUPTIONS, "given"))
 
         # === Config ===
         self.corruption = corruption
