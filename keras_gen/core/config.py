@@ -22,10 +22,10 @@ class Completed(type(keras.Model)):
         try:
             model = super().__call__(*args, **kwargs)
         except tf.errors.ResourceExhaustedError as error:
-            given = ", ".join(f"{name}={shown(value)}" for name, value in kwargs.items())
+            given = [*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())]
             raise ValueError(
                 f"The weights of this {cls.__name__} do not fit into memory: make its layers, or the data, smaller. "
-                f"Received: {', '.join([*map(shown, args), given])}"
+                f"Received: {', '.join(given)}"
             ) from error
         model.on_completed()
         return model

@@ -56,7 +56,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     has_targets = True
-    level = _Level()
+    level = _Level(minimum=0)
 
     def __init__(
         self,
