@@ -69,7 +69,7 @@ def number(minimum: float | None = None, above: float | None = None, below: floa
         above: what it must be larger than.
         below: what it must be smaller than.
     """
-    low, high = [-math.inf if above is None else above, math.inf if below is None else below]
+    low, high = -math.inf if above is None else above, math.inf if below is None else below
     if above is not None and below is not None:
         words = f"a number between {above} and {below}, neither of them included"
     else:
@@ -78,8 +78,9 @@ def number(minimum: float | None = None, above: float | None = None, below: floa
 
     def fits(value: Any) -> bool:
         value = _scalar(value)
-        within = _is_number(value, int | float | np.integer | np.floating) and abs(value) <= LARGEST_FLOAT
-        return within and low < value < high and (minimum is None or value >= minimum)
+        if not _is_number(value, int | float | np.integer | np.floating) or not abs(value) <= LARGEST_FLOAT:
+            return False  # not a number is not at most anything
+        return low < value < high and (minimum is None or value >= minimum)
 
     def keep(value: Any) -> int | float:
         value = _scalar(value)
@@ -101,13 +102,14 @@ def choice(choices: Iterable) -> Rule:
 
 
 def widths(fewest: int) -> Rule:
-    """The sizes of layers, as a tuple."""
+    """The sizes of layers, as a tuple; as many, or more."""
     units = whole(1)
 
     def fits(value: Any) -> bool:
         return isinstance(value, tuple | list) and len(value) >= fewest and all(map(units.fits, value))
 
-    words = f"the sizes of at least {fewest} layers, whole numbers of at least 1 and below 2^31, such as (500, 500)"
+    layers = {0: "layers", 1: "at least one layer"}.get(fewest, f"at least {fewest} layers")
+    words = f"the sizes of {layers}, whole numbers of at least 1 and below 2^31, such as (500, 500)"
     return Rule(words, fits, lambda value: tuple(map(int, value)))
 
 

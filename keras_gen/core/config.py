@@ -72,7 +72,7 @@ class Configured(metaclass=Completed):
         for constructor in cls._constructors():
             passed_on = bool(found)
             for name, parameter in inspect.signature(constructor).parameters.items():
-                if name != "self" and parameter.kind is not parameter.VAR_KEYWORD:
+                if name != "self" and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                     parameter = parameter.replace(annotation=plain(parameter.annotation))
                     found.setdefault(name, parameter.replace(kind=parameter.KEYWORD_ONLY) if passed_on else parameter)
         return found

@@ -3,11 +3,20 @@
 import keras
 from keras import layers
 
+from keras_gen.core.arguments import widths
+
 SMALLEST = 4  # halving stops before a side falls below this
 
 
 def stages(data_shape, filters):
-    """Sizes after each halving, as long as both sides stay at SMALLEST or more: [(H, W), (H/2, W/2), ...]."""
+    """Sizes after each halving, as long as both sides stay at SMALLEST or more: [(H, W), (H/2, W/2), ...].
+
+    Raises:
+        ValueError: if these are no images, or no sizes of layers.
+    """
+    if len(data_shape) != 3:
+        raise ValueError(f"Images must be (height, width, channels). Received: data_shape={data_shape}")
+    widths(1).check("filters", filters)
     sizes = [tuple(data_shape[:2])]
     for _ in filters:
         height, width = ((side + 1) // 2 for side in sizes[-1])

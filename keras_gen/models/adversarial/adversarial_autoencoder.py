@@ -120,8 +120,8 @@ class AdversarialAutoencoder(AdversarialModel):
             )
         if category_discriminator is not None and (num_classes is None or label_use == "prior"):
             raise ValueError(
-                "`category_discriminator` judges classes in the code: it needs num_classes, and a label_use other than "
-                f"'prior'. Received: category_discriminator={category_discriminator!r}, num_classes={num_classes}, "
+                "`category_discriminator` needs num_classes, and a label_use other than 'prior': it judges classes in "
+                f"the code. Received: category_discriminator={category_discriminator!r}, num_classes={num_classes}, "
                 f"label_use={label_use!r}"
             )
 

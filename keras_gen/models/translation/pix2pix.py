@@ -79,7 +79,7 @@ class Pix2Pix(BaseTranslator):
             raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
         if adversarial_weight == 0 and discriminator is not None:
             raise ValueError(
-                "Without the game, `discriminator` must be None where adversarial_weight=0. "
+                "`discriminator` must be None where adversarial_weight=0: there is no game. "
                 f"Received: discriminator={discriminator!r}"
             )
 

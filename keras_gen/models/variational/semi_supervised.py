@@ -89,7 +89,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.alpha = alpha
         self.features = None if features is None else self._frozen(features)
         shape = None if features is None else (features.latent_dim,)
-        self.classifier = networks.make_encoder(classifier, shape or self.data_shape)
+        self.classifier = networks.make_encoder(classifier, shape or self.data_shape, "classifier")
         self.class_head = networks.code_head(self.classifier, num_classes)
         self.build_networks(encoder, decoder, num_classes, shape)
         self.accuracy = keras.metrics.Mean(name="accuracy")
