@@ -137,6 +137,7 @@ class Own(kg.VAE):
 
 
 def test_own_arguments_are_ruled_where_they_say_so_and_inherited_ones_by_name():
+    assert "anything" not in Own.rules
     assert Own(SHAPE, anything=object).anything is object
     for name, value in {"latent_dim": 0, "strength": -1, "mode": "c", "beta": NAN, "seed": -1, "prior": "flow"}.items():
         with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value!r}"):
@@ -249,6 +250,20 @@ def test_what_is_no_network_is_told_what_a_network_is(make, shape, network, sent
 def test_networks_of_models_that_are_none_play_no_part_or_are_too_large(cls, given, sentence):
     with pytest.raises(ValueError, match=sentence):
         cls(SHAPE, **given)
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments", "sentence"),
+    [
+        (networks.dense_encoder, (SHAPE, (0,)), r"`hidden` must be the sizes of layers.*hidden=\(0,\)"),
+        (networks.dense_decoder, (3, SHAPE, "x"), "`hidden` must be the sizes of layers.*hidden='x'"),
+        (networks.conv_decoder, (3, SHAPE, ()), r"`filters` must be the sizes of at least one layer.*filters=\(\)"),
+        (networks.conv_encoder, ((8,),), r"Images must be \(height, width, channels\).*data_shape=\(8,\)"),
+    ],
+)
+def test_bodies_of_no_sizes(body, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        body(*arguments)
 
 
 # === A body whose features have the shape of the data ===

@@ -128,8 +128,8 @@ def _is_number(value: Any, kinds: types.UnionType) -> bool:
 
 def _scalar(value: Any) -> Any:
     """The number of an array or a tensor of no axes, as schedules give it; all else as it is."""
-    is_held = isinstance(value, np.ndarray | tf.Tensor) and value.shape == () and hasattr(value, "__array__")
-    return np.asarray(value)[()] if is_held else value
+    is_known = isinstance(value, np.ndarray) or (isinstance(value, tf.Tensor) and hasattr(value, "numpy"))
+    return np.asarray(value)[()] if is_known and value.shape == () else value
 
 
 def _is_shape(value: Any) -> bool:
