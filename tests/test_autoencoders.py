@@ -187,7 +187,7 @@ def test_control_a_penalty_of_local_means_is_noticed():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"rho": 0.0}, "`rho` must be between 0 and 1. Received: rho=0.0"),
+        ({"rho": 0.0}, "`rho` must be a number between 0 and 1, neither of them included. Received: rho=0.0"),
         ({"rho": 1.0}, "rho=1.0"),
         ({"beta": -1.0}, "beta=-1.0"),
         ({"penalty": "l2"}, "penalty='l2'"),

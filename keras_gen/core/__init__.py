@@ -2,11 +2,8 @@
 
 from keras_gen.core.abilities import batched as batched
 from keras_gen.core.adversarial import AdversarialModel as AdversarialModel
-from keras_gen.core.checks import check_activation as check_activation
 from keras_gen.core.checks import check_at_least as check_at_least
-from keras_gen.core.checks import check_between as check_between
 from keras_gen.core.checks import check_choice as check_choice
-from keras_gen.core.checks import check_units as check_units
 from keras_gen.core.checks import check_whole as check_whole
 from keras_gen.core.checks import is_probability as is_probability
 from keras_gen.core.ema import by_averages as by_averages

@@ -1,35 +1,25 @@
 """`GenerativeModel`: the contract that every model of the package keeps."""
 
-import copy
 import dataclasses
-import inspect
 import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import distribution, documentation, execution
+from keras_gen.core import distribution, execution
 from keras_gen.core.abilities import Abilities
-from keras_gen.core.checks import check_between, check_data_shape
+from keras_gen.core.arguments import DataShape, Decay, Seed
+from keras_gen.core.config import Configured
 from keras_gen.core.ema import Averaged
 from keras_gen.core.epochs import EpochClock
 from keras_gen.core.intake import Arrays, Intake, refuse_weights
-from keras_gen.core.scalars import Adjustable, setting
+from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.step import PhaseSchedule, SteppedModel
 
 
-class _Completed(type(keras.Model)):
-    """Tells a model when its constructor, with those of all classes above, is done."""
-
-    def __call__(cls, *args, **kwargs):
-        model = super().__call__(*args, **kwargs)
-        model.on_completed()
-        return model
-
-
-class GenerativeModel(Abilities, Averaged, SteppedModel, metaclass=_Completed):
+class GenerativeModel(Configured, Abilities, Averaged, SteppedModel):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
@@ -58,22 +48,11 @@ class GenerativeModel(Abilities, Averaged, SteppedModel, metaclass=_Completed):
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     learning_rate = 1e-3  # of Adam, where none is asked for
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        cls._arguments = frozenset(cls.arguments())
-        cls._adjustables = frozenset(
-            name for name in cls._arguments if isinstance(inspect.getattr_static(cls, name, None), Adjustable)
-        )
-        cls.__signature__ = inspect.Signature(cls.arguments().values())  # for help() and notebooks
-        cls.__doc__ = documentation.complete(cls, cls.arguments())
-
-    def __init__(self, data_shape, seed=0, ema: float | None = None, **kwargs):
+    def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
         super().__init__(**{"autocast": False, **kwargs})
-        self.data_shape = check_data_shape(data_shape)
+        self.data_shape = data_shape
         self.seed = seed
-        if ema is not None:
-            check_between(0, 1, ema=ema)
         self.ema = ema
         self.num_examples = None
         self._pairs = None  # specification of pairs of which several machines make one tensor
@@ -84,68 +63,13 @@ class GenerativeModel(Abilities, Averaged, SteppedModel, metaclass=_Completed):
         )
 
     def on_completed(self):
-        """Called when the constructor is done."""
-        self.is_complete = True
+        super().on_completed()
         self.start_averages()
-
-    # === Config ===
-
-    is_complete = False  # whether the constructor is done
-
-    def __setattr__(self, name, value):
-        if self.is_complete and name in self._arguments:
-            self._check_settable(name, value)
-        super().__setattr__(name, value)
-
-    def _check_settable(self, name, value):
-        """Raises a sentence if an argument of the constructor is set that cannot be: it has shaped what was built."""
-        if name in self._adjustables or value is getattr(self, name) or (name == "loss" and value is None):
-            return
-        can = ", ".join(f"`{other}`" for other in sorted(self._adjustables))
-        raise AttributeError(
-            f"`{name}` of {type(self).__name__} cannot be changed after construction: make a new model. "
-            f"{f'What can be set while it trains: {can}. ' if can else ''}Received: {name}={value!r}"
-        )
-
-    def check_setting(self, name, value):
-        """Called where an `Adjustable` is set anew; raises a sentence if that value cannot be had any more."""
-
-    def setting(self, name):
-        """The value of an `Adjustable` as a Python number or None, in a graph too: for what is computed at all."""
-        return setting(self, name)
 
     @classmethod
     def labelling_of(cls, arguments):
         """What `labelling` is with these arguments of the constructor, by name."""
         return cls.labelling
-
-    @classmethod
-    def arguments(cls):
-        """The constructor's arguments, its own and those of the classes above, name -> `inspect.Parameter`."""
-        found = {}
-        for owner in cls.__mro__[: cls.__mro__.index(GenerativeModel) + 1]:
-            if "__init__" not in vars(owner):
-                continue
-            passed_on = bool(found)
-            for name, parameter in inspect.signature(owner.__init__).parameters.items():
-                if name != "self" and parameter.kind is not parameter.VAR_KEYWORD:
-                    found.setdefault(name, parameter.replace(kind=parameter.KEYWORD_ONLY) if passed_on else parameter)
-        return found
-
-    def get_config(self):
-        config = super().get_config()
-        for name in self.arguments():
-            value = getattr(self, name)
-            config[name] = keras.saving.serialize_keras_object(value) if isinstance(value, keras.Layer) else value
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = copy.deepcopy(config)  # Keras empties the dicts that it deserializes
-        for name in ("dtype", *cls.arguments()):
-            if isinstance(config.get(name), dict) and "class_name" in config[name]:
-                config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
 
     # === Data ===
 

@@ -14,12 +14,11 @@ from keras_gen.core import (
     Player,
     batched,
     by_averages,
-    check_choice,
-    check_whole,
     distribution,
     provenance,
     sample_labels,
 )
+from keras_gen.core.arguments import Classes, Count
 
 GAME = losses.ADVERSARIAL["non_saturating"]
 # Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
@@ -97,13 +96,13 @@ class AdversarialAutoencoder(AdversarialModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 2,
+        latent_dim: Count = 2,
         posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic",
         prior: Literal["normal", "mixture", "swiss_roll"] = "normal",
-        num_classes: int | None = None,
+        num_classes: Classes | None = None,
         label_use: Literal["code", "none", "prior"] = "code",
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-        noise_dim: int = 8,
+        noise_dim: Count = 8,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
@@ -112,19 +111,18 @@ class AdversarialAutoencoder(AdversarialModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, latent_dim=latent_dim, noise_dim=noise_dim)
-        check_choice("posterior", posterior, ("deterministic", "gaussian", "universal"))
-        check_choice("prior", prior, priors.PATTERNS)
-        check_choice("label_use", label_use, ("code", "none", "prior"))
-        check_choice("likelihood", likelihood, self.likelihoods)
-        if num_classes is not None:
-            check_whole(2, num_classes=num_classes)
         if prior != "normal" and latent_dim < 2:
             raise ValueError(f"The prior {prior!r} is a pattern of the plane. Received: latent_dim={latent_dim}")
         if label_use == "prior" and (prior == "normal" or num_classes is None):
             raise ValueError(
                 "label_use='prior' gives each class its component: it needs num_classes, and the prior 'mixture' or "
                 f"'swiss_roll'. Received: prior={prior!r}, num_classes={num_classes}"
+            )
+        if category_discriminator is not None and (num_classes is None or label_use == "prior"):
+            raise ValueError(
+                "`category_discriminator` needs num_classes, and a label_use other than 'prior': it judges classes in "
+                f"the code. Received: category_discriminator={category_discriminator!r}, num_classes={num_classes}, "
+                f"label_use={label_use!r}"
             )
 
         # === Config ===
@@ -152,7 +150,9 @@ class AdversarialAutoencoder(AdversarialModel):
         self.critic = networks.critic_head(self.discriminator)
         if self.has_category:
             self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
-            self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
+            self.category_discriminator = networks.make_discriminator(
+                category_discriminator, (num_classes,), argument="category_discriminator"
+            )
             self.category_critic = networks.critic_head(self.category_discriminator)
         if self.has_category and self.labelling:
             self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")

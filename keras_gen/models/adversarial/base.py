@@ -14,10 +14,9 @@ from keras_gen.core import (
     Phase,
     Player,
     batched,
-    check_choice,
-    check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, CountOrZero
 
 EARLY = 200  # training steps of both before which nobody has won
 WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
@@ -57,9 +56,9 @@ class BaseGAN(AdversarialModel):
         self,
         data_shape: tuple[int, ...],
         loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "wasserstein_gp"] = "non_saturating",
-        discriminator_steps: int = 1,
-        discriminator_warmup: int = 0,
-        generator_warmup: int = 0,
+        discriminator_steps: Count = 1,
+        discriminator_warmup: CountOrZero = 0,
+        generator_warmup: CountOrZero = 0,
         ema: float | None = None,
         generator: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
@@ -67,9 +66,6 @@ class BaseGAN(AdversarialModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, ema=ema, **kwargs)
-        check_choice("loss", loss, losses.ADVERSARIAL)
-        check_whole(1, discriminator_steps=discriminator_steps)
-        check_whole(0, discriminator_warmup=discriminator_warmup, generator_warmup=generator_warmup)
 
         # === Config ===
         self.loss = loss

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import Adjustable, Targets, batched, check_choice
+from keras_gen.core import Adjustable, Targets, batched
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -55,7 +55,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         >>> restored = model.denoise(noisy)
     """
 
-    level = _Level()
+    level = _Level(minimum=0)
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_choice("corruption", corruption, (*layers.CORRUPTIONS, "given"))
 
         # === Config ===
         self.corruption = corruption

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -9,7 +10,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, Targets, batched, check_whole
+from keras_gen.core import GenerativeModel, Targets, batched
+from keras_gen.core.arguments import Count, whole
 from keras_gen.models.autoencoders import mixing
 
 MOST_SOURCES = 5  # 120 assignments
@@ -63,21 +65,14 @@ class SourceSeparator(GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        num_sources: int = 2,
-        latent_dim: int = 64,
+        num_sources: Annotated[int, whole(2, MOST_SOURCES)] = 2,  # every assignment of images to sources is tried
+        latent_dim: Count = 64,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(2, num_sources=num_sources)
-        check_whole(1, latent_dim=latent_dim)
-        if num_sources > MOST_SOURCES:
-            raise ValueError(
-                f"`num_sources` must be at most {MOST_SOURCES}: every assignment of images to sources is tried. "
-                f"Received: num_sources={num_sources}"
-            )
         if latent_dim % num_sources:
             raise ValueError(
                 "`latent_dim` must be a multiple of `num_sources`: the code has a part for each. "

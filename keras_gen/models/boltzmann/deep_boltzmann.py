@@ -12,11 +12,9 @@ from keras_gen.core import (
     Phase,
     batched,
     by_averages,
-    check_at_least,
-    check_units,
-    check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Share, Widths
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import Chains
 
@@ -82,23 +80,19 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        hidden_units: tuple[int, ...] = (500, 1000),
-        mean_field_steps: int = 10,
-        gibbs_steps: int = 5,
-        num_chains: int = 100,
-        pretraining: float = 0.0,
+        hidden_units: Widths = (500, 1000),
+        mean_field_steps: Count = 10,
+        gibbs_steps: Count = 5,
+        num_chains: Count = 100,
+        pretraining: Share = 0.0,
         weight_decay: float = 0.0,
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, mean_field_steps=mean_field_steps, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_at_least(0, pretraining=pretraining)
-        if pretraining >= 1:
-            raise ValueError(f"`pretraining` is a share of the epochs, below 1. Received: pretraining={pretraining}")
 
         # === Config ===
-        self.hidden_units = check_units(hidden_units)
+        self.hidden_units = hidden_units
         self.mean_field_steps = mean_field_steps
         self.gibbs_steps = gibbs_steps
         self.num_chains = num_chains

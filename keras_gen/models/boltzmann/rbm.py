@@ -13,10 +13,10 @@ from keras_gen.core import (
     GenerativeModel,
     batched,
     by_averages,
-    check_choice,
     check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Positive
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
@@ -86,12 +86,12 @@ class RBM(GibbsSampling, GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        hidden_units: int = 500,
-        gibbs_steps: int = 1,
+        hidden_units: Count = 500,
+        gibbs_steps: Count = 1,
         persistent: bool = False,
-        num_chains: int = 100,
+        num_chains: Count = 100,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-        sigma: float = 1.0,
+        sigma: Positive = 1.0,
         rho: float | None = None,
         beta: float = 1.0,
         weight_decay: float = 0.0,
@@ -99,10 +99,6 @@ class RBM(GibbsSampling, GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, hidden_units=hidden_units, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        if not sigma > 0:  # not a number is not either
-            raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
 
         # === Config ===
         self.hidden_units = hidden_units

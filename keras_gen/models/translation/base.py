@@ -7,11 +7,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import AdversarialModel, Targets, check_choice
-from keras_gen.core.checks import check_data_shape
+from keras_gen.core import AdversarialModel, Targets
+from keras_gen.core.arguments import DataShape
 
 SPAN = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
-LOSSES = tuple(name for name in losses.ADVERSARIAL if name != "wasserstein_gp")
 
 
 class BaseTranslator(AdversarialModel):
@@ -25,12 +24,11 @@ class BaseTranslator(AdversarialModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    def __init__(self, data_shape, target_shape=None, loss="non_saturating", seed=0, **kwargs):
+    def __init__(self, data_shape, target_shape: DataShape | None = None, loss="non_saturating", seed=0, **kwargs):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_choice("loss", loss, LOSSES)
 
         # === Config ===
-        self.target_shape = self.data_shape if target_shape is None else check_data_shape(target_shape, "target_shape")
+        self.target_shape = self.data_shape if target_shape is None else target_shape
         self.loss = loss
         for name, shape in (("data_shape", self.data_shape), ("target_shape", self.target_shape)):
             if len(shape) != 3:

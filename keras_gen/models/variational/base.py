@@ -1,7 +1,6 @@
 """What the variational autoencoders share. The models themselves are in files of their own."""
 
 import math
-import numbers
 import warnings
 from typing import Literal
 
@@ -16,13 +15,12 @@ from keras_gen.core import (
     GenerativeModel,
     batched,
     by_averages,
-    check_choice,
-    check_whole,
     distribution,
     provenance,
 )
+from keras_gen.core.arguments import Count, Positive
 from keras_gen.core.metrics import ActiveUnits
-from keras_gen.likelihoods import LIKELIHOODS, likelihood
+from keras_gen.likelihoods import likelihood
 from keras_gen.priors import NormalPrior
 
 EARLY = 200  # training steps before which nobody speaks of a collapse
@@ -101,11 +99,11 @@ class BaseVAE(GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 2,
+        latent_dim: Count = 2,
         beta: float = 1.0,
         likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
-        variance: Literal["learned", "per_value"] | float = "learned",
-        num_samples: int = 1,
+        variance: Literal["learned", "per_value"] | Positive = "learned",
+        num_samples: Count = 1,
         bound: Literal["elbo", "iwae"] = "elbo",
         warmup_steps: int = 0,
         free_bits: float = 0.0,
@@ -115,15 +113,6 @@ class BaseVAE(GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(0 if self.codeless else 1, latent_dim=latent_dim)
-        check_whole(1, num_samples=num_samples)
-        check_choice("likelihood", likelihood, LIKELIHOODS)
-        check_choice("bound", bound, BOUNDS)
-        known = isinstance(variance, numbers.Real) and 0 < variance < math.inf
-        if variance not in ("learned", "per_value") and not known:
-            raise ValueError(
-                f"`variance` must be 'learned', 'per_value' or a number above 0. Received: variance={variance!r}"
-            )
         if variance != "learned" and likelihood != "gaussian":
             raise ValueError(
                 "`variance` is that of likelihood='gaussian'. "
@@ -145,9 +134,8 @@ class BaseVAE(GenerativeModel):
         self.free_bits = free_bits
 
     beta = Adjustable(minimum=0)
-    warmup_steps = Adjustable(minimum=0)
+    warmup_steps = Adjustable(minimum=0, whole=True)
     free_bits = Adjustable(minimum=0)
-    codeless = False  # whether the model works with latent_dim=0
     evaluation_draws = 8  # of z, for each image
     expansion = 8
 

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.core import batched, check_whole, provenance, sample_labels
+from keras_gen.core import batched, provenance, sample_labels
+from keras_gen.core.arguments import Count, CountOrZero
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational.base import BaseVAE
 from keras_gen.priors import MixturePrior
@@ -58,15 +59,13 @@ class MixtureVAE(BaseVAE):
         self,
         data_shape: tuple[int, ...],
         latent_dim: int = 10,
-        num_components: int = 10,
-        pretraining_epochs: int = 10,
+        num_components: Count = 10,
+        pretraining_epochs: CountOrZero = 10,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_whole(1, num_components=num_components)
-        check_whole(0, pretraining_epochs=pretraining_epochs)
         if self.free_bits:
             raise ValueError(f"Free bits are counted from a normal prior. Received: free_bits={self.free_bits}")
         self.num_components = num_components

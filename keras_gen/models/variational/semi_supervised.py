@@ -8,7 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, batched, check_whole, distribution
+from keras_gen.core import Adjustable, batched, distribution
+from keras_gen.core.arguments import Classes
 from keras_gen.models.variational.base import BaseVAE
 
 
@@ -71,7 +72,7 @@ class SemiSupervisedVAE(BaseVAE):
         data_shape: tuple[int, ...],
         latent_dim: int = 50,
         *,
-        num_classes: int,
+        num_classes: Classes,
         alpha: float = 0.1,
         features: keras.Model | None = None,
         classifier: str | keras.Model | None = None,
@@ -80,7 +81,6 @@ class SemiSupervisedVAE(BaseVAE):
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_whole(2, num_classes=num_classes)
         if self.bound == "iwae" or self.free_bits:
             raise ValueError(
                 f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
@@ -89,7 +89,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.alpha = alpha
         self.features = None if features is None else self._frozen(features)
         shape = None if features is None else (features.latent_dim,)
-        self.classifier = networks.make_encoder(classifier, shape or self.data_shape)
+        self.classifier = networks.make_encoder(classifier, shape or self.data_shape, "classifier")
         self.class_head = networks.code_head(self.classifier, num_classes)
         self.build_networks(encoder, decoder, num_classes, shape)
         self.accuracy = keras.metrics.Mean(name="accuracy")
