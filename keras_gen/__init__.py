@@ -47,7 +47,8 @@ from keras_gen.models import Pix2Pix as Pix2Pix
 from keras_gen.models import SemiSupervisedVAE as SemiSupervisedVAE
 from keras_gen.models import SourceSeparator as SourceSeparator
 from keras_gen.models import SparseAutoencoder as SparseAutoencoder
-from keras_gen.training.checkpoints import load as load
+from keras_gen.saving import load as load
+from keras_gen.training import open_run as open_run
 
 
 def __getattr__(name):

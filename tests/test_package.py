@@ -25,13 +25,14 @@ ALLOWED = {
     "models": {"losses", "layers", "likelihoods", "priors", "boltzmann", "networks", "core"},
     "data": {"core.labels"},
     "files": set(),
+    "saving": {"core", "files"},
     "images": {"files"},
     "evaluation": {"core", "boltzmann"},
     "tasks": {"core", "networks", "information", "images", "evaluation", "data", "files"},
-    "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files"},
-    "tuning": {"core", "data", "evaluation", "files", "training"},
+    "training": {"networks", "models", "core", "data", "evaluation", "images", "tasks", "files", "saving"},
+    "tuning": {"core", "data", "evaluation", "files", "saving", "training"},
     "testing": {"core"},
-    "cli": {"tuning", "training", "models", "core", "data", "evaluation", "images", "tasks", "files"},
+    "cli": {"tuning", "training", "models", "core", "data", "evaluation", "images", "tasks", "files", "saving"},
 }
 
 

@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
+from keras_gen import saving
 from keras_gen.core import execution
-from keras_gen.training import callbacks, checkpoints, runs
+from keras_gen.training import callbacks, checkpoints
+from keras_gen.training.config import find_model
 
 SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
 
@@ -39,7 +41,7 @@ def test_the_run_folder(whole_run):
     for name in ("config.json", "model.keras", "history.csv", "metrics.json", "reconstructions.png", "codes.png"):
         assert (whole_run / name).stat().st_size > 0, name
     assert len(list((whole_run / "samples").glob("*.png"))) == 4
-    assert [epoch for epoch, _ in checkpoints.checkpoints(whole_run)] == [3, 4]
+    assert [epoch for epoch, _ in saving.checkpoints(whole_run)] == [3, 4]
     assert list((whole_run / "tensorboard").rglob("events*"))
     history = callbacks.read_history(whole_run / "history.csv")
     assert [row["epoch"] for row in history] == ["1", "2", "3", "4"]
@@ -96,7 +98,7 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (folder / "model.keras").exists()
-    assert len(checkpoints.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
+    assert len(saving.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
     kg.training.resume(folder, verbose=0)
     for resumed, unbroken in zip(weights(folder), weights(whole_run), strict=True):
         np.testing.assert_array_equal(resumed, unbroken)
@@ -170,7 +172,7 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
 def test_a_damaged_checkpoint_is_passed_over(whole_run, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(whole_run, folder)
-    newest = checkpoints.checkpoints(folder)[-1][1]
+    newest = saving.checkpoints(folder)[-1][1]
     newest.write_bytes(newest.read_bytes()[:10_000])
     with pytest.warns(UserWarning, match="Going back one checkpoint"):
         assert checkpoints.restore(folder)[0] == 3
@@ -191,7 +193,7 @@ def test_resuming_for_longer(whole_run, tmp_path):
 def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_checkpoint(tmp_path):
     folder = tmp_path / "run"
     kg.training.train("vae", out=str(folder), **{**SMALL, "epochs": 1})
-    good = checkpoints.checkpoints(folder)
+    good = saving.checkpoints(folder)
     before = good[-1][1].read_bytes()
     model = kg.load(folder)
     model.weights[-1].assign(np.full(model.weights[-1].shape, np.nan))
@@ -202,7 +204,7 @@ def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_c
     writer.set_model(model)
     with pytest.raises(FloatingPointError, match="not finite"):
         writer.on_epoch_end(1)
-    assert checkpoints.checkpoints(folder) == good
+    assert saving.checkpoints(folder) == good
     assert good[-1][1].read_bytes() == before
     with pytest.raises(FloatingPointError, match="kl_loss=inf"):
         stop.on_epoch_end(0, {"loss": 1.0, "kl_loss": float("inf")})
@@ -349,13 +351,13 @@ def test_loading_what_is_not_a_model(whole_run, tmp_path):
 
 
 def test_names_of_models():
-    assert runs.find_model("VAE") == runs.find_model("vae") == ("vae", kg.VAE)
-    assert runs.find_model("Auto-Encoder")[1] is kg.Autoencoder
+    assert find_model("VAE") == find_model("vae") == ("vae", kg.VAE)
+    assert find_model("Auto-Encoder")[1] is kg.Autoencoder
 
 
 def test_saving_without_the_optimizer(whole_run, tmp_path):
     model = kg.load(whole_run)
-    checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
+    saving.save(model, tmp_path / "bare.keras", optimizer=False)
     bare = kg.load(tmp_path / "bare.keras")
     assert not bare.compiled
     assert (tmp_path / "bare.keras").stat().st_size < 0.5 * (whole_run / "model.keras").stat().st_size

@@ -27,9 +27,14 @@ def info(source, **options):
     Returns:
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
     """
-    if "image_size" in options:
-        options["image_size"] = as_size(options["image_size"])
-    return sources.open_source(source, **options).info
+    return opened(source, **options).info
+
+
+def opened(source, image_size=None, channels=None, on_error="stop"):
+    """A source to read from, as often as wanted: the one of `load`, looked at now. One that is open comes back."""
+    if isinstance(source, sources.Source):
+        return source
+    return sources.open_source(source, image_size=as_size(image_size), channels=channels, on_error=on_error)
 
 
 def load(
@@ -121,22 +126,22 @@ def open_reader(
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
     size = as_size(image_size)
-    opened = sources.open_source(source, image_size=size, channels=channels, on_error=on_error)
-    name, part = _parse_split(split, opened.info)
-    if labels and opened.info.num_classes is None:
-        raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")
+    source = opened(source, size, channels, on_error)
+    name, part = _parse_split(split, source.info)
+    if labels and source.info.num_classes is None:
+        raise ValueError(f"labels=True needs a source with classes. Received: {source.info.name}, which has none")
     if num_labels is not None and not labels:
         raise ValueError(f"`num_labels` goes with labels=True. Received: num_labels={num_labels}, labels={labels}")
-    shape = opened.info.data_shape
+    shape = source.info.data_shape
     if len(shape) == 1 and (size or channels or binarize):
         raise ValueError(
-            f"image_size, channels and binarize are for images. Received: {opened.info.name} of vectors {shape}"
+            f"image_size, channels and binarize are for images. Received: {source.info.name} of vectors {shape}"
         )
     shuffle = name == "train" if shuffle is None else shuffle
-    examples = opened.open(name)
+    examples = source.open(name)
     prepare = _preparation(shape, size, channels)
     if isinstance(examples, sources.Stream) and num_labels is not None:
-        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
+        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {source.info.name}")
     read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
     batches, count, steps = read(
         examples,

@@ -44,7 +44,11 @@ class Stream:
     open: Callable
 
 
-class ArraySource:
+class Source:
+    """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
+
+
+class ArraySource(Source):
     """Arrays in memory: `splits` maps a name to (x, y), y may be None."""
 
     def __init__(self, name, splits, class_names=None):
@@ -128,12 +132,10 @@ def _as_labels(path, y, x):
 
 
 def open_source(source, **options):
-    """The source of a name, a folder or a file; see `kg.data.load`. One that is open comes back."""
+    """The source of a name, a folder or a file; see `kg.data.load`."""
     from keras_gen.data.folder import FolderSource
     from keras_gen.data.prepared import PreparedSource
 
-    if isinstance(source, FolderSource):
-        return source
     if str(source) in EMBEDDED:
         return digits()
     path = Path(source).expanduser()

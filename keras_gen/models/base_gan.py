@@ -219,7 +219,7 @@ class BaseGAN(AdversarialModel):
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
         """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
-        callbacks = [*tf.nest.flatten(callbacks or []), _Referee()]
+        callbacks = [*tf.nest.flatten(callbacks or []), DominanceMonitor()]
         return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
 
     # === Abilities ===
@@ -242,7 +242,7 @@ class BaseGAN(AdversarialModel):
         return image(generator(latents))
 
 
-class _Referee(keras.callbacks.Callback):
+class DominanceMonitor(keras.callbacks.Callback):
     """Warns once of a player that has won."""
 
     def __init__(self):

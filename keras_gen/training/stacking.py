@@ -8,7 +8,7 @@ from keras_gen.models import Autoencoder
 from keras_gen.models.base import BaseAutoencoder
 
 
-def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
+def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1) -> Autoencoder:
     """Trains autoencoders one after the other, each on the codes of the one below, and puts them together.
 
     Source: Hinton and Salakhutdinov 2006; Bengio et al. 2007, "Greedy layer-wise training of deep networks".
@@ -40,7 +40,7 @@ def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
     return unroll(models)
 
 
-def unroll(models):
+def unroll(models) -> Autoencoder:
     """The deep autoencoder that goes up through all encoders and down through all decoders, with copies of the weights.
 
     Tied weights are tied no longer. The likelihood is that of the first model; the penalties of all are left behind.

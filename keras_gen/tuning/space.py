@@ -7,7 +7,7 @@ import keras
 import keras_tuner as kt
 
 from keras_gen.core import check_choice
-from keras_gen.training import runs
+from keras_gen.training.config import SHAPES, find_model
 
 OF_THE_RUN = ("learning_rate", "batch_size")  # what a space may hold besides the constructor's arguments
 WIDTH = "width"  # and this, of models whose networks may be given by name
@@ -54,7 +54,7 @@ def ready_space(model):
     Args:
         model: name of the model, such as "vae".
     """
-    _, cls = runs.find_model(model)
+    _, cls = find_model(model)
     takes = {name for name, p in cls.arguments().items() if not isinstance(p.default, tuple)} | {"learning_rate"}
     takes |= {WIDTH} if bodies(cls) else set()
     return {name: values for name, values in READY.items() if name in takes}
@@ -121,7 +121,7 @@ def check_space(space, name, cls):
     """The space with `Range` for (low, high) and (low, high, "log"), or a sentence."""
     if not space:
         raise ValueError(f"There is nothing to search in an empty space. Received: space={space}")
-    takes = [key for key in cls.arguments() if key not in ("seed", *runs.SHAPES)]
+    takes = [key for key in cls.arguments() if key not in ("seed", *SHAPES)]
     takes += [*([WIDTH] if bodies(cls) else []), *OF_THE_RUN]
     checked = {}
     for key, values in space.items():
@@ -196,7 +196,7 @@ class HyperModel(kt.HyperModel):
 
     def __init__(self, model, data_shape, space=None, **arguments):
         super().__init__(name=model)
-        self.model, self.cls = runs.find_model(model)
+        self.model, self.cls = find_model(model)
         self.data_shape, self.arguments = data_shape, arguments
         self.space = check_space(ready_space(model) if space is None else space, self.model, self.cls)
 
