@@ -55,9 +55,13 @@ def load(name: str | Path) -> GenerativeModel:
             )
         path = shipped()[str(name)]
     if path.suffix != ".keras":
-        raise ValueError(f"Models are .keras files; .h5 files and pickles can run code. Received: {path}")
+        raise ValueError(
+            f"Models are .keras files, and cannot be .h5 files or pickles, which can run code. Received: {path}"
+        )
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"This file is not a whole .keras file; it is damaged or was cut short. Received: {path}")
+        raise ValueError(
+            f"This file is not a whole .keras file: it is damaged or was cut short. Copy or save it again. Received: {path}"
+        )
     try:
         with warnings.catch_warnings():
             # Keras only warns when it cannot restore an optimizer, and lets it start from nothing.
@@ -66,7 +70,9 @@ def load(name: str | Path) -> GenerativeModel:
     except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError, UserWarning) as error:
         raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
     if not isinstance(model, GenerativeModel):
-        raise ValueError(f"This file holds a {type(model).__name__}, not a model of this package. Received: {path}")
+        raise ValueError(
+            f"This file holds a {type(model).__name__}, not a model of this package: load it with Keras. Received: {path}"
+        )
     return model
 
 
@@ -81,7 +87,7 @@ def latest(folder: str | Path) -> Path:
     if found and not is_complete(folder):
         return found[-1][1]
     if not model.is_file():
-        raise FileNotFoundError(f"This folder holds no trained model yet. Received: {folder}")
+        raise FileNotFoundError(f"This folder holds no trained model yet: it must be that of a run. Received: {folder}")
     return model
 
 

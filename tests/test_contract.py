@@ -9,7 +9,7 @@ from zoo import ZOO
 import keras_gen as kg
 from keras_gen import testing
 from keras_gen.core import batched
-from keras_gen.training.config import registry
+from keras_gen.training.registry import registry
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
 ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable"}

@@ -9,7 +9,7 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import saving
-from keras_gen.training.config import registry
+from keras_gen.training.registry import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

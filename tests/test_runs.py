@@ -18,7 +18,7 @@ import keras_gen as kg
 from keras_gen import saving
 from keras_gen.core import execution
 from keras_gen.training import callbacks, checkpoints
-from keras_gen.training.config import find_model
+from keras_gen.training.registry import find_model
 
 SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
 

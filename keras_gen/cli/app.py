@@ -8,7 +8,7 @@ from rich.table import Table
 
 import keras_gen as kg
 from keras_gen import saving
-from keras_gen.training.config import registry
+from keras_gen.training.registry import registry
 
 app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
 

@@ -7,7 +7,7 @@ import cyclopts
 import keras_gen as kg
 from keras_gen.cli.app import app
 from keras_gen.cli.options import options_of
-from keras_gen.training.config import registry
+from keras_gen.training.registry import registry
 
 train_app = cyclopts.App(
     name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext"

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import platform
-import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +11,13 @@ import keras
 import tensorflow as tf
 
 import keras_gen
-from keras_gen import data, models, saving
+from keras_gen import data, saving
 from keras_gen.core import AdversarialModel, GenerativeModel, check_at_least, check_between, check_choice
 from keras_gen.data.pipeline import opened
-from keras_gen.data.sources import EMBEDDED, Info, Source
-from keras_gen.data.tasks import TASKS
+from keras_gen.data.sources import Info, Source
 from keras_gen.files import write_json
+from keras_gen.training.registry import find_model
+from keras_gen.training.sources import sources_of
 
 VALIDATION_IMAGES = 10_000  # at most, for the metrics of each epoch
 SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes from its data
@@ -26,23 +26,6 @@ DATA = ("source", "target", "task", "task_level", "image_size", "channels", "bin
         "on_error", "seed")  # fmt: skip
 TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "validation", "patience", "devices", "figures",
             "seed")  # fmt: skip
-
-
-def registry() -> dict[str, type[GenerativeModel]]:
-    """Every model of the package by its name on the command line: {"vae": VAE, "infogan": InfoGAN, ...}."""
-    classes = [
-        value for value in vars(models).values() if isinstance(value, type) and issubclass(value, GenerativeModel)
-    ]
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])(?!GAN$)", "_", cls.__name__).lower(): cls for cls in classes}
-
-
-def find_model(name: str) -> tuple[str, type[GenerativeModel]]:
-    """(name, class) of a model, whatever the case and the dashes of its name."""
-    known = registry()
-    for key, cls in known.items():
-        if str(name).lower().replace("-", "").replace("_", "") == key.replace("_", ""):
-            return key, cls
-    raise ValueError(f"The model must be one of {', '.join(sorted(known))}. Received: {name!r}")
 
 
 def _versions() -> dict[str, str]:
@@ -104,7 +87,7 @@ class RunConfig:
     ) -> Self:
         """What was asked for in the words of `kg.training.train`, with the defaults of the model's constructor."""
         name, model_cls = find_model(model)
-        source, target = _sources(
+        source, target = sources_of(
             model_cls, data, data_a, data_b, task=options.get("task"), task_level=options.get("task_level")
         )
         defaults = {
@@ -318,45 +301,3 @@ def _check_arguments(name, cls, arguments):
                 f"A run must be made of what config.json can hold: give `{argument}` by name, or train with `fit`. "
                 f"Received: {argument}={value}"
             )
-
-
-def _sources(cls, data, data_a, data_b, *, task, task_level):
-    """What a run reads, and what else it reads, as config.json holds them."""
-    name, given = cls.__name__, {"data_a": data_a, "data_b": data_b, "task": task, "task_level": task_level}
-    given = ", ".join(f"{key}={str(value)!r}" for key, value in given.items() if value is not None)
-    if cls.pairing is None and given:
-        raise ValueError(f"{name} does not translate images: it must be given `data` alone. Received: {given}")
-    if (data_a is None) != (data_b is None):
-        raise ValueError(f"`data_a` and `data_b` must be given together. Received: {given}")
-    if data is not None and data_a is not None:
-        raise ValueError(
-            f"Either data, or data_a and data_b, must be given, not all of them. Received: data={str(data)!r}, {given}"
-        )
-    received = given if data is None else f"data={str(data)!r}" + (f", {given}" if given else "")
-    if cls.pairing == "unpaired" and (data_a is None or task is not None or task_level is not None):
-        raise ValueError(
-            f"{name} learns from images of two kinds: give --data-a and --data-b, and no task. "
-            f"Received: {received or 'nothing'}"
-        )
-    if cls.pairing == "pairs" and data_a is None and task is None:
-        raise ValueError(
-            f"{name} learns from pairs of images: add --task denoising (or "
-            f"{', '.join(other for other in TASKS if other != 'denoising')}), or give two folders, --data-a and "
-            f"--data-b. Received: {received or 'nothing'}"
-        )
-    if cls.pairing == "pairs" and data_a is not None and task is not None:
-        raise ValueError(
-            f"{name} learns from two folders of pairs, or from pairs that a task makes, not from both: leave --task or "
-            f"the folders out. Received: {received}"
-        )
-    for folder in (data_a, data_b) if cls.pairing == "pairs" and data_a else ():
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
-    found = (data or "digits", None) if data_a is None else (data_a, data_b)
-    return tuple(source and _resolved(source) for source in found)
-
-
-def _resolved(source):
-    """A source as any working directory finds it."""
-    source = str(source)
-    return str(Path(source).resolve()) if source not in EMBEDDED and Path(source).exists() else source

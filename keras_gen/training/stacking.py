@@ -84,7 +84,7 @@ def _check(models):
     for i, model in enumerate(models):
         if not isinstance(model, BaseAutoencoder):
             raise ValueError(
-                "Autoencoders with an encoder network and a decoder network can be stacked. "
+                "Only autoencoders with an encoder network and a decoder network can be stacked: leave other models out. "
                 f"Received: models[{i}]={type(model).__name__}"
             )
         if model.data_shape != shape:
@@ -93,10 +93,13 @@ def _check(models):
                 f"Received: data_shape={model.data_shape}"
             )
         if len(model.decoder.inputs) > 1:
-            raise ValueError(f"Models that unpool by switches cannot be stacked. Received: models[{i}]")
+            raise ValueError(
+                "Models that unpool by switches cannot be stacked: take another decoder. "
+                f"Received: models[{i}]={model.name}"
+            )
         if i and model.bounded and not is_probability(models[i - 1].code_activation):
             raise ValueError(
-                f"models[{i}] describes data in [0, 1], and the codes below it have any value: give it "
+                f"models[{i}] describes data in [0, 1], and the codes below it have any value: it must be given "
                 "likelihood='gaussian', or models below it code_activation='sigmoid'. "
                 f"Received: code_activation={models[i - 1].code_activation!r}"
             )

@@ -18,7 +18,8 @@ from keras_gen.core import check_choice, check_whole, distribution
 from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_json
 from keras_gen.training.api import begin, resume
-from keras_gen.training.config import RunConfig, find_model
+from keras_gen.training.config import RunConfig
+from keras_gen.training.registry import find_model
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers as processes
 from keras_gen.tuning.keras_tuner import ALGORITHMS, Tuner
@@ -202,9 +203,13 @@ def _check(trials):
         )
     distribution.strategy(config.devices)
     if trials.objective is not None and trials.objective.labelled and not config.has_classes:
-        raise ValueError(f"{name} needs data with classes. Received: data={config.source!r}, without any")
+        raise ValueError(
+            f"{name} needs data with classes: search by another objective. Received: data={config.source!r}"
+        )
     if name == "mutual_information_gap" and config.source != "glyphs":
-        raise ValueError(f"{name} needs the true factors of glyphs. Received: data={config.source!r}")
+        raise ValueError(
+            f"{name} needs the true factors of glyphs: it must be given data='glyphs'. Received: data={config.source!r}"
+        )
     ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in trials.space.items()} for i in (0, 1)]
     for values in ends:
         arguments = trials.config_of(values).arguments

@@ -139,7 +139,10 @@ class WorkerPool:
         if self.deaths[key] > RESTARTS:
             words = (self._log(who).read_text().strip().splitlines() or [""])[-1]
             if trial is None:
-                raise RuntimeError(f"The {who} ended {self.deaths[key]} times without a trial done. Last: {words}")
+                raise RuntimeError(
+                    f"The {who} ended {self.deaths[key]} times without a trial done: see {self._log(who)}. "
+                    f"Received: {words}"
+                )
             error = f"its process ended {self.deaths[key]} times ({reason}); see {self._log(who)}"
             self.trials.write(trial | {"status": "FAILED", "figure": None, "error": error, "minutes": 0.0})
             note.unlink()
