@@ -60,7 +60,8 @@ def load(name: str | Path) -> GenerativeModel:
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(
-            f"This file is not a whole .keras file: it is damaged or was cut short. Copy or save it again. Received: {path}"
+            "This file is not a whole .keras file: it is damaged or was cut short, and must be copied or saved again. "
+            f"Received: {path}"
         )
     try:
         with warnings.catch_warnings():
@@ -71,7 +72,8 @@ def load(name: str | Path) -> GenerativeModel:
         raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
     if not isinstance(model, GenerativeModel):
         raise ValueError(
-            f"This file holds a {type(model).__name__}, not a model of this package: load it with Keras. Received: {path}"
+            f"This file holds a {type(model).__name__}, not a model of this package: load it with "
+            f"`keras.saving.load_model`. Received: {path}"
         )
     return model
 

@@ -51,7 +51,7 @@ class RunConfig:
 
     model: str
     arguments: dict[str, Any]
-    source: str = "digits"
+    source: str
     target: str | None = None
     task: str | None = None
     task_level: float | None = None

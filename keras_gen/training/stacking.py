@@ -84,7 +84,7 @@ def _check(models):
     for i, model in enumerate(models):
         if not isinstance(model, BaseAutoencoder):
             raise ValueError(
-                "Only autoencoders with an encoder network and a decoder network can be stacked: leave other models out. "
+                "Only autoencoders with an encoder network and a decoder network can be stacked. "
                 f"Received: models[{i}]={type(model).__name__}"
             )
         if model.data_shape != shape:
