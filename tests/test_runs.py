@@ -1,5 +1,7 @@
 """Runs: what a folder holds, resuming after a kill, stopping at figures that are no numbers."""
 
+import dataclasses
+import inspect
 import json
 import os
 import shutil
@@ -17,7 +19,10 @@ from PIL import Image
 import keras_gen as kg
 from keras_gen import saving
 from keras_gen.core import execution
+from keras_gen.data.folder import FolderSource
+from keras_gen.data.sources import ArraySource
 from keras_gen.training import callbacks, checkpoints
+from keras_gen.training.config import RunConfig
 from keras_gen.training.registry import find_model
 
 SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
@@ -328,6 +333,94 @@ def test_a_damaged_config(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match="config.json"):
         kg.training.resume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "sentence"),
+    [
+        ("training", {"epochs": 0}, "`epochs` must be at least 1. Received: epochs=0 in .*config.json"),
+        ("training", {"validation": 2}, "validation=2 in .*config.json"),
+        ("training", {"patience": "two"}, "patience=two in .*config.json"),
+        ("training", {"colour": "red"}, "settings that this version does not know. Received: colour in .*config.json"),
+        ("arguments", {"rho": 0.1}, "Received: rho in .*config.json"),
+    ],
+)
+def test_a_config_that_was_changed_by_hand(whole_run, tmp_path, section, changes, sentence):
+    content = json.loads((whole_run / "config.json").read_text())
+    content[section] |= changes
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=sentence):
+        kg.open_run(tmp_path)
+
+
+def test_a_config_is_read_as_it_was_written(whole_run, tmp_path):
+    config = RunConfig.read(whole_run)
+    config.write(tmp_path)
+    assert RunConfig.read(tmp_path) == config
+    content = json.loads((whole_run / "config.json").read_text())
+    assert json.loads((tmp_path / "config.json").read_text()) == content
+    for name in ("patience", "figures"):  # which the first versions did not write
+        del content["training"][name]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert RunConfig.read(tmp_path) == config
+
+
+def test_what_train_and_its_config_take_by_default_is_the_same():
+    of_train = {name: p.default for name, p in inspect.signature(kg.training.train).parameters.items()}
+    fields = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+    for name in set(of_train) & set(fields) - {"model"}:
+        assert of_train[name] == fields[name], name
+
+
+# === Data ===
+
+
+def count_openings(monkeypatch, *kinds):
+    """A list that the kind of each source is appended to, whenever one is opened."""
+    opened = []
+    for kind in kinds:
+        monkeypatch.setattr(kind, "__init__", lambda *args, kind=kind, init=kind.__init__, **options: (
+            opened.append(kind), init(*args, **options))[1])  # fmt: skip
+    return opened
+
+
+def test_a_run_opens_its_source_once(tmp_path, monkeypatch):
+    """For its shape, classes, splits, training, metrics and pictures; and likewise a run that is gone on with."""
+    opened = count_openings(monkeypatch, ArraySource)
+    kg.training.train("conditional_vae", out=str(tmp_path / "run"), **SMALL | {"epochs": 1})
+    assert opened == [ArraySource]
+    kg.training.resume(tmp_path / "run", epochs=2, verbose=0)
+    assert opened == [ArraySource] * 2
+
+
+def test_a_run_of_pairs_opens_each_folder_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        for side in "ab":
+            (tmp_path / side).mkdir(exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (8, 8), "uint8")).save(tmp_path / side / f"{i}.png")
+    opened = count_openings(monkeypatch, FolderSource)
+    settings = {"epochs": 1, "batch_size": 4, "verbose": 0, "validation": 0.25}
+    kg.training.train("pix2pix", data_a=tmp_path / "a", data_b=tmp_path / "b", out=tmp_path / "run", **settings)
+    assert opened == [FolderSource] * 2
+    run = kg.open_run(tmp_path / "run")
+    assert run.config.held_out_split == "train[75%:]"
+    assert sum(len(x) for x, _ in run.held_out()) == 3
+
+
+def test_open_run(whole_run):
+    run = kg.open_run(whole_run)
+    held_out = run.model.evaluate(run.held_out(), verbose=0, return_dict=True)
+    reported = json.loads((whole_run / "metrics.json").read_text())
+    assert held_out["loss"] == pytest.approx(reported["figures"]["loss"], rel=1e-5)
+    assert run.config.held_out_split == reported["split"] == "test"
+    assert (run.config.training_split, run.config.validation_split) == ("train[:90%]", "train[90%:]")
+    assert len(run.history["loss"]) == len(run.history["val_loss"]) == 4
+    images, labels = next(iter(run.held_out(limit=5)))
+    assert (images.shape, labels.shape) == ((5, 8, 8, 1), (5,))
+    assert next(iter(run.held_out(limit=5, labels=False))).shape == (5, 8, 8, 1)
+    with pytest.raises(FileNotFoundError, match="A run folder must hold a config.json"):
+        kg.open_run(whole_run / "samples")
 
 
 def test_loading_what_is_not_a_model(whole_run, tmp_path):

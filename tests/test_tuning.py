@@ -144,6 +144,26 @@ def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
     assert len(list((found.folder / "tensorboard").glob("*/*tfevents*"))) == 4
 
 
+def test_a_search_judges_on_what_its_runs_hold_out(tmp_path, monkeypatch):
+    """Whatever share that is: no trial may train on what it is judged on."""
+    judged, objective = [], tuning.OBJECTIVES["squared_error"]
+
+    def remember(model, held_out):
+        judged.append(held_out.images)
+        return objective.figure(model, held_out)
+
+    monkeypatch.setitem(tuning.OBJECTIVES, "squared_error", objective._replace(figure=remember))
+    monkeypatch.setitem(RunConfig.__init__.__kwdefaults__, "validation", 0.3)
+    options = TINY | {"limit": None, "max_trials": 1, "objective": "squared_error"}
+    found = tuning.search("autoencoder", space={"latent_dim": [1]}, **options, out=str(tmp_path / "search"))
+    for folder in (found.folder / "trials" / found.trials[0]["name"], found.folder / "best"):
+        config = kg.open_run(folder).config
+        assert config.validation_split == "train[70%:]"
+        np.testing.assert_array_equal(judged[0], kg.data.stack(config.load(config.validation_split)))
+        trained = {image.tobytes() for image in kg.data.stack(config.training())}
+        assert trained.isdisjoint(image.tobytes() for image in judged[0])
+
+
 @pytest.mark.extended
 def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatch):
     found, options = whole

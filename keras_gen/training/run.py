@@ -30,12 +30,10 @@ class Run:
 
     Args:
         folder: of the run.
-        config: of the run; read from the folder if not given.
     """
 
-    def __init__(self, folder: str | Path, config: RunConfig | None = None):
-        self.folder = Path(folder)
-        self.config = RunConfig.read(folder) if config is None else config
+    def __init__(self, folder: str | Path):
+        self.folder, self.config = Path(folder), RunConfig.read(folder)
 
     @functools.cached_property
     def model(self) -> GenerativeModel:
