@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -70,14 +69,15 @@ def evaluate(
             the features of a classifier of these classes, which is trained on the training split first.
     """
     verbose = 1 if sys.stderr.isatty() else 0
-    model, dataset, info = choose_data(run, data, None)
+    chosen = choose_data(run, data, None)
+    model, has_classes = chosen.model, chosen.source.info.num_classes is not None
     features = None
-    if fidelity and info.num_classes is not None and "sample" in model.offers and len(model.data_shape) == 3:
+    if fidelity and has_classes and "sample" in model.offers and len(model.data_shape) == 3:
         try:
-            features = _classifier_features(model, run, data, info, verbose)
+            features = _classifier_features(chosen, data is not None, verbose)
         except ValueError as error:
             warnings.warn(f"samples are not compared with images: {error}", stacklevel=1)
-    metrics = kg.evaluation.report(model, dataset, num_samples=samples, features=features, verbose=verbose)
+    metrics = kg.evaluation.report(model, chosen.dataset, num_samples=samples, features=features, verbose=verbose)
     compared = any(name.endswith("_floor") for name in metrics)
     table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
     for header in ("real against real", "noise") if compared else ():
@@ -95,19 +95,19 @@ def _written(value):
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
 
 
-def _classifier_features(model, run, source, info, verbose):
+def _classifier_features(chosen, named, verbose):
     """Features of a classifier of the classes of a run's training data, or of those of a named source."""
-    config = kg.open_run(run).config if Path(run).is_dir() else None
-    options = {"limit": cap_by_memory(CLASSIFIER_IMAGES, model.data_shape), "labels": True, "shuffle": True}
-    if source is None:
+    shape, config, splits = chosen.model.data_shape, chosen.config, chosen.source.info.splits
+    options = {"limit": cap_by_memory(CLASSIFIER_IMAGES, shape), "labels": True, "shuffle": True}
+    if not named:
         dataset = config.load(config.training_split, **options)
-    elif {"train", "test"} <= set(info.splits):
-        size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
-        dataset = kg.data.load(source, "train", binarize=config and config.binarize, **options, **size)
+    elif {"train", "test"} <= set(splits):
+        options |= {"image_size": shape[:2], "channels": shape[2], "binarize": config and config.binarize}
+        dataset = kg.data.load(chosen.source, "train", **options)
     else:
         raise ValueError(
             "the classifier must learn from other images than these, so the data must have the splits train and test. "
-            f"Received: splits {', '.join(info.splits)}"
+            f"Received: splits {', '.join(splits)}"
         )
     images, labels = kg.data.stack(dataset)
     return kg.evaluation.classifier_features(images[labels >= 0], labels[labels >= 0], verbose=verbose)

@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import docstring_parser
 import keras
@@ -16,7 +16,8 @@ from cyclopts import Parameter
 import keras_gen as kg
 from keras_gen.core import GenerativeModel
 from keras_gen.data.pipeline import opened
-from keras_gen.data.sources import Info
+from keras_gen.data.sources import Source
+from keras_gen.training.config import RunConfig
 
 
 def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
@@ -47,13 +48,26 @@ def _from_text(annotation):
     return annotation
 
 
+class Chosen(NamedTuple):
+    """What the options of a verb name.
+
+    Args:
+        model: to look at.
+        dataset: of images that it was not trained on, or of a named source.
+        source: of the dataset.
+        config: of the model's run; None of a model without one.
+    """
+
+    model: GenerativeModel
+    dataset: tf.data.Dataset
+    source: Source
+    config: RunConfig | None
+
+
 def choose_data(
     run: str, source: str | None, count: int | None, labels: bool | None = None, option: str = "--data"
-) -> tuple[GenerativeModel, tf.data.Dataset, Info]:
-    """A model, a dataset of images that it was not trained on, or of a named source, and what the source holds.
-
-    Labels come with the images where the source has classes, or as asked for.
-    """
+) -> Chosen:
+    """A model and data to look at it by, with labels where the source has classes, or as asked for."""
     open_run = kg.open_run(run) if Path(run).is_dir() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
@@ -65,28 +79,28 @@ def choose_data(
     if source is None and open_run is None:
         raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
     if source is None:
-        return model, open_run.held_out(count, labels), open_run.config.info()
+        return Chosen(model, open_run.held_out(count, labels), open_run.config.sources[0], open_run.config)
     size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
-    source = opened(source, **size)
-    labels = source.info.num_classes is not None if labels is None else labels
-    split = "test" if "test" in source.info.splits else next(iter(source.info.splits))
-    binarize = open_run and open_run.config.binarize
-    options = {"shuffle": False, "limit": count, "binarize": binarize, "labels": labels}
-    return model, kg.data.load(source, split, **options, **size), source.info
+    found, config = opened(source, **size), open_run and open_run.config
+    labels = found.info.num_classes is not None if labels is None else labels
+    split = "test" if "test" in found.info.splits else next(iter(found.info.splits))
+    options = {"shuffle": False, "limit": count, "binarize": config and config.binarize, "labels": labels}
+    return Chosen(model, kg.data.load(found, split, **options, **size), found, config)
 
 
 def choose_images(
     run: str, source: str | None, count: int | None, option: str = "--data"
 ) -> tuple[GenerativeModel, np.ndarray, np.ndarray | None]:
     """The same in memory: a model, images, and labels or None."""
-    model, dataset, info = choose_data(run, source, count, option=option)
-    loaded = kg.data.stack(dataset)
+    chosen = choose_data(run, source, count, option=option)
+    loaded = kg.data.stack(chosen.dataset)
     images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
-    if model.labelling == "required" and labels is None:
+    if chosen.model.labelling == "required" and labels is None:
         raise ValueError(
-            f"{type(model).__name__} needs labels: its data must have classes. Received: {info.name}, which has none"
+            f"{type(chosen.model).__name__} needs labels: its data must have classes. "
+            f"Received: {chosen.source.info.name}, which has none"
         )
-    return model, images, labels
+    return chosen.model, images, labels
 
 
 def check_images(model: GenerativeModel, images: Any) -> Any:

@@ -34,7 +34,7 @@ def sample(
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
     if components is not None:
-        model, dataset, _ = choose_data(run, data, None)
+        model, dataset, *_ = choose_data(run, data, None)
         given = {} if labels is None else {"labels": labels}
         images = kg.tasks.CodeSampler(model, components).fit(dataset).sample(count, seed=seed, **given)
     else:

@@ -144,13 +144,13 @@ def attribute(
     """
     check_option("rows", rows, 1)
     check_option("steps", steps, 2)
-    model, dataset, info = choose_data(run, data, None, labels=True)
+    model, dataset, source, _ = choose_data(run, data, None, labels=True)
     images, labels = kg.data.stack(dataset)
     groups = []
     for name in (present, absent):
-        if name not in info.class_names:
-            raise ValueError(f"The class must be one of {', '.join(info.class_names)}. Received: {name}")
-        groups.append(labels == info.class_names.index(name))
+        if name not in source.info.class_names:
+            raise ValueError(f"The class must be one of {', '.join(source.info.class_names)}. Received: {name}")
+        groups.append(labels == source.info.class_names.index(name))
     of = (labels[groups[0]], labels[groups[1]]) if model.needs(labels) else None
     vector = kg.tasks.attribute_vector(model, check_images(model, images)[groups[0]], images[groups[1]], of)
     given = model.needs(labels[groups[1]][:rows])

@@ -21,6 +21,7 @@ from keras_gen.training.sources import sources_of
 
 VALIDATION_IMAGES = 10_000  # at most, for the metrics of each epoch
 SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes from its data
+OPENING = ("image_size", "channels", "on_error")  # by which a source is opened
 # The sections of config.json.
 DATA = ("source", "target", "task", "task_level", "image_size", "channels", "binarize", "num_labels", "limit",
         "on_error", "seed")  # fmt: skip
@@ -120,9 +121,10 @@ class RunConfig:
                 )
 
     def replace(self, **changes: Any) -> Self:
-        """A config with other values. Sources that are open stay open, for no change is of what is read."""
+        """A config with other values. Sources that are open stay open, unless others are to be read."""
         other = dataclasses.replace(self, **changes)
-        vars(other).update({name: value for name, value in vars(self).items() if name == "sources"})
+        if "sources" in vars(self) and not changes.keys() & {"source", "target", *OPENING}:
+            vars(other)["sources"] = self.sources
         return other
 
     def with_classes(self) -> Self:
@@ -193,7 +195,7 @@ class RunConfig:
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
         """What is read, opened once: the source, and the target where there is one."""
-        options = {"image_size": self.image_size, "channels": self.channels, "on_error": self.on_error}
+        options = {name: getattr(self, name) for name in OPENING}
         return tuple(opened(name, **options) for name in (self.source, self.target) if name is not None)
 
     def info(self) -> Info:
@@ -240,8 +242,8 @@ class RunConfig:
             **options: others of `kg.data.load`.
         """
         pairing = self.cls.pairing
-        options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed, "image_size": self.image_size,
-                   "channels": self.channels, "on_error": self.on_error} | options  # fmt: skip
+        opening = {name: getattr(self, name) for name in OPENING}
+        options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed} | opening | options
         if pairing == "unpaired":
             return data.unpaired(*self.sources, split, **options)
         if pairing == "pairs":
