@@ -297,10 +297,10 @@ def test_batch_statistics_are_those_of_all_devices():
     ],
 )
 def test_warns_early_of_a_player_that_has_won(losses_of_logs, sentence, recwarn):
-    from keras_gen.models.adversarial.base import EARLY, _Referee
+    from keras_gen.models.adversarial.base import EARLY, DominanceMonitor
 
     model = small_gan(discriminator_warmup=10)
-    referee = _Referee()
+    referee = DominanceMonitor()
     referee.set_model(model)
     for step in (0, 10, EARLY):  # of which 10 were the discriminator's alone
         model.step.assign(step)

@@ -142,6 +142,10 @@ def test_what_has_no_partner_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="two folders. Received: digits"):
         kg.data.pairs("digits", b)
     write_images(tmp_path / "c", ["x.png"])
+    write_images(tmp_path / "split" / "test", ["a.png"])
+    write_images(tmp_path / "split" / "train", ["a.png"])
+    with pytest.raises(ValueError, match="must have the same splits.*Received: .* with train; .* with train, test"):
+        kg.data.pairs(tmp_path / "a", tmp_path / "split")
     with pytest.raises(ValueError, match="no common name"):
         kg.data.pairs(tmp_path / "c", b)
 
@@ -442,6 +446,15 @@ def test_runs_of_two_sources(tmp_path):
     assert "train" in (tmp_path / "run" / "metrics.json").read_text()  # folder b has no test images
     for model, options, sentence in (
         ("pix2pix", {"data": "digits", "data_a": "a", "data_b": "b"}, "Either data, or data_a and data_b"),
+        (
+            "pix2pix",
+            {"data": "digits"},
+            "Pix2Pix learns from pairs of images: add --task denoising .or super_resolution, "
+            ".*or give two folders.*Received: data='digits'",
+        ),
+        ("pix2pix", {"data_a": "a", "data_b": "b", "task": "edges"}, "not from both.*Received: data_a='a'"),
+        ("cyclegan", {"data": "digits"}, "CycleGAN learns from images of two kinds.*Received: data='digits'"),
+        ("vae", {"task": "edges"}, "VAE does not translate images.*Received: task='edges'"),
         ("pix2pix", {"task": "denoising", "target_shape": (4, 4, 1)}, "shapes are those of the data"),
         ("pix2pix", {"task": "denoising", "task_level": float("nan")}, "must be a number"),
     ):

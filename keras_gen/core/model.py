@@ -94,6 +94,10 @@ class GenerativeModel(Configured, Abilities, Averaged, SteppedModel):
         classes = getattr(self, "num_classes", None)
         return DataSpec(type(self).__name__, self.data_shape, self.bounded, self.labelling, classes, self.targets)
 
+    def check_data(self, x, y=None):
+        """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""
+        Intake(self.data_spec).open(x, y)
+
     def check_shape(self, x):
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
         self.data_spec.check_shape(x)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_gen.core import epochs
 from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources, tasks
-from keras_gen.data.open import open_source
+from keras_gen.data.open import as_size, opened
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
 
@@ -28,9 +28,7 @@ def info(source, **options):
     Returns:
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
     """
-    if "image_size" in options:
-        options["image_size"] = as_size(options["image_size"])
-    return open_source(source, **options).info
+    return opened(source, **options).info
 
 
 def load(
@@ -123,22 +121,22 @@ def open_reader(
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
     size = as_size(image_size)
-    opened = open_source(source, image_size=size, channels=channels, on_error=on_error)
-    name, part = _parse_split(split, opened.info)
-    if labels and opened.info.num_classes is None:
-        raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")
+    source = opened(source, size, channels, on_error)
+    name, part = _parse_split(split, source.info)
+    if labels and source.info.num_classes is None:
+        raise ValueError(f"labels=True needs a source with classes. Received: {source.info.name}, which has none")
     if num_labels is not None and not labels:
         raise ValueError(f"`num_labels` goes with labels=True. Received: num_labels={num_labels}, labels={labels}")
-    shape = opened.info.data_shape
+    shape = source.info.data_shape
     if len(shape) == 1 and (size or channels or binarize):
         raise ValueError(
-            f"image_size, channels and binarize are for images. Received: {opened.info.name} of vectors {shape}"
+            f"image_size, channels and binarize are for images. Received: {source.info.name} of vectors {shape}"
         )
     shuffle = name == "train" if shuffle is None else shuffle
-    examples = opened.open(name)
+    examples = source.open(name)
     prepare = _preparation(shape, size, channels)
     if isinstance(examples, sources.Stream) and num_labels is not None:
-        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
+        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {source.info.name}")
     read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
     batches, count, steps = read(
         examples,
@@ -300,16 +298,6 @@ def _crop_to_aspect(x, size):
     cropped_width = tf.minimum(width, height * size[1] // size[0])
     top, left = (height - cropped_height) // 2, (width - cropped_width) // 2
     return x[:, top : top + cropped_height, left : left + cropped_width]
-
-
-def as_size(image_size):
-    """(height, width) of an `image_size`, None of None."""
-    if image_size is None:
-        return None
-    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side >= 1 for side in pair):
-        raise ValueError(f"`image_size` must be a side or (height, width). Received: image_size={image_size}")
-    return pair
 
 
 def _parse_split(split, source_info):

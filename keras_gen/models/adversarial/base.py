@@ -214,7 +214,7 @@ class BaseGAN(AdversarialModel):
             )
 
     def callbacks_of(self, data):
-        return [_Referee()]
+        return [DominanceMonitor()]
 
     # === Abilities ===
 
@@ -236,7 +236,7 @@ class BaseGAN(AdversarialModel):
         return image(generator(latents))
 
 
-class _Referee(keras.callbacks.Callback):
+class DominanceMonitor(keras.callbacks.Callback):
     """Warns once of a player that has won."""
 
     def __init__(self):
