@@ -70,6 +70,14 @@ def load(name: str | Path) -> GenerativeModel:
             model = keras.saving.load_model(path, safe_mode=True)
     except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError, UserWarning) as error:
         raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
+    except TypeError as error:
+        unknown = re.search(r"Could not locate (?:class|function) '([^']+)'", str(error))
+        if not unknown:
+            raise
+        raise ValueError(
+            f"This file holds {unknown[1]}, which is not known here: the module that defines it must be imported "
+            f"first (--import MODULE). Received: {path}"
+        ) from None
     if not isinstance(model, GenerativeModel):
         raise ValueError(
             f"This file holds a {type(model).__name__}, not a model of this package: load it with "

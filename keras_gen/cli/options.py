@@ -1,6 +1,9 @@
 """What verbs share: options from signatures, and the model and the data that they name."""
 
+import importlib
 import inspect
+import os
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -46,6 +49,37 @@ def _from_text(annotation):
         kept = [part for part in typing.get_args(annotation) if part is not keras.Model]
         return typing.Union[tuple(kept)]  # noqa: UP007  (a union made from a list)
     return annotation
+
+
+def with_imports(tokens: list[str]) -> list[str]:
+    """A command line without `--import MODULE`, after the import: classes of one's own are registered by it.
+
+    Modules of the working directory are found, as by `python -m`.
+    """
+    rest, modules = [], []
+    tokens = iter(tokens)
+    for token in tokens:
+        if token == "--import" or token.startswith("--import="):
+            module = token.partition("=")[2] or next(tokens, "")
+            modules.append(module)
+        else:
+            rest.append(token)
+    for module in modules:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise ValueError(
+                "`--import` takes the name of a module, such as my_module of the file my_module.py. "
+                f"Received: --import {module}"
+            )
+        sys.path.insert(0, os.getcwd())
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(
+                f"The module of --import must be one that can be imported ({error}). Received: {module}"
+            ) from None
+        finally:
+            sys.path.pop(0)
+    return rest
 
 
 class Chosen(NamedTuple):

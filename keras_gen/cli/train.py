@@ -36,8 +36,14 @@ def _add_train_command(name, cls) -> None:
     train_app.command(command, name=name)
 
 
-for _name, _cls in registry().items():
-    _add_train_command(_name, _cls)
+def add_models() -> None:
+    """Adds a command for each model that has none yet."""
+    for name, cls in registry().items():
+        if name not in train_app:
+            _add_train_command(name, cls)
+
+
+add_models()
 
 
 @app.command

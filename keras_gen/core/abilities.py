@@ -69,8 +69,11 @@ def _slices(model, ability, x, labels, takes_labels):
         return
     labels, start = model.data_spec.as_labels(labels), 0
     for batch, _, _ in Intake(dataclasses.replace(spec, labels=None)).slices(x):
-        yield batch, np.full(len(batch), labels[0]) if len(labels) == 1 else labels[start : start + len(batch)], None
+        own = np.full(len(batch), labels[0]) if len(labels) == 1 else labels[start : start + len(batch)]
         start += len(batch)
+        if len(own) < len(batch):
+            break
+        yield batch, own, None
     if len(labels) not in (1, start):
         raise ValueError(f"There must be as many labels as examples. Received: {len(labels)} labels, {start} examples")
 

@@ -40,7 +40,8 @@ class Rule:
     def check(self, name: str, value: Any) -> Any:
         """The plain value of an argument, or a sentence."""
         if not self.fits(value):
-            raise ValueError(f"`{name}` must be {self.expected}. Received: {name}={shown(value)}")
+            limit = " and below 2^31" if _is_number(value, int | np.integer) and value > LARGEST else ""
+            raise ValueError(f"`{name}` must be {self.expected}{limit}. Received: {name}={shown(value)}")
         return self.keep(value)
 
 
@@ -56,7 +57,7 @@ def shown(value: Any) -> str:
 def whole(minimum: int | None = None, maximum: int = LARGEST) -> Rule:
     """A whole number, numpy's too, and no bool."""
     words = "a whole number" if minimum is None else f"a whole number of at least {minimum}"
-    words += " and below 2^31" if maximum == LARGEST else f" and at most {maximum}"
+    words += "" if maximum == LARGEST else f" and at most {maximum}"
     low = -LARGEST if minimum is None else minimum
     return Rule(words, lambda value: _is_number(value, int | np.integer) and low <= value <= maximum, int)
 
@@ -109,7 +110,7 @@ def widths(fewest: int) -> Rule:
         return isinstance(value, tuple | list) and len(value) >= fewest and all(map(units.fits, value))
 
     layers = {0: "layers", 1: "at least one layer"}.get(fewest, f"at least {fewest} layers")
-    words = f"the sizes of {layers}, whole numbers of at least 1 and below 2^31, such as (500, 500)"
+    words = f"the sizes of {layers}, whole numbers of at least 1, such as (500, 500)"
     return Rule(words, fits, lambda value: tuple(map(int, value)))
 
 

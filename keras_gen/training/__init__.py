@@ -6,5 +6,6 @@ from keras_gen.training.api import open_run as open_run
 from keras_gen.training.api import resume as resume
 from keras_gen.training.api import train as train
 from keras_gen.training.callbacks import Fidelity as Fidelity
+from keras_gen.training.registry import register as register
 from keras_gen.training.stacking import stack as stack
 from keras_gen.training.stacking import unroll as unroll

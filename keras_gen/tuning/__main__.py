@@ -1,11 +1,14 @@
-"""One process of a search: `python -m keras_gen.tuning FOLDER PARENT`, started by `workers.run`."""
+"""One process of a search: `python -m keras_gen.tuning FOLDER PARENT [MODULE ...]`, started by `workers.run`."""
 
+import importlib
 import sys
 
 from keras_gen.tuning import workers
 from keras_gen.tuning.search import run_worker
 
 if __name__ == "__main__":
-    folder, parent = sys.argv[1:]
+    folder, parent, *modules = sys.argv[1:]
     workers.exit_with_parent(int(parent))
+    for module in modules:  # those of users' own classes
+        importlib.import_module(module)
     run_worker(folder)

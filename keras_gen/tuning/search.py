@@ -19,7 +19,7 @@ from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_json
 from keras_gen.training.api import begin, resume
 from keras_gen.training.config import RunConfig
-from keras_gen.training.registry import find_model
+from keras_gen.training.registry import find_model, modules_of
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers as processes
 from keras_gen.tuning.keras_tuner import ALGORITHMS, Tuner
@@ -161,7 +161,7 @@ def search(
         return None
     with trials.begun():
         if workers > 1:
-            processes.run(trials, min(workers, max_trials))
+            processes.run(trials, min(workers, max_trials), modules_of(config.model))
         else:
             Tuner(trials).search()
         return _finish(trials, final_epochs or epochs)

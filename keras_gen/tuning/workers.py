@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -46,13 +46,13 @@ def at_work_on(folder: Path, trial: dict) -> Iterator[None]:
     note.unlink(missing_ok=True)
 
 
-def run(trials, count: int) -> None:
-    """Lets a chief and some workers do the trials, and starts those again that end too early.
+def run(trials, count: int, modules: Sequence[str] = ()) -> None:
+    """Lets a chief and some workers, which import `modules`, do the trials; starts those again that end too early.
 
     Raises:
         RuntimeError: if one ends again and again without a trial that is done meanwhile, with its last words.
     """
-    pool = WorkerPool(trials, count)
+    pool = WorkerPool(trials, count, modules)
     try:
         pool.work()
     finally:
@@ -62,8 +62,8 @@ def run(trials, count: int) -> None:
 class WorkerPool:
     """The processes of a search on this machine."""
 
-    def __init__(self, trials, count):
-        self.trials, self.count = trials, count
+    def __init__(self, trials, count, modules):
+        self.trials, self.count, self.modules = trials, count, modules
         self.workers = [f"worker{i}" for i in range(count)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -109,13 +109,14 @@ class WorkerPool:
                 "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
                 "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several may share one
                 "no_grpc_proxy": "127.0.0.1",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # for the modules of users' own classes
             }
             if gpus and who != "chief":
                 index = self.workers.index(who)
                 own["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: self.count] or [gpus[index % len(gpus)]])
             with open(self._log(who), "a") as log:
                 self.processes[who] = subprocess.Popen(
-                    [sys.executable, "-m", __package__, str(self.trials.folder), str(os.getpid())],
+                    [sys.executable, "-m", __package__, str(self.trials.folder), str(os.getpid()), *self.modules],
                     env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,  # an interrupt of the terminal is for who started them
                 )  # fmt: skip
