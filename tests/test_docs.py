@@ -9,12 +9,12 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import saving
-from keras_gen.training.registry import registry
 
+MODELS = [getattr(kg.models, name) for name in kg.models.__all__]
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-@pytest.mark.parametrize("cls", registry().values(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 def test_docstring_example(cls):
     examples = doctest.DocTestParser().get_doctest(cls.__doc__, {"kg": kg}, cls.__name__, None, None)
     assert examples.examples, "a class docstring has a runnable example"
@@ -22,7 +22,7 @@ def test_docstring_example(cls):
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("cls", registry().values(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 def test_docstring_sections(cls):
     sections = re.findall(r"^([A-Z][\w ]+):$", cls.__doc__, re.MULTILINE)
     assert sections == ["Args", "Shapes", "Score unit", "Reference", "Example"]

@@ -24,7 +24,7 @@ CASES = {case.name: case for case in ZOO}
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 _namespace = {"__name__": __name__}
-exec(re.search(r"## An objective of your own.*?```python\n(.*?)```", README, re.DOTALL)[1], _namespace)
+exec(re.search(r"## A model of your own.*?```python\n(.*?)```", README, re.DOTALL)[1], _namespace)
 TCVAE = _namespace["TCVAE"]  # the README's page, as it stands there
 
 

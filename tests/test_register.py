@@ -1,0 +1,112 @@
+"""A class of one's own, by the README's page alone, in the command, runs and searches. 40 s in one process."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_gen as kg
+from keras_gen import cli
+from keras_gen.training import registry
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+PAGE = re.search(r"## A model of your own.*?```python\n(.*?)```", README, re.DOTALL)[1]
+SMALL = ["--limit", "60", "--epochs", "1", "--verbose", "0"]
+DENSE = ["--latent-dim", "3", "--encoder", "dense", "--decoder", "dense"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder that holds the page as a module, to work in; afterwards the class is forgotten."""
+    (tmp_path / "my_models.py").write_text(PAGE.replace('"tc_vae"', '"my_vae"'))
+    monkeypatch.chdir(tmp_path)
+    before = dict(registry._own)
+    yield tmp_path
+    registry._own.clear()
+    registry._own.update(before)
+    sys.modules.pop("my_models", None)
+
+
+def call(*words):
+    return cli.main([*words, "--import", "my_models"])
+
+
+def test_the_page_has_every_verb(folder, capsys):
+    assert call("train", "my_vae", "--data", "digits", "--out", "run", *SMALL, *DENSE) == 0
+    assert json.loads(Path("run/config.json").read_text())["model"] == "my_vae"
+    assert "total_correlation" in Path("run/history.csv").read_text()
+    assert call("resume", "run", "--epochs", "2", "--verbose", "0") == 0
+    for verb, out in (("sample", "s.png"), ("reconstruct", "r.png"), ("interpolate", "i.png"), ("traverse", "t.png")):
+        assert call(verb, "run", "--out", out) == 0
+        assert Path(out).is_file()
+    assert call("evaluate", "run", "--out", "m.json", "--samples", "2", "--no-fidelity") == 0
+    assert "total_correlation" in Path("m.json").read_text()
+    capsys.readouterr()
+    assert cli.main(["list"]) == 0
+    assert "my_vae" in capsys.readouterr().out
+    run = kg.open_run("run")
+    assert type(run.model).__name__ == "TCVAE"
+    assert len(run.history["loss"]) == 2
+
+
+def test_the_page_is_searched(folder):
+    words = ["--data", "digits", "--space", "beta=1..4", "--trials", "2", "--out", "search", *SMALL]
+    assert call("tune", "my_vae", *words) == 0
+    assert len(list(Path("search/trials").glob("*.json"))) == 2
+
+
+@pytest.mark.extended
+def test_workers_of_a_search_know_the_class(folder):
+    words = ["--data", "digits", "--space", "beta=1..4", "--trials", "2", "--workers", "2", "--out", "search", *SMALL]
+    assert call("tune", "my_vae", *words) == 0
+
+
+def test_without_the_import_the_sentence_says_what_is_missing(folder, capsys):
+    assert call("train", "my_vae", "--data", "digits", "--out", "run", *SMALL, *DENSE) == 0
+    registry._own.pop("my_vae")
+    assert cli.main(["resume", "run", "--epochs", "2"]) == 2
+    assert "one of your own must be registered by `kg.register` and its module imported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["list", "--import", "no_such_module"], "must be one that can be imported"),
+        (["list", "--import", "my_models.py"], None),
+        (["list", "--import", "./my_models"], "takes the name of a module"),
+        (["list", "--import"], "takes the name of a module"),
+    ],
+)
+def test_what_cannot_be_imported(folder, capsys, words, sentence):
+    assert cli.main(words) == 2
+    assert (sentence or "must be one that can be imported") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["vae", "VAE", "My VAE", "", "g-an", "v_a_e", 3])
+def test_names_that_cannot_be_had(name):
+    with pytest.raises(ValueError, match="must"):
+        kg.register(name)(type("Other", (kg.VAE,), {}))
+
+
+def test_only_models_are_registered():
+    for thing in (int, kg.VAE((8, 8, 1), 2), None):
+        with pytest.raises(ValueError, match="must be a class that extends a model"):
+            kg.register("something")(thing)
+
+
+def test_a_cell_that_runs_again_defines_its_class_anew(folder):
+    classes = []
+    for _ in range(2):
+        scope = {"__name__": "notebook"}
+        exec(PAGE.replace('"tc_vae"', '"my_vae"'), scope)
+        classes.append(scope["TCVAE"])
+    assert registry.find_model("my-vae") == ("my_vae", classes[1])
+
+
+def test_workers_cannot_know_a_class_of_a_script(folder):
+    registry._own["my_vae"] = type("Own", (kg.VAE,), {"__module__": "__main__"})
+    with pytest.raises(ValueError, match="in a module that they can import. Received: 'my_vae' of __main__"):
+        registry.modules_of("my_vae")
+    assert registry.modules_of("vae") == []
