@@ -16,3 +16,5 @@ from keras_gen.core.model import GenerativeModel as GenerativeModel
 from keras_gen.core.scalars import Adjustable as Adjustable
 from keras_gen.core.step import Phase as Phase
 from keras_gen.core.step import Player as Player
+from keras_gen.core.views import Parts as Parts
+from keras_gen.core.views import WholeModel as WholeModel

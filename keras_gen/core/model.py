@@ -14,6 +14,7 @@ from keras_gen.core.checks import check_between, check_data_shape, check_labels,
 from keras_gen.core.ema import Averaged
 from keras_gen.core.scalars import Adjustable, setting
 from keras_gen.core.step import PhaseSchedule, SteppedModel
+from keras_gen.core.views import Networks
 
 ABILITIES = (
     "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights", "unit_kl",
@@ -29,7 +30,7 @@ class _Completed(type(keras.Model)):
         return model
 
 
-class GenerativeModel(Averaged, SteppedModel, metaclass=_Completed):
+class GenerativeModel(Averaged, Networks, SteppedModel, metaclass=_Completed):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).

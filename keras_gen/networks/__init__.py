@@ -29,6 +29,7 @@ from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import critic_head as critic_head
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
+from keras_gen.networks.heads import is_tied as is_tied
 from keras_gen.networks.heads import joint_head as joint_head
 from keras_gen.networks.heads import sigmoid_classifier as sigmoid_classifier
 from keras_gen.networks.pool import even_switches as even_switches

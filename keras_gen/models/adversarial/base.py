@@ -11,6 +11,7 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import (
     AdversarialModel,
+    Parts,
     Phase,
     Player,
     batched,
@@ -156,6 +157,10 @@ class BaseGAN(AdversarialModel):
         """The critic's value of features. (B, F) -> (B,)."""
         return self.critic(features if labels is None else [features, self.one_hot(labels)])[:, 0]
 
+    def with_label(self, latents, labels):
+        """Latents followed by the one-hot label, if there is one. -> (B, latent_size)."""
+        return latents if labels is None else ops.concatenate([latents, self.one_hot(labels)], axis=-1)
+
     def one_hot(self, labels):
         """(B,) -> (B, num_classes)."""
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
@@ -223,6 +228,16 @@ class BaseGAN(AdversarialModel):
         return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        labels = {"labels": ()} if self.num_classes else {}
+        return {
+            "generator": (
+                {"latents": (self.latent_dim,), **labels},
+                lambda latents, y=None: self.generate(self.with_label(latents, y)),
+            ),
+            "critic": ({"data": self.data_shape, **labels}, lambda x, y=None: self.logits(self.discriminator(x), y)),
+        }
 
     def call(self, x, training=False):
         """The critic's values of data, logits for the losses that have such. (B, *data_shape) -> (B,)."""

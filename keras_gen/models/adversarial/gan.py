@@ -4,7 +4,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_gen.core import batched, check_whole, distribution, provenance
 from keras_gen.models.adversarial.base import BaseGAN
@@ -81,15 +80,12 @@ class GAN(BaseGAN):
 
     def draw_latents(self, n, labels, turn, training):
         z = distribution.normal((n, self.latent_dim), self.key(f"latents {turn}", training))
-        return self._with(z, labels)
-
-    def _with(self, z, labels):
-        return z if labels is None else ops.concatenate([z, self.one_hot(labels)], axis=-1)
+        return self.with_label(z, labels)
 
     @batched(images=True)
     def decode(self, z, labels=None):
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
-        return self.generate(self._with(z, labels))
+        return self.generate(self.with_label(z, labels))
 
     def sample(self, n, labels=None, seed=None):
         seed = provenance.fresh_seed() if seed is None else seed

@@ -10,6 +10,7 @@ from keras import ops
 from keras_gen import losses
 from keras_gen.core import (
     Adjustable,
+    Parts,
     Player,
     batched,
     check_whole,
@@ -160,6 +161,15 @@ class InfoGAN(BaseGAN):
         return ([] if self.num_categories else [None]) + outputs + ([] if self.num_continuous else [None, None])
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        parts = super().network_parts()
+        if self.num_categories:
+            parts["classifier"] = (
+                {"data": self.data_shape},
+                lambda x: ops.softmax(self._recognised(self.discriminator(x))[0]),
+            )
+        return parts
 
     @batched
     def _codes(self, x):

@@ -7,7 +7,16 @@ import keras
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, by_averages, check_activation, check_choice, check_whole
+from keras_gen.core import (
+    GenerativeModel,
+    Parts,
+    WholeModel,
+    batched,
+    by_averages,
+    check_activation,
+    check_choice,
+    check_whole,
+)
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -60,6 +69,12 @@ class BaseAutoencoder(GenerativeModel):
         self.what_and_where = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
         self.built = True
 
+    def network_parts(self) -> Parts:
+        # A tied layer has no kernel without the encoder.
+        decode = WholeModel(self, "_decoded") if networks.is_tied(self.decoder) else self._decoded
+        code = {"code": (self.latent_dim,)}
+        return {"encoder": ({"data": self.data_shape}, self._encoded), "decoder": (code, decode)}
+
     def call(self, x, training=False):
         self.check_shape(x)
         code, switches = self._code_and_switches(x, training)
@@ -88,6 +103,12 @@ class BaseAutoencoder(GenerativeModel):
     def _image(self, code, switches, training=False):
         return self.image(self.decoder([code, *switches] if switches else code, training=training))
 
+    def _encoded(self, x):
+        return self.code(self.encoder(x))
+
+    def _decoded(self, z):
+        return self._image(z, networks.even_switches(self.decoder, z))
+
     def reconstruction_term(self, target, y_pred):
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
         return self.likelihoods[self.likelihood](target, y_pred)
@@ -95,12 +116,12 @@ class BaseAutoencoder(GenerativeModel):
     @batched
     def encode(self, x):
         self.check_shape(x)
-        return self.code(self.encoder(x))
+        return self._encoded(x)
 
     @batched(images=True)
     def decode(self, z):
         """Images of codes. Where the decoder unpools, the code does not say to which place: to each its share."""
-        return self._image(z, networks.even_switches(self.decoder, z))
+        return self._decoded(z)
 
     @batched(images=True)
     def reconstruct(self, x):

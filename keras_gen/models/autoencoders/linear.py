@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import GenerativeModel, batched, check_whole, distribution
+from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, check_whole, distribution
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -80,6 +80,12 @@ class LinearAutoencoder(GenerativeModel):
             self._centre(x)
         return {"reconstruction_loss": losses.squared_error(x, self(x))}
 
+    def network_parts(self) -> Parts:
+        return {
+            "encoder": ({"data": self.data_shape}, WholeModel(self, "_analyze")),
+            "decoder": ({"code": (self.latent_dim,)}, WholeModel(self, "_decoded")),
+        }
+
     def _centre(self, x):
         """Takes a batch of all devices into the mean."""
         count = distribution.global_batch_size(x)
@@ -102,6 +108,9 @@ class LinearAutoencoder(GenerativeModel):
 
     @batched(images=True)
     def decode(self, z):
+        return self._decoded(z)
+
+    def _decoded(self, z):
         x = self._synthesize(z)
         return ops.clip(x, 0.0, 1.0) if self.bounded else x
 

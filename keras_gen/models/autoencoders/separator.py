@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, check_whole
+from keras_gen.core import GenerativeModel, Parts, batched, check_whole
 from keras_gen.models.autoencoders import mixing
 
 MOST_SOURCES = 5  # 120 assignments
@@ -218,12 +218,26 @@ class SourceSeparator(GenerativeModel):
     @batched
     def encode(self, x):
         self.check_shape(x)
-        return self.code(self.encoder(x))
+        return self._encoded(x)
 
     @batched(images=True)
     def decode(self, z):
         """The mixtures of codes: the means of their sources. (B, latent_dim) -> (B, *data_shape)."""
+        return self._decoded(z)
+
+    def _encoded(self, x):
+        return self.code(self.encoder(x))
+
+    def _decoded(self, z):
         return ops.mean(self._sources(z), axis=1)
+
+    def network_parts(self) -> Parts:
+        data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
+        return {
+            "encoder": (data, self._encoded),
+            "decoder": (code, self._decoded),
+            "separator": (data, lambda x: self._sources(self._encoded(x))),
+        }
 
     def compared(self, x, y=None):
         mixtures, sources = (x, y) if self._is_sources(y) else self.mix(x)

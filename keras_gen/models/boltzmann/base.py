@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import by_averages, check_whole, distribution, provenance
+from keras_gen.core import Parts, WholeModel, by_averages, check_whole, distribution, provenance
 from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
@@ -30,6 +30,20 @@ class GibbsSampling:
         """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
         rate = self.rate(learning_rate or self.learning_rate, decay_steps)
         return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
+
+    def network_parts(self) -> Parts:
+        return {
+            "encoder": ({"data": self.data_shape}, WholeModel(self, "up")),
+            "decoder": ({"code": (self.latent_dim,)}, WholeModel(self, "down")),
+        }
+
+    def up(self, x):
+        """Means of the top layer given data. (B, *data_shape) -> (B, latent_dim)."""
+        raise NotImplementedError
+
+    def down(self, z):
+        """Means of the data given the top layer. (B, latent_dim) -> (B, *data_shape)."""
+        raise NotImplementedError
 
     @by_averages
     def sample(self, n, labels=None, seed=None, steps=1000):

@@ -240,20 +240,26 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             v = generator(v)
         return v
 
+    def up(self, x):
+        return self._up(self._flat(x))
+
+    def down(self, z):
+        return ops.reshape(self._down(z), (-1, *self.data_shape))
+
     def call(self, x, training=False):
         self.check_shape(x)
-        return ops.reshape(self._down(self._up(self._flat(x))), (-1, *self.data_shape))
+        return self.down(self.up(x))
 
     @batched
     def encode(self, x):
         """Probabilities of the top layer after a pass up. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
-        return self._up(self._flat(x))
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Means after a pass down. (B, hidden_units[-1]) -> (B, *data_shape)."""
-        return ops.reshape(self._down(z), (-1, *self.data_shape))
+        return self.down(z)
 
     @batched
     def score(self, x):

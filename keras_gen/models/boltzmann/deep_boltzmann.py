@@ -272,12 +272,18 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def encode(self, x):
         """Means of the top layer in the mean field. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
-        odd, even = self._mean_field(self.machine, self._flat(x))
-        return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Means of x after a pass down, that counts double what will come from both sides. -> (B, *data_shape)."""
+        return self.down(z)
+
+    def up(self, x):
+        odd, even = self._mean_field(self.machine, self._flat(x))
+        return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
+
+    def down(self, z):
         for i in reversed(range(len(self.kernels))):
             field = tf.matmul(z, tf.convert_to_tensor(self.kernels[i]), transpose_b=True)
             z = tf.sigmoid((2 if i else 1) * field + self.biases[i])

@@ -217,11 +217,17 @@ class RBM(GibbsSampling, GenerativeModel):
     def encode(self, x):
         """p(h = 1 | x). (B, *data_shape) -> (B, H)."""
         self.check_shape(x)
-        return self.machine.hidden_mean(self._flat(x))
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
+        return self.down(z)
+
+    def up(self, x):
+        return self.machine.hidden_mean(self._flat(x))
+
+    def down(self, z):
         return self._images(self.machine.visible_mean(z))
 
     @by_averages

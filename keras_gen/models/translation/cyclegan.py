@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_gen import layers, networks
-from keras_gen.core import Adjustable, Player, batched, check_choice, check_whole
+from keras_gen.core import Adjustable, Parts, Player, batched, check_choice, check_whole
 from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
@@ -175,6 +175,15 @@ class CycleGAN(BaseTranslator):
         return terms
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        a, b = {"data": self.data_shape}, {"data": self.target_shape}
+        return {
+            "generator": (a, self.generator),
+            "inverse_generator": (b, self.inverse_generator),
+            "critic": (b, lambda images: self.judged(self.discriminator, images, training=False)),
+            "inverse_critic": (a, lambda images: self.judged(self.inverse_discriminator, images, training=False)),
+        }
 
     def call(self, x, training=False):
         self.check_shape(x)

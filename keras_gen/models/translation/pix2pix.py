@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import networks
-from keras_gen.core import Adjustable, Player, batched
+from keras_gen.core import Adjustable, Parts, Player, batched
 from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 
@@ -133,6 +133,14 @@ class Pix2Pix(BaseTranslator):
         return terms
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        given = {"data": self.data_shape}
+        parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
+        if self.discriminator is not None:
+            judged = {**given, "images": self.target_shape}
+            parts["critic"] = (judged, lambda x, images: self._values(self._resized(x), images, training=False))
+        return parts
 
     def call(self, x, training=False):
         self.check_shape(x)

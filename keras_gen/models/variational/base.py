@@ -14,6 +14,7 @@ from keras_gen import layers, losses, networks
 from keras_gen.core import (
     Adjustable,
     GenerativeModel,
+    Parts,
     batched,
     by_averages,
     check_choice,
@@ -326,8 +327,18 @@ class BaseVAE(GenerativeModel):
 
     # === Abilities ===
 
+    def network_parts(self) -> Parts:
+        labels = {"labels": ()} if self.labelling == "required" else {}
+        decoder = {"decoder": ({"code": (self.latent_dim,), **labels}, self.images)}
+        if not self.latent_dim:
+            return decoder
+        return {"encoder": ({"data": self.data_shape, **labels}, self._encoded), **decoder}
+
     @batched
     def encode(self, x, labels=None):
+        return self._encoded(x, labels)
+
+    def _encoded(self, x, labels=None):
         return self.posterior(x, labels)[0]
 
     def draw_code(self, x, rng, labels=None):
