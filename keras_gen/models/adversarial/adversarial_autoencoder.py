@@ -11,6 +11,7 @@ from keras import ops
 from keras_gen import layers, losses, networks, priors
 from keras_gen.core import (
     AdversarialModel,
+    Parts,
     Player,
     batched,
     by_averages,
@@ -20,8 +21,10 @@ from keras_gen.core import (
     provenance,
     sample_labels,
 )
+from keras_gen.core.labels import classification_terms
+from keras_gen.models.adversarial.code_game import Categories, CodeGame
+from keras_gen.models.adversarial.posteriors import POSTERIORS
 
-GAME = losses.ADVERSARIAL["non_saturating"]
 # Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
 # drives codes out of the prior without end, a game that is faster than the labels decides what a category stands for.
 RATE = 1e-3
@@ -113,7 +116,7 @@ class AdversarialAutoencoder(AdversarialModel):
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(1, latent_dim=latent_dim, noise_dim=noise_dim)
-        check_choice("posterior", posterior, ("deterministic", "gaussian", "universal"))
+        check_choice("posterior", posterior, POSTERIORS)
         check_choice("prior", prior, priors.PATTERNS)
         check_choice("label_use", label_use, ("code", "none", "prior"))
         check_choice("likelihood", likelihood, self.likelihoods)
@@ -139,25 +142,30 @@ class AdversarialAutoencoder(AdversarialModel):
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
-        self.category_discriminator = None
         self.has_category = num_classes is not None and label_use != "prior"
         self.clusters = self.has_category and not self.labelling
+        self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
+        self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
         told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
         self.encoder = networks.make_encoder(encoder, self.data_shape)
-        self.code = self._posterior_head()
+        self.code = self.coding.make_head(self.encoder)
         category_size = num_classes if self.has_category else 0
         self.decoder = networks.make_decoder(decoder, latent_dim + category_size, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + told,))
         self.critic = networks.critic_head(self.discriminator)
+        self.code_game = CodeGame(self.discriminator, self.critic, self.pattern)
+        self.category_discriminator = self.category_game = None
         if self.has_category:
             self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
             self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
             self.category_critic = networks.critic_head(self.category_discriminator)
-        if self.has_category and self.labelling:
-            self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
-            self.accuracy = keras.metrics.Mean(name="accuracy")
-        self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
+            self.category_game = CodeGame(
+                self.category_discriminator, self.category_critic, Categories(num_classes), suffix="_category"
+            )
+            if self.labelling:
+                self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
+                self.accuracy = keras.metrics.Mean(name="accuracy")
         self.built = True
 
     @classmethod
@@ -165,21 +173,15 @@ class AdversarialAutoencoder(AdversarialModel):
         learns = arguments.get("num_classes") is not None and arguments.get("label_use", "code") != "none"
         return "partial" if learns else None
 
-    def _posterior_head(self):
-        if self.posterior == "gaussian":
-            return networks.gaussian_head(self.encoder, self.latent_dim)
-        if self.posterior == "universal":
-            return networks.joint_head(self.encoder, self.latent_dim, self.noise_dim)
-        return networks.code_head(self.encoder, self.latent_dim)
-
     # === The game ===
 
     @property
     def players(self):
-        encoder, critics, classification = (self.encoder, self.code), (self.discriminator, self.critic), ()
+        encoder, discriminators = (self.encoder, self.code), self.code_game.networks
+        classification = ()
         if self.has_category:
             encoder += (self.category,)
-            critics += (self.category_discriminator, self.category_critic)
+            discriminators += self.category_game.networks
         if self.has_category and self.labelling:
             classifier = (self.encoder, self.category)
             classification = (
@@ -189,7 +191,7 @@ class AdversarialAutoencoder(AdversarialModel):
         return (
             Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=RATE),
             *classification,
-            Player("d", critics, learning_rate=RATE),
+            Player("d", discriminators, learning_rate=RATE),
             Player("g", encoder, learning_rate=RATE),
         )
 
@@ -204,23 +206,18 @@ class AdversarialAutoencoder(AdversarialModel):
         """
         features = self.encoder(x, training=training)
         noise, category_noise = noise
-        y = self.category(features, training=training) if self.has_category else None
-        if y is not None:
-            y = ops.softmax(y) if category_noise is None else layers.draw_category(y, category_noise, TEMPERATURE)
-        if self.posterior == "gaussian":
-            mean, log_variance = self.code(features)
-            return (mean if noise is None else layers.draw_codes(mean, log_variance, noise)), y
-        if self.posterior == "universal":
-            noise = ops.zeros((ops.shape(x)[0], self.noise_dim)) if noise is None else noise
-            return self.code([features, noise]), y
-        return self.code(features), y
+        z, y = self.coding.codes(self.code, features, noise), None
+        if self.has_category:
+            logits = self.category(features, training=training)
+            drawn = category_noise is not None
+            y = layers.draw_category(logits, category_noise, TEMPERATURE) if drawn else ops.softmax(logits)
+        return z, y
 
     def posterior_noise(self, x, training):
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
         noise = category_noise = None
-        if self.posterior != "deterministic":
-            size = self.noise_dim if self.posterior == "universal" else self.latent_dim
-            noise = distribution.normal((tf.shape(x)[0], size), self.key("posterior", training))
+        if self.coding.noise_size:
+            noise = distribution.normal((tf.shape(x)[0], self.coding.noise_size), self.key("posterior", training))
         if self.clusters:
             shape = (tf.shape(x)[0], self.num_classes)
             category_noise = distribution.uniform(shape, self.key("posterior category", training))
@@ -240,40 +237,23 @@ class AdversarialAutoencoder(AdversarialModel):
         return self.likelihoods[self.likelihood](target, y_pred)
 
     def classification_terms(self, x, y, fakes, training):
-        log_q = ops.log_softmax(self.category(self.encoder(x, training=training)))
-        y = -ops.ones((ops.shape(x)[0],), "int32") if y is None else ops.cast(y, "int32")
-        known = ops.cast(y >= 0, "float32")
-        cross_entropy = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
-        right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == y, "float32")
-        return {
-            # Its mean over the batch is that over the known labels.
-            "classification": cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6),
-            "classification_loss": (cross_entropy, known),
-            "accuracy": (right, known),
-        }
+        return classification_terms(ops.log_softmax(self.category(self.encoder(x, training=training))), y)
 
     def d_terms(self, x, y, fakes, training):
         z, category = fakes
-        prior, prior_category, known = self._prior_draws(ops.shape(x)[0], y, training)
-        terms = self._told_apart(self._judge(prior, known), self._judge(z, known))
+        prior, prior_category, told = self._prior_draws(ops.shape(x)[0], y, training)
+        real, fake = self.code_game.logits(prior, told), self.code_game.logits(z, told)
+        terms = {**self.code_game.d_terms(real, fake), "d_real": ops.sigmoid(real), "d_fake": ops.sigmoid(fake)}
         if self.has_category:
-            real, fake = self._judge_category(prior_category), self._judge_category(category)
-            terms |= {"real_category": GAME.real(real), "fake_category": GAME.fake(fake)}
+            game = self.category_game
+            terms |= game.d_terms(game.logits(prior_category), game.logits(category))
         return terms
-
-    def _told_apart(self, real, fake):
-        return {
-            "real": GAME.real(real),
-            "fake": GAME.fake(fake),
-            "d_real": ops.sigmoid(real),
-            "d_fake": ops.sigmoid(fake),
-        }
 
     def g_terms(self, x, y, fakes, training):
         z, category = fakes
-        terms = {"fooling": GAME.generator(self._judge(z, self._told(ops.shape(x)[0], y)))}
+        terms = self.code_game.g_terms(self.code_game.logits(z, self._told(ops.shape(x)[0], y)))
         if self.has_category:
-            terms["fooling_category"] = GAME.generator(self._judge_category(category))
+            terms |= self.category_game.g_terms(self.category_game.logits(category))
         return terms
 
     def _told(self, n, y):
@@ -287,21 +267,14 @@ class AdversarialAutoencoder(AdversarialModel):
         """Draws of p(z) and of p(y), and what the discriminator is told of the former's labels."""
         noise = distribution.normal((n, self.latent_dim), self.key("prior", training))
         shares = distribution.uniform((n, 3), self.key("prior shares", training))
-        component = ops.cast(ops.floor(shares[:, 0] * self.pattern.num_components), "int32")
+        component, category = self.code_game.components(shares[:, 0]), None
         if self.label_use == "prior" and y is not None:
             y = ops.cast(y, "int32")
             component = ops.where(y >= 0, y, component)
-        category = None
         if self.has_category:
-            classes = ops.cast(ops.floor(shares[:, 2] * self.num_classes), "int32")
-            category = ops.one_hot(classes, self.num_classes, dtype="float32")
+            game = self.category_game
+            category = game.prior.place(None, None, game.components(shares[:, 2]))
         return self.pattern.place(noise, shares[:, 1], component), category, self._told(n, y)
-
-    def _judge(self, z, told):
-        return self.critic(self.discriminator(z if told is None else ops.concatenate([z, told], axis=-1)))[:, 0]
-
-    def _judge_category(self, y):
-        return self.category_critic(self.category_discriminator(y))[:, 0]
 
     # === Abilities ===
 
@@ -323,6 +296,17 @@ class AdversarialAutoencoder(AdversarialModel):
             z += CODE_NOISE * distribution.normal(ops.shape(z), self.key("code", training))
         return self.images(z, y, training)
 
+    def network_parts(self) -> Parts:
+        data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
+        encoder = {"encoder": (data, lambda x: self.codes(x)[0])}
+        if not self.has_category:
+            return {**encoder, "decoder": (code, lambda z: self.images(z, None))}
+        return {
+            **encoder,
+            "decoder": ({**code, "labels": ()}, self._images_of_classes),
+            "classifier": (data, lambda x: self.codes(x)[1]),
+        }
+
     @batched
     def encode(self, x):
         self.check_shape(x)
@@ -339,10 +323,13 @@ class AdversarialAutoencoder(AdversarialModel):
         if not self.has_category:
             return self.images(z, None)
         if labels is not None:
-            return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
+            return self._images_of_classes(z, labels)
         every = ops.repeat(ops.eye(self.num_classes), ops.shape(z)[0], axis=0)
         images = self.images(ops.tile(z, (self.num_classes, 1)), every)
         return ops.mean(ops.reshape(images, (self.num_classes, -1, *self.data_shape)), axis=0)
+
+    def _images_of_classes(self, z, labels):
+        return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
 
     @batched(images=True)
     def reconstruct(self, x):
