@@ -22,7 +22,8 @@ from keras_gen.core import (
     sample_labels,
 )
 from keras_gen.core.labels import classification_terms
-from keras_gen.models.adversarial.code_game import Categories, CodeGame
+from keras_gen.models.adversarial.categories import Categorical
+from keras_gen.models.adversarial.code_game import Categories, CodeGame, PlaysForCodes
 from keras_gen.models.adversarial.posteriors import POSTERIORS
 
 # Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
@@ -35,7 +36,7 @@ CODE_NOISE = 0.5  # in standard deviations of the prior
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class AdversarialAutoencoder(AdversarialModel):
+class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     """Adversarial autoencoder: a discriminator shapes the codes until they are distributed as a prior asks.
 
     Each batch, in this order: encoder and decoder minimise the reconstruction loss; with a category, the encoder the
@@ -95,6 +96,7 @@ class AdversarialAutoencoder(AdversarialModel):
 
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
+    without_category = "An adversarial autoencoder classifies with num_classes, and no label_use='prior'."
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -146,15 +148,15 @@ class AdversarialAutoencoder(AdversarialModel):
         self.clusters = self.has_category and not self.labelling
         self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
         self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
-        told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
+        told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
         category_size = num_classes if self.has_category else 0
         self.decoder = networks.make_decoder(decoder, latent_dim + category_size, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
-        self.discriminator = networks.make_discriminator(discriminator, (latent_dim + told,))
+        self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
-        self.code_game = CodeGame(self.discriminator, self.critic, self.pattern)
+        self.code_game = CodeGame(self.discriminator, self.critic, self.pattern, told)
         self.category_discriminator = self.category_game = None
         if self.has_category:
             self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
@@ -178,18 +180,15 @@ class AdversarialAutoencoder(AdversarialModel):
     @property
     def players(self):
         encoder, discriminators = (self.encoder, self.code), self.code_game.networks
-        classification = ()
+        classification, first = (), {"meets_fakes": False, "learning_rate": RATE}
         if self.has_category:
             encoder += (self.category,)
             discriminators += self.category_game.networks
         if self.has_category and self.labelling:
             classifier = (self.encoder, self.category)
-            classification = (
-                Player("classification", classifier, meets_fakes=False, reports=False, learning_rate=RATE),
-            )
-        autoencoder = (*encoder, self.decoder, self.image)
+            classification = (Player("classification", classifier, reports=False, **first),)
         return (
-            Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=RATE),
+            Player("reconstruction", (*encoder, self.decoder, self.image), **first),
             *classification,
             Player("d", discriminators, learning_rate=RATE),
             Player("g", encoder, learning_rate=RATE),
@@ -213,6 +212,9 @@ class AdversarialAutoencoder(AdversarialModel):
             y = layers.draw_category(logits, category_noise, TEMPERATURE) if drawn else ops.softmax(logits)
         return z, y
 
+    def category_logits(self, x, training=False):
+        return self.category(self.encoder(x, training=training), training=training)
+
     def posterior_noise(self, x, training):
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
         noise = category_noise = None
@@ -223,7 +225,7 @@ class AdversarialAutoencoder(AdversarialModel):
             category_noise = distribution.uniform(shape, self.key("posterior category", training))
         return noise, category_noise
 
-    def images(self, z, y, training=False):
+    def images(self, z, y=None, training=False):
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
         return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
 
@@ -237,44 +239,7 @@ class AdversarialAutoencoder(AdversarialModel):
         return self.likelihoods[self.likelihood](target, y_pred)
 
     def classification_terms(self, x, y, fakes, training):
-        return classification_terms(ops.log_softmax(self.category(self.encoder(x, training=training))), y)
-
-    def d_terms(self, x, y, fakes, training):
-        z, category = fakes
-        prior, prior_category, told = self._prior_draws(ops.shape(x)[0], y, training)
-        real, fake = self.code_game.logits(prior, told), self.code_game.logits(z, told)
-        terms = {**self.code_game.d_terms(real, fake), "d_real": ops.sigmoid(real), "d_fake": ops.sigmoid(fake)}
-        if self.has_category:
-            game = self.category_game
-            terms |= game.d_terms(game.logits(prior_category), game.logits(category))
-        return terms
-
-    def g_terms(self, x, y, fakes, training):
-        z, category = fakes
-        terms = self.code_game.g_terms(self.code_game.logits(z, self._told(ops.shape(x)[0], y)))
-        if self.has_category:
-            terms |= self.category_game.g_terms(self.category_game.logits(category))
-        return terms
-
-    def _told(self, n, y):
-        """Labels as the discriminator is told them, one-hot with a last class for unknown. -> (n, C + 1) or None."""
-        if self.label_use != "prior":
-            return None
-        y = -ops.ones((n,), "int32") if y is None else ops.cast(y, "int32")
-        return ops.one_hot(ops.where(y >= 0, y, self.num_classes), self.num_classes + 1, dtype="float32")
-
-    def _prior_draws(self, n, y, training):
-        """Draws of p(z) and of p(y), and what the discriminator is told of the former's labels."""
-        noise = distribution.normal((n, self.latent_dim), self.key("prior", training))
-        shares = distribution.uniform((n, 3), self.key("prior shares", training))
-        component, category = self.code_game.components(shares[:, 0]), None
-        if self.label_use == "prior" and y is not None:
-            y = ops.cast(y, "int32")
-            component = ops.where(y >= 0, y, component)
-        if self.has_category:
-            game = self.category_game
-            category = game.prior.place(None, None, game.components(shares[:, 2]))
-        return self.pattern.place(noise, shares[:, 1], component), category, self._told(n, y)
+        return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)
 
     # === Abilities ===
 
@@ -298,14 +263,11 @@ class AdversarialAutoencoder(AdversarialModel):
 
     def network_parts(self) -> Parts:
         data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
-        encoder = {"encoder": (data, lambda x: self.codes(x)[0])}
-        if not self.has_category:
-            return {**encoder, "decoder": (code, lambda z: self.images(z, None))}
-        return {
-            **encoder,
-            "decoder": ({**code, "labels": ()}, self._images_of_classes),
-            "classifier": (data, lambda x: self.codes(x)[1]),
-        }
+        parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
+        if self.has_category:
+            parts["decoder"] = ({**code, "labels": ()}, self._images_of_classes)
+            parts["classifier"] = (data, self.category_probabilities)
+        return parts
 
     @batched
     def encode(self, x):
@@ -321,12 +283,10 @@ class AdversarialAutoencoder(AdversarialModel):
                 f"Received: labels={np.asarray(labels)}, label_use={self.label_use!r}"
             )
         if not self.has_category:
-            return self.images(z, None)
+            return self.images(z)
         if labels is not None:
             return self._images_of_classes(z, labels)
-        every = ops.repeat(ops.eye(self.num_classes), ops.shape(z)[0], axis=0)
-        images = self.images(ops.tile(z, (self.num_classes, 1)), every)
-        return ops.mean(ops.reshape(images, (self.num_classes, -1, *self.data_shape)), axis=0)
+        return layers.mean_over_classes(self._images_of_classes, z, self.num_classes)
 
     def _images_of_classes(self, z, labels):
         return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
@@ -339,26 +299,6 @@ class AdversarialAutoencoder(AdversarialModel):
     @batched
     def score(self, x):
         return -self.reconstruction_term(x, self(x))
-
-    @batched
-    def _probabilities(self, x):
-        self.check_shape(x)
-        return self.codes(x)[1]
-
-    @property
-    def class_probabilities(self):
-        """q(y|x) of images, (B, *data_shape) -> (B, num_classes), of a model with a category."""
-        if not self.has_category:
-            raise AttributeError("An adversarial autoencoder classifies with num_classes, and no label_use='prior'.")
-        return self._probabilities
-
-    @property
-    def classify(self):
-        """The most probable class of images, (B, *data_shape) -> (B,) int64, of a model with a category."""
-        probabilities = self.class_probabilities
-        return lambda x: np.argmax(probabilities(x), axis=-1)
-
-    cluster = classify
 
     @by_averages
     def sample(self, n, labels=None, seed=None):

@@ -20,12 +20,13 @@ from keras_gen.core import (
 )
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.adversarial.base import BaseGAN
+from keras_gen.models.adversarial.categories import Categorical
 
 HIDDEN = 128  # units of the recognition network's own layer, at most as many as it has features
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class InfoGAN(BaseGAN):
+class InfoGAN(Categorical, BaseGAN):
     """GAN whose latent holds a category and numbers that must show in the image: it finds kinds and directions.
 
     The generator is given noise ~ N(0, I), a category c ~ uniform over `num_categories`, and `num_continuous` codes u ~
@@ -71,6 +72,7 @@ class InfoGAN(BaseGAN):
     information_weight = Adjustable(minimum=0)
     continuous_weight = Adjustable(minimum=0)
     reported = (*BaseGAN.reported, "information", "continuous_information")
+    without_category = "An InfoGAN with num_categories=0 does not classify."
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
     image_body = "infogan"  # with the wide dense layer of the paper
 
@@ -165,10 +167,7 @@ class InfoGAN(BaseGAN):
     def network_parts(self) -> Parts:
         parts = super().network_parts()
         if self.num_categories:
-            parts["classifier"] = (
-                {"data": self.data_shape},
-                lambda x: ops.softmax(self._recognised(self.discriminator(x))[0]),
-            )
+            parts["classifier"] = ({"data": self.data_shape}, self.category_probabilities)
         return parts
 
     @batched
@@ -185,13 +184,11 @@ class InfoGAN(BaseGAN):
         return probabilities, means
 
     @property
-    def classify(self):
-        """The most probable category of images, (B, *data_shape) -> (B,) int64, of a model that has categories."""
-        if not self.num_categories:
-            raise AttributeError("An InfoGAN with num_categories=0 does not classify.")
-        return lambda x: np.argmax(self.infer_codes(x)[0], axis=-1)
+    def has_category(self):
+        return self.num_categories > 0
 
-    cluster = classify
+    def category_logits(self, x):
+        return self._recognised(self.discriminator(x))[0]
 
     @batched(images=True)
     def decode(self, z):
