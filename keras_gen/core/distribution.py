@@ -204,7 +204,7 @@ def _clipped_as_a_whole(gradients, optimizer):
 
 
 @contextlib.contextmanager
-def step_over(x):
+def global_batch(x):
     """Around one step on a batch x: counts the examples of all replicas once, for all means of the step."""
     token = _global_batch_size.set(cross_replica_sum(tf.cast(tf.shape(x)[0], tf.float32)))
     try:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution, execution
+from keras_gen.core.renamed import Renamed, warn_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,17 +23,24 @@ class Player:
             `optimizer`, `loss`.
         networks: the layers whose trainable weights it moves.
         steps: how many times it moves per batch.
-        meets_fakes: whether its terms look at what `fakes` makes. A player that does not, moves first.
+        uses_generated: whether its terms look at what `fakes` makes. A player that does not, moves first.
         reports: whether the step reports its loss; else the model does so by its terms.
         learning_rate: of Adam, where the model is compiled without an optimizer.
+        meets_fakes: the old name of `uses_generated`.
     """
 
     name: str
     networks: tuple
     steps: int = 1
-    meets_fakes: bool = True
+    uses_generated: bool = True
     reports: bool = True
     learning_rate: float = 2e-4
+    meets_fakes: bool | None = dataclasses.field(default=None, repr=False)
+
+    def __post_init__(self):
+        if self.meets_fakes is not None:
+            warn_of("meets_fakes", "uses_generated")
+            object.__setattr__(self, "uses_generated", self.meets_fakes)
 
     @property
     def variables(self):
@@ -83,7 +91,7 @@ OUTSIDE = sys.maxsize  # the epoch outside of any `fit`: after all that are coun
 EVERYBODY = Phase("everybody")
 
 
-class SteppedModel(keras.Model):
+class SteppedModel(Renamed, keras.Model):
     """A `keras.Model` that is trained by the one step of named terms.
 
     A model of one objective gives `terms(x, y, training)`: terms by name, (B,) each. It minimises the mean over the
@@ -107,7 +115,7 @@ class SteppedModel(keras.Model):
 
     betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
     watched = ()  # names of the terms that are reported and not minimised
-    watches_resting = True  # whether the terms of players that rest are looked at in training
+    evaluates_frozen = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
     phase = EVERYBODY
     _is_scheduled = False  # whether a `PhaseSchedule` says which phase it is
@@ -115,7 +123,7 @@ class SteppedModel(keras.Model):
     @property
     def players(self):
         """The `Player`s in the order in which they move."""
-        return (Player("", (self,), meets_fakes=False, learning_rate=self.learning_rate),)
+        return (Player("", (self,), uses_generated=False, learning_rate=self.learning_rate),)
 
     def fakes(self, x, y, turn, training):
         """What the players meet over, such as generated images; None for none."""
@@ -241,12 +249,12 @@ class SteppedModel(keras.Model):
         optimizers = {}
         for player in self.players:
             own_steps = max(1, decay_steps - self._rest_of(player)) * player.steps if decay_steps else None
-            rate = self.rate(learning_rate or player.learning_rate, own_steps)
+            rate = self.learning_rate_schedule(learning_rate or player.learning_rate, own_steps)
             optimizers[player.optimizer_name] = keras.optimizers.Adam(rate, *self.betas)
         return optimizers
 
     @staticmethod
-    def rate(learning_rate, decay_steps=None):
+    def learning_rate_schedule(learning_rate, decay_steps=None):
         """A constant rate, or one that goes down to 0 by a cosine."""
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 
@@ -267,25 +275,25 @@ class SteppedModel(keras.Model):
     def train_step(self, data):
         """Every player moves, in turn. Steps are counted; the count is saved, and drives noise and schedules."""
         x, y = self.unpack_batch(data)
-        with distribution.step_over(x):
-            alone = [player for player in self.players if not player.meets_fakes]
-            together = [player for player in self.players if player.meets_fakes]
+        with distribution.global_batch(x):
+            alone = [player for player in self.players if not player.uses_generated]
+            together = [player for player in self.players if player.uses_generated]
             for player in alone:
-                for _ in range(player.steps if self.watches_resting or player.name in self.moving else 0):
-                    self._turn([player], x, y, None)
+                for _ in range(player.steps if self.evaluates_frozen or player.name in self.active_players else 0):
+                    self._update([player], x, y, None)
             # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
-            steps = {player.name: player.steps if player.name in self.moving else 1 for player in together}
+            steps = {player.name: player.steps if player.name in self.active_players else 1 for player in together}
             turns = max(steps.values(), default=0)
             for turn in range(turns):
-                self._turn([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
+                self._update([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
             self.on_step_end()
             self.update_averages()
         self.step.assign_add(1)
         return distribution.reported(self.get_metrics_result())
 
-    def _turn(self, moving, x, y, turn):
-        """Some players move, one after the other, over the same fakes."""
-        *others, last = moving
+    def _update(self, players, x, y, turn):
+        """A move of some players, one after the other, over the same generated images."""
+        *others, last = players
         is_maker = last.name == self.players[-1].name  # whose gradient flows through the fakes
         with tf.GradientTape() as tape:
             with (
@@ -308,7 +316,7 @@ class SteppedModel(keras.Model):
 
     def _move(self, player, tape, loss):
         variables = player.variables
-        if player.name not in self.moving or not variables:
+        if player.name not in self.active_players or not variables:
             return
         optimizer = getattr(self, player.optimizer_name)
         # TensorFlow's own zeros for what is not connected need a dtype that a variable of Keras does not have.
@@ -325,7 +333,7 @@ class SteppedModel(keras.Model):
     def loss_of(self, player, x, y, fakes, training, added=()):
         """This replica's share of the mean of a player's weighted terms; those with a metric are reported. -> scalar.
 
-        Inside `distribution.step_over(x)`.
+        Inside `distribution.global_batch(x)`.
 
         Args:
             player: whose terms.
@@ -379,7 +387,7 @@ class SteppedModel(keras.Model):
     def test_step(self, data):
         """Every player's terms, with noise that is the same in each evaluation."""
         x, y = self.unpack_batch(data)
-        with distribution.step_over(x):
+        with distribution.global_batch(x):
             with distribution.own_losses(self._added_losses) as added_losses:
                 fakes = self.fakes(x, y, 0, training=False)
             for player in self.players:
@@ -400,7 +408,7 @@ class SteppedModel(keras.Model):
         return ()
 
     @property
-    def moving(self):
+    def active_players(self):
         """Names of the players that move now."""
         names = self.phase.players
         return tuple(player.name for player in self.players) if names is None else names

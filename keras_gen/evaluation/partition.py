@@ -96,7 +96,7 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_z = _log_base_partition(base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
-    alone = _weight_of_silence(machine)
+    alone = _all_off_bound(machine)
     if high < alone - ROUNDING:
         warnings.warn(
             f"With one side off alone, log Z is at least {alone:.1f}, and the chains found {log_z:.1f}: they miss a "
@@ -158,7 +158,7 @@ def _log_base_partition(base):
     return float(hidden + len(base.visible_bias) / 2 * np.log(2 * np.pi * base.sigma**2))
 
 
-def _weight_of_silence(machine):
+def _all_off_bound(machine):
     """A lower bound of log Z: log of the sum over all states of one side while the other is off."""
     energies = [machine.hidden_free_energy(tf.zeros_like(machine.hidden_bias)[None])]
     if machine.sigma is None:

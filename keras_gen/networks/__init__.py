@@ -55,12 +55,12 @@ GENERATORS = {
 }
 CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
-LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
+MAX_DENSE_VALUES = 1024  # values; a gray image of 32 x 32
 
 
 def default_body(data_shape):
     """Dense for vectors and for small images, where it is the fastest; convolutional for the rest."""
-    return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= LARGEST_FOR_DENSE else "conv"
+    return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= MAX_DENSE_VALUES else "conv"
 
 
 def make_encoder(encoder, data_shape, argument="encoder"):

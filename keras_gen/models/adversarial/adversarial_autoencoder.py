@@ -180,7 +180,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     @property
     def players(self):
         encoder, discriminators = (self.encoder, self.code), self.code_game.networks
-        classification, first = (), {"meets_fakes": False, "learning_rate": RATE}
+        classification, first = (), {"uses_generated": False, "learning_rate": RATE}
         if self.has_category:
             encoder += (self.category,)
             discriminators += self.category_game.networks
@@ -314,5 +314,5 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         if self.label_use == "prior" and labels is not None:
             component = labels
         noise = rng.standard_normal((n, self.latent_dim)).astype("float32")
-        z = np.asarray(self.pattern.place(noise, rng.random(n).astype("float32"), component))
+        z = np.asarray(self.pattern.transform(noise, rng.random(n).astype("float32"), component))
         return provenance.note(self.decode(z, **({"labels": labels} if self.has_category else {})), self, seed=seed)

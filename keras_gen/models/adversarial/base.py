@@ -21,8 +21,8 @@ from keras_gen.core import (
 )
 
 EARLY = 200  # training steps of both before which nobody has won
-WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
-FOOLED = 0.1  # by how much its loss is above that at chance when the generator has won
+WIN_RATIO = 0.02  # share of its loss at chance that a discriminator keeps when it has won
+FOOL_MARGIN = 0.1  # by how much its loss is above that at chance when the generator has won
 
 
 class BaseGAN(AdversarialModel):
@@ -167,7 +167,7 @@ class BaseGAN(AdversarialModel):
 
     def d_terms(self, x, y, fakes, training):
         latents, images, mix = fakes
-        training = training and "d" in self.moving  # while it rests, its statistics rest too
+        training = training and "d" in self.active_players  # while it rests, its statistics rest too
         real = self.logits(self.discriminator(x, training=training), y)
         features = self.discriminator(images, training=training)
         fake = self.logits(features, y)
@@ -184,7 +184,7 @@ class BaseGAN(AdversarialModel):
 
     def g_terms(self, x, y, fakes, training):
         latents, images, _ = fakes
-        training = training and "d" in self.moving
+        training = training and "d" in self.active_players
         features = self.discriminator(images, training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
@@ -224,7 +224,7 @@ class BaseGAN(AdversarialModel):
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
         """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
-        callbacks = [*tf.nest.flatten(callbacks or []), _Referee()]
+        callbacks = [*tf.nest.flatten(callbacks or []), DominanceMonitor()]
         return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
 
     # === Abilities ===
@@ -257,7 +257,7 @@ class BaseGAN(AdversarialModel):
         return image(generator(latents))
 
 
-class _Referee(keras.callbacks.Callback):
+class DominanceMonitor(keras.callbacks.Callback):
     """Warns once of a player that has won."""
 
     def __init__(self):
@@ -277,13 +277,13 @@ class _Referee(keras.callbacks.Callback):
         if loss.is_logit:
             real, fake = (math.log(max(p, 1e-7) / max(1 - p, 1e-7)) for p in (real, fake))
         contest = float(loss.real(real) + loss.fake(fake))
-        if loss.at_chance is not None and contest < WON * loss.at_chance:
+        if loss.at_chance is not None and contest < WIN_RATIO * loss.at_chance:
             self._say(
                 "The discriminator has won: it tells nearly all images apart, and the generator has little to learn "
                 "from. Give the discriminator a smaller learning rate, fewer steps or a smaller network, or use "
                 f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}'
             )
-        elif fake > real and contest > (loss.at_chance or 0) + FOOLED:
+        elif fake > real and contest > (loss.at_chance or 0) + FOOL_MARGIN:
             self._say(
                 "The generator has won: the discriminator takes generated images for real rather than real ones. Give "
                 f"the discriminator a larger learning rate, more steps or a larger network. Epoch {epoch + 1}: "

@@ -18,7 +18,7 @@ class CodeGame:
     Args:
         discriminator: body, from codes, followed by the label where it is told that, to features.
         head: from features to the logit.
-        prior: makes codes by its `place`, as those of `priors.PATTERNS` do.
+        prior: makes codes by its `transform`, as those of `priors.PATTERNS` do.
         num_told: None, or of how many classes the discriminator is told the label, which are then as many components.
         suffix: of the names of the terms, where several games are played.
     """
@@ -47,7 +47,7 @@ class CodeGame:
         if self.num_told and labels is not None:
             labels = ops.cast(labels, "int32")
             component = ops.where(labels >= 0, labels, component)
-        return self.prior.place(noise, share, component)
+        return self.prior.transform(noise, share, component)
 
     def told(self, labels, n):
         """Labels as the discriminator is told them, one-hot with a last class for unknown. -> (n, C + 1), or None."""
@@ -82,7 +82,7 @@ class Categories:
     def __init__(self, num_components):
         self.num_components = num_components
 
-    def place(self, noise, share, component):
+    def transform(self, noise, share, component):
         """One-hot vectors of classes; the other arguments are those of `priors.PATTERNS`. (n,) -> (n, C)."""
         return ops.one_hot(component, self.num_components, dtype="float32")
 

@@ -66,7 +66,7 @@ class BaseAutoencoder(GenerativeModel):
         self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, self.encoder, self.code, activation)
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         # Where the decoder unpools, the same layers, giving their switches too.
-        self.what_and_where = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
+        self.encoder_with_switches = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
         self.built = True
 
     def network_parts(self) -> Parts:
@@ -95,9 +95,9 @@ class BaseAutoencoder(GenerativeModel):
         return {}
 
     def _code_and_switches(self, x, training=False):
-        if self.what_and_where is None:
+        if self.encoder_with_switches is None:
             return self.code(self.encoder(x, training=training)), []
-        features, *switches = self.what_and_where(x, training=training)
+        features, *switches = self.encoder_with_switches(x, training=training)
         return self.code(features), switches
 
     def _image(self, code, switches, training=False):

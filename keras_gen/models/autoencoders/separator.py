@@ -12,7 +12,7 @@ from keras_gen import losses, networks
 from keras_gen.core import GenerativeModel, Parts, batched, check_whole
 from keras_gen.models.autoencoders import mixing
 
-MOST_SOURCES = 5  # 120 assignments
+MAX_SOURCES = 5  # 120 assignments
 EVALUATION_BATCH = 100
 
 
@@ -74,9 +74,9 @@ class SourceSeparator(GenerativeModel):
         super().__init__(data_shape, seed=seed, **kwargs)
         check_whole(2, num_sources=num_sources)
         check_whole(1, latent_dim=latent_dim)
-        if num_sources > MOST_SOURCES:
+        if num_sources > MAX_SOURCES:
             raise ValueError(
-                f"`num_sources` must be at most {MOST_SOURCES}: every assignment of images to sources is tried. "
+                f"`num_sources` must be at most {MAX_SOURCES}: every assignment of images to sources is tried. "
                 f"Received: num_sources={num_sources}"
             )
         if latent_dim % num_sources:

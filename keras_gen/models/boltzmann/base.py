@@ -28,7 +28,7 @@ class GibbsSampling:
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
         """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
-        rate = self.rate(learning_rate or self.learning_rate, decay_steps)
+        rate = self.learning_rate_schedule(learning_rate or self.learning_rate, decay_steps)
         return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
 
     def network_parts(self) -> Parts:

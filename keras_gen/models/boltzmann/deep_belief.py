@@ -75,7 +75,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     watched = ("reconstruction_loss",)
     weight_decay = Adjustable(minimum=0)
     likelihood = "bernoulli"
-    watches_resting = False
+    evaluates_frozen = False
     own_rate = 0.05
 
     def __init__(
@@ -140,12 +140,12 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     @property
     def players(self):
         found = [
-            Player(f"layer_{i + 1}", (machine,), meets_fakes=False, learning_rate=self.own_rate)
+            Player(f"layer_{i + 1}", (machine,), uses_generated=False, learning_rate=self.own_rate)
             for i, machine in enumerate(self.machines)
         ]
         if self.fine_tuning:
             everything = (*self.machines, *self.generators)
-            found.append(Player("up_down", everything, meets_fakes=False, learning_rate=self.own_rate / 10))
+            found.append(Player("up_down", everything, uses_generated=False, learning_rate=self.own_rate / 10))
         return tuple(found)
 
     @property
@@ -164,7 +164,9 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             share = (
                 (1 - self.fine_tuning) / len(self.machines) if player.name in self._layer_names else self.fine_tuning
             )
-            rate = self.rate(scale * player.learning_rate, decay_steps and max(1, round(share * decay_steps)))
+            rate = self.learning_rate_schedule(
+                scale * player.learning_rate, decay_steps and max(1, round(share * decay_steps))
+            )
             optimizers[player.optimizer_name] = keras.optimizers.SGD(rate, momentum=self.momentum)
         return optimizers
 
@@ -219,7 +221,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
 
     def on_step_end(self):
         """The way down is the way up, as long as a layer is trained by itself."""
-        moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.moving]
+        moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.active_players]
         self._tie(moving)
 
     def _tie(self, which):

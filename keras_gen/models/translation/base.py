@@ -9,7 +9,7 @@ from keras_gen import losses
 from keras_gen.core import AdversarialModel, check_choice
 from keras_gen.core.checks import check_data_shape
 
-SPAN = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
+PIXEL_RANGE = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
 LOSSES = tuple(name for name in losses.ADVERSARIAL if name != "wasserstein_gp")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gen import layers, networks
 from keras_gen.core import Adjustable, Parts, Player, batched, check_choice, check_whole
-from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
 
@@ -128,7 +128,7 @@ class CycleGAN(BaseTranslator):
     def term_weights(self, training):
         # The paper does not halve the squares that its weights stand beside.
         fooling = 2.0 if self.loss == "least_squares" else 1.0
-        weights = {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
+        weights = {"cycle_loss": PIXEL_RANGE * self.cycle_weight, "identity_loss": PIXEL_RANGE * self._identity}
         return {**weights, "fooling_a": fooling, "fooling_b": fooling}
 
     @property

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gen import networks
 from keras_gen.core import Adjustable, Parts, Player, batched
-from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -111,7 +111,7 @@ class Pix2Pix(BaseTranslator):
         return Player("d", (self.discriminator,)), Player("g", (self.generator,))
 
     def term_weights(self, training):
-        return {"l1_loss": SPAN * self.l1_weight, "fooling": self.adversarial_weight}
+        return {"l1_loss": PIXEL_RANGE * self.l1_weight, "fooling": self.adversarial_weight}
 
     def fakes(self, x, y, turn, training):
         given = self._resized(x)

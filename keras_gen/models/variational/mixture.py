@@ -88,7 +88,7 @@ class MixtureVAE(BaseVAE):
         """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
         self.check_data(x, y)
         # First of all callbacks, so that a checkpoint of this epoch counts it.
-        callbacks = [_Epochs(x), *tf.nest.flatten(callbacks or [])]
+        callbacks = [FitPrior(x), *tf.nest.flatten(callbacks or [])]
         history = super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
@@ -143,7 +143,7 @@ class MixtureVAE(BaseVAE):
         return provenance.note(self.decode(self.code_prior.draw(n, rng, labels)), self, **details)
 
 
-class _Epochs(keras.callbacks.Callback):
+class FitPrior(keras.callbacks.Callback):
     """Counts the epochs of a model, and fits its mixture at the end of the pretraining."""
 
     def __init__(self, x):
