@@ -53,7 +53,7 @@ def _in_batches(self, method, x, labels, takes_labels, args, kwargs):
     results = None
     start = 0
     # A model that translates takes images of other sizes than it was built for.
-    per_example = max(math.prod(self.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * self.expansion
+    per_example = max(math.prod(self.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * self.memory_factor
     for batch, y, total in _batches(x, max(1, min(500, VALUES_PER_BATCH // per_example))):
         if method.__name__ != "decode":  # codes have any value
             self.check_range(batch)

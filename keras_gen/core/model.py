@@ -58,7 +58,7 @@ class GenerativeModel(Averaged, Networks, SteppedModel, metaclass=_Completed):
     pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     learning_rate = 1e-3  # of Adam, where none is asked for
-    expansion = 1  # how many times the data an ability holds in memory, for batches of a size that fits
+    memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
     examples = None  # function of no argument to a sample of the training images; set by a run
     offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
 
@@ -254,9 +254,9 @@ class GenerativeModel(Averaged, Networks, SteppedModel, metaclass=_Completed):
         return data if self._pairs is None else distribution.separated(data, self._pairs)
 
     def _make_whole_calls(self, steps_per_epoch):
-        if not self.compiled or self.run_eagerly or self.request["steps_per_execution"] != "auto":
+        if not self.compiled or self.run_eagerly or self.compile_options["steps_per_execution"] != "auto":
             return
-        steps = execution.steps_per_call(self._most_steps, steps_per_epoch)
+        steps = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
         if steps != self.steps_per_execution:
             self.steps_per_execution = steps
             self.make_train_function(force=True)
@@ -481,7 +481,7 @@ class GenerativeModel(Averaged, Networks, SteppedModel, metaclass=_Completed):
         """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
         self._cannot("separate", ": it was not trained on mixtures")
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
         return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
 

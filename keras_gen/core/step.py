@@ -193,8 +193,8 @@ class SteppedModel(Renamed, keras.Model):
             auto_scale_loss=False,
             **kwargs,
         )
-        self._most_steps = steps
-        self.request = {
+        self.max_steps_per_execution = steps
+        self.compile_options = {
             "jit_compile": jit_compile,
             "steps_per_execution": 1 if self._has_phases_in_steps else steps_per_execution,
             "auto_scale_loss": auto_scale_loss,
@@ -263,7 +263,7 @@ class SteppedModel(Renamed, keras.Model):
             return {}
         names = [player.optimizer_name for player in self.players]
         optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
-        return {**optimizers, **self.request, "num_examples": self.setting("num_examples")}
+        return {**optimizers, **self.compile_options, "num_examples": self.setting("num_examples")}
 
     def compile_from_config(self, config):
         config = dict(config)

@@ -59,7 +59,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
-        compared = model.compared(x, y)
+        compared = model.reconstruction_pairs(x, y)
         if compared is not None:
             dimensions = len(model.data_shape)  # of an image; a separator gives several of each
             made, expected = (np.asarray(part).reshape(-1, *part.shape[-dimensions:]) for part in compared)

@@ -244,7 +244,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     # === Abilities ===
 
     @property
-    def expansion(self):
+    def memory_factor(self):
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 

@@ -135,7 +135,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
         return self.reconstruct(x)
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
     def pictures(self, originals, seed=0):

@@ -239,7 +239,7 @@ class SourceSeparator(GenerativeModel):
             "separator": (data, lambda x: self._sources(self._encoded(x))),
         }
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         mixtures, sources = (x, y) if self._is_sources(y) else self.mix(x)
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))

@@ -204,7 +204,7 @@ class CycleGAN(BaseTranslator):
         self.check_fits(x, shape, networks.multiples_of(network, shape))
         return network(x)
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         """The way there and back, and what it began with."""
         return self.translate(self.translate(x), direction="backward"), x
 

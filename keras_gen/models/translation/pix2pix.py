@@ -167,7 +167,7 @@ class Pix2Pix(BaseTranslator):
         multiples = networks.multiples_of(self.generator, (*self.target_shape[:2], self.data_shape[-1]))
         return tuple(map(before_resizing, self.data_shape[:2], self.target_shape[:2], multiples))
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         return None if y is None else (self.translate(x), y)
 
     def pictures(self, originals, seed=0, targets=None):

@@ -105,7 +105,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     free_bits = Adjustable(minimum=0)
     codeless = False  # whether the model works with latent_dim=0
     evaluation_draws = 8  # of z, for each image
-    expansion = 8
+    memory_factor = 8
 
     @property
     def has_normal_prior(self):

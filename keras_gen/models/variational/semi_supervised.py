@@ -103,7 +103,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
     @property
-    def expansion(self):
+    def memory_factor(self):
         """Every class is decoded, for each draw."""
         return self.evaluation_draws * self.num_classes
 
