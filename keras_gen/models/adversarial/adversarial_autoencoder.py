@@ -96,7 +96,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
-    without_category = "An adversarial autoencoder classifies with num_classes, and no label_use='prior'."
+    without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -125,10 +125,13 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         if num_classes is not None:
             check_whole(2, num_classes=num_classes)
         if prior != "normal" and latent_dim < 2:
-            raise ValueError(f"The prior {prior!r} is a pattern of the plane. Received: latent_dim={latent_dim}")
+            raise ValueError(
+                f"The prior {prior!r} is a pattern of the plane: `latent_dim` must be at least 2. Received: "
+                f"latent_dim={latent_dim}"
+            )
         if label_use == "prior" and (prior == "normal" or num_classes is None):
             raise ValueError(
-                "label_use='prior' gives each class its component: it needs num_classes, and the prior 'mixture' or "
+                "label_use='prior' gives each class its component: it needs `num_classes`, and prior='mixture' or "
                 f"'swiss_roll'. Received: prior={prior!r}, num_classes={num_classes}"
             )
 
@@ -279,8 +282,9 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
             raise ValueError(
-                f"Codes are decoded with the categories 0 to {self.num_classes - 1} of a model that has such. "
-                f"Received: labels={np.asarray(labels)}, label_use={self.label_use!r}"
+                "`labels` must be categories from 0 on, of a model that has categories (num_classes, and not "
+                f"label_use='prior'). Received: labels={np.asarray(labels)}, num_classes={self.num_classes}, "
+                f"label_use={self.label_use!r}"
             )
         if not self.has_category:
             return self.images(z)
@@ -309,7 +313,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             labels = np.arange(n) % self.num_classes if labels is None else labels
             labels = sample_labels(n, labels, self.num_classes, f"{type(self).__name__}.sample")
         elif labels is not None:
-            raise ValueError(f"This {type(self).__name__} knows no classes. Received: labels={labels}")
+            raise ValueError(f"{type(self).__name__} needs `num_classes` to take labels. Received: labels={labels}")
         component = rng.integers(self.pattern.num_components, size=n)
         if self.label_use == "prior" and labels is not None:
             component = labels

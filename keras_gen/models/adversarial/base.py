@@ -217,7 +217,8 @@ class BaseGAN(AdversarialModel):
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
         if self._warm_up and self._warm_up >= last_step:
             warnings.warn(
-                f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
+                "The run ends before both players move: make it longer, or the warm-ups shorter. Received: "
+                f"discriminator_warmup={self.discriminator_warmup}, "
                 f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
                 stacklevel=3,
             )

@@ -72,7 +72,7 @@ class InfoGAN(Categorical, BaseGAN):
     information_weight = Adjustable(minimum=0)
     continuous_weight = Adjustable(minimum=0)
     reported = (*BaseGAN.reported, "information", "continuous_information")
-    without_category = "An InfoGAN with num_categories=0 does not classify."
+    without_category = "An InfoGAN needs categories to classify. Received: num_categories=0"
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
     image_body = "infogan"  # with the wide dense layer of the paper
 
@@ -93,8 +93,8 @@ class InfoGAN(Categorical, BaseGAN):
         check_whole(0, num_categories=num_categories, num_continuous=num_continuous, noise_dim=noise_dim)
         if num_categories == 1 or num_categories + num_continuous == 0:
             raise ValueError(
-                "InfoGAN needs two categories or more, or continuous codes. Received: "
-                f"num_categories={num_categories}, num_continuous={num_continuous}"
+                "InfoGAN needs a code: `num_categories` must be 0 or at least 2, and not 0 together with "
+                f"`num_continuous`. Received: num_categories={num_categories}, num_continuous={num_continuous}"
             )
         self.num_categories = num_categories
         self.num_continuous = num_continuous
@@ -233,7 +233,9 @@ class InfoGAN(Categorical, BaseGAN):
         check_whole(0, unit=unit)
         check_whole(1, steps=steps, rows=rows)
         if unit >= self.num_continuous:
-            raise ValueError(f"`unit` must be among the {self.num_continuous} continuous codes. Received: unit={unit}")
+            raise ValueError(
+                f"`unit` must be below {self.num_continuous}, the number of continuous codes. Received: unit={unit}"
+            )
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
         noise = np.repeat(rng.standard_normal((rows, 1, self.noise_dim)), steps, axis=1)
@@ -247,7 +249,7 @@ class InfoGAN(Categorical, BaseGAN):
 
     def _given_categories(self, n, labels):
         if not self.num_categories:
-            raise ValueError("This InfoGAN has no categories to draw from. Received: labels, with num_categories=0")
+            raise ValueError("An InfoGAN with num_categories=0 cannot take labels. Received: labels")
         return sample_labels(n, labels, self.num_categories, f"{type(self).__name__}.sample")
 
     def _given_codes(self, n, codes):

@@ -102,8 +102,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             return
         if tuple(getattr(y, "shape", (0,)))[1:] != self.data_shape:
             raise ValueError(
-                "With corruption='given', training takes pairs: fit(noisy, clean), or a dataset of such pairs, clean "
-                f"of the shape {(None, *self.data_shape)}. Received: clean={getattr(y, 'shape', y)}"
+                "With corruption='given', training needs pairs: fit(noisy, clean), or a dataset of such pairs, clean "
+                f"of shape {(None, *self.data_shape)}. Received: clean={getattr(y, 'shape', y)}"
             )
         self.check_array(y)
 
@@ -123,8 +123,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         if self.corrupter is None:
             raise ValueError(
-                "A model of corruption='given' does not know how its data were corrupted: give it noisy data as they "
-                "are (--as-given)."
+                "A model with corruption='given' cannot corrupt: it does not know how its data were corrupted. Give it "
+                "noisy data as they are (--as-given). Received: corruption='given'"
             )
         self.check_array(x)
         x = np.asarray(x, "float32")

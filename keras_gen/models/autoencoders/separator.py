@@ -108,7 +108,7 @@ class SourceSeparator(GenerativeModel):
             Mixtures and their sources, arrays for arrays.
         """
         if not tf.is_tensor(images) and len(images) < self.num_sources:
-            raise ValueError(f"A mixture takes {self.num_sources} images. Received: {len(images)}")
+            raise ValueError(f"A mixture needs at least {self.num_sources} images. Received: {len(images)}")
         mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
@@ -161,7 +161,7 @@ class SourceSeparator(GenerativeModel):
             return
         if not self._is_sources(y):
             raise ValueError(
-                "A separator is trained on images, which it mixes, or on mixtures and their sources, of the shape "
+                "A separator needs images, which it mixes, or mixtures and their sources, of shape "
                 f"{(None, self.num_sources, *self.data_shape)}. "
                 f"Received: sources={getattr(y, 'shape', type(y).__name__)}"
             )

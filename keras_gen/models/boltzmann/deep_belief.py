@@ -97,7 +97,9 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         check_whole(1, gibbs_steps=gibbs_steps, num_chains=num_chains)
         check_at_least(0, fine_tuning=fine_tuning)
         if fine_tuning >= 1:
-            raise ValueError(f"`fine_tuning` is a share of the epochs, below 1. Received: fine_tuning={fine_tuning}")
+            raise ValueError(
+                f"`fine_tuning` must be below 1: a share of the epochs. Received: fine_tuning={fine_tuning}"
+            )
 
         # === Config ===
         self.hidden_units = hidden_units

@@ -95,7 +95,9 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         check_whole(1, mean_field_steps=mean_field_steps, gibbs_steps=gibbs_steps, num_chains=num_chains)
         check_at_least(0, pretraining=pretraining)
         if pretraining >= 1:
-            raise ValueError(f"`pretraining` is a share of the epochs, below 1. Received: pretraining={pretraining}")
+            raise ValueError(
+                f"`pretraining` must be below 1: a share of the epochs. Received: pretraining={pretraining}"
+            )
 
         # === Config ===
         self.hidden_units = check_units(hidden_units)

@@ -158,7 +158,10 @@ class RBM(GibbsSampling, GenerativeModel):
 
     def check_setting(self, name, value):
         if name == "rho" and (value is None) != (self.setting("rho") is None):
-            raise ValueError(f"Whether `rho` is wished for is settled at construction. Received: rho={value}")
+            raise ValueError(
+                "Whether there is a `rho` is settled at construction: a number must stay a number, and None must stay "
+                f"None. Received: rho={value}"
+            )
 
     def term_weights(self, training):
         return {"weight_decay": self.weight_decay, "sparsity": self.beta}

@@ -85,8 +85,8 @@ class CycleGAN(BaseTranslator):
         check_whole(1, buffer_size=buffer_size)
         if self.data_shape[:2] != self.target_shape[:2]:
             raise ValueError(
-                "The way there and back takes images of one height and width; resize them, for example with "
-                f"image_size. Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
+                "Images of both kinds must have the same height and width: resize them, for example with image_size. "
+                f"Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
         self.check_setting("identity_weight", identity_weight)
 
@@ -112,7 +112,7 @@ class CycleGAN(BaseTranslator):
     def check_setting(self, name, value):
         if name == "identity_weight" and value and self.data_shape != self.target_shape:
             raise ValueError(
-                "Only where both kinds have as many channels can an image stay what it is. Received: "
+                "`identity_weight` must be 0 or None unless both kinds have as many channels. Received: "
                 f"identity_weight={value}, data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
 

@@ -11,6 +11,8 @@ from keras_gen import networks
 from keras_gen.core import Adjustable, Parts, Player, batched
 from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
+NO_WEIGHT = "One weight must be above 0. Received: l1_weight=0, adversarial_weight=0"
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class Pix2Pix(BaseTranslator):
@@ -76,7 +78,7 @@ class Pix2Pix(BaseTranslator):
     ):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
         if l1_weight == adversarial_weight == 0:
-            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+            raise ValueError(NO_WEIGHT)
 
         # === Config ===
         self.l1_weight = l1_weight
@@ -95,7 +97,7 @@ class Pix2Pix(BaseTranslator):
     def check_setting(self, name, value):
         weights = {"l1_weight": self.l1_weight, "adversarial_weight": self.adversarial_weight, name: value}
         if not any(weights.values()):
-            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+            raise ValueError(NO_WEIGHT)
         if (self.discriminator is None) != (weights["adversarial_weight"] == 0):
             raise ValueError(
                 "Whether a Pix2Pix has a discriminator is settled at construction: an adversarial_weight above 0 must "

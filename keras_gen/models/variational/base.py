@@ -82,13 +82,16 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             )
         if variance != "learned" and likelihood != "gaussian":
             raise ValueError(
-                "`variance` is that of likelihood='gaussian'. "
+                "Only likelihood='gaussian' has a variance: `variance` must be 'learned' with others. "
                 f"Received: variance={variance!r}, likelihood={likelihood!r}"
             )
         if likelihood == "discretized_logistic" and len(self.data_shape) == 1:
-            raise ValueError(f"A discretized likelihood is one of images. Received: data_shape={self.data_shape}")
+            raise ValueError(
+                "likelihood='discretized_logistic' needs images (height, width, channels). Received: "
+                f"data_shape={self.data_shape}"
+            )
         if bound == "iwae" and free_bits:
-            raise ValueError(f"Free bits belong to the bound 'elbo'. Received: bound='iwae', free_bits={free_bits}")
+            raise ValueError(f"Free bits need bound='elbo'. Received: bound='iwae', free_bits={free_bits}")
 
         # === Config ===
         self.latent_dim = latent_dim
@@ -141,8 +144,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             return
         if self.bound != "elbo" or not self.has_normal_prior or self.labelling == "partial":
             raise ValueError(
-                f"Free bits belong to the bound 'elbo' and a normal prior. Received: free_bits={value}, of a "
-                f"{type(self).__name__} with bound={self.bound!r}"
+                f"Free bits belong to the bound 'elbo' and a normal prior: they must be 0 here. Received: "
+                f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
             )
 
     def before_training(self, total_steps):

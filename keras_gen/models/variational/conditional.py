@@ -60,7 +60,9 @@ class ConditionalVAE(BaseVAE):
         super().__init__(data_shape, latent_dim, **kwargs)
         check_whole(1, num_classes=num_classes)
         if latent_dim == 0 and encoder is not None:
-            raise ValueError(f"Without a code there is nothing to encode. Received: latent_dim=0, encoder={encoder}")
+            raise ValueError(
+                f"With latent_dim=0 there is nothing to encode: `encoder` must be None. Received: encoder={encoder}"
+            )
         self.num_classes = num_classes
         self.build_networks(encoder, decoder, num_classes)
 
@@ -68,6 +70,6 @@ class ConditionalVAE(BaseVAE):
         if labels is None:
             raise ValueError(
                 f"{type(self).__name__} needs the labels: `encode(x, labels)`, or `model((x, labels))`. "
-                "Received: no labels"
+                "Received: labels=None"
             )
         return ops.one_hot(labels, self.num_classes, dtype="float32")

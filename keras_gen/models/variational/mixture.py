@@ -69,7 +69,7 @@ class MixtureVAE(BaseVAE):
         check_whole(1, num_components=num_components)
         check_whole(0, pretraining_epochs=pretraining_epochs)
         if self.free_bits:
-            raise ValueError(f"Free bits are counted from a normal prior. Received: free_bits={self.free_bits}")
+            raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
         self.num_components = num_components
         self.pretraining_epochs = pretraining_epochs
         self.build_networks(encoder, decoder)
@@ -93,7 +93,7 @@ class MixtureVAE(BaseVAE):
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
-                "The mixture is not fitted yet: that happens when the pretraining is over. Received: "
+                "The mixture is not fitted yet: train for more epochs than those of the pretraining. Received: "
                 f"pretraining_epochs={self.pretraining_epochs}, {done} epochs so far",
                 stacklevel=2,
             )
@@ -165,7 +165,7 @@ def _some_images(x, count, seed):
     """Up to `count` images in memory: of an array any, of a dataset the first."""
     if not isinstance(x, tf.data.Dataset):
         if not hasattr(x, "shape"):
-            raise ValueError(f"The mixture is fitted to an array or a tf.data.Dataset. Received: {type(x).__name__}")
+            raise ValueError(f"The data must be an array or a tf.data.Dataset. Received: x={type(x).__name__}")
         return np.asarray(x)[np.random.default_rng(seed).permutation(len(x))[:count]]
     batches = []
     for element in x:

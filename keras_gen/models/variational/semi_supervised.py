@@ -85,7 +85,8 @@ class SemiSupervisedVAE(BaseVAE):
         check_whole(2, num_classes=num_classes)
         if self.bound == "iwae" or self.free_bits:
             raise ValueError(
-                f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
+                "With unknown labels `bound` must be 'elbo' and `free_bits` 0. Received: "
+                f"bound={self.bound!r}, free_bits={self.free_bits}"
             )
         if features is not None and self.likelihood != "gaussian":
             raise ValueError(
@@ -134,7 +135,7 @@ class SemiSupervisedVAE(BaseVAE):
             known = labelled and np.any(np.asarray(y) >= 0)
         if not known:
             raise ValueError(
-                f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
+                f"{type(self).__name__} needs some labels that are known; -1 stands for unknown. Received: "
                 f"{'all labels -1' if labelled else 'no labels'}"
             )
         return super().fit(x, y, batch_size, epochs, **kwargs)
@@ -258,7 +259,7 @@ class SemiSupervisedVAE(BaseVAE):
         if labels is None:
             return self.described.images(layers.mean_over_classes(self.images, z, self.num_classes))
         if tf.executing_eagerly() and bool(ops.any(labels < 0)):
-            raise ValueError(f"Each code is decoded as one of the classes. Received: labels={np.asarray(labels)}")
+            raise ValueError(f"To decode, every label must be known, 0 or more. Received: labels={np.asarray(labels)}")
         return self._decoded(z, labels)
 
     def _decoded(self, z, labels):
