@@ -23,7 +23,7 @@ class Player:
             `optimizer`, `loss`.
         networks: the layers whose trainable weights it moves.
         steps: how many times it moves per batch.
-        uses_generated: whether its terms look at what `fakes` makes. A player that does not, moves first.
+        uses_generated: whether its terms use what `fakes` makes. Players that do not use it move first.
         reports: whether the step reports its loss; else the model does so by its terms.
         learning_rate: of Adam, where the model is compiled without an optimizer.
         meets_fakes: the old name of `uses_generated`.
@@ -96,9 +96,9 @@ class SteppedModel(Renamed, keras.Model):
 
     A model of one objective gives `terms(x, y, training)`: terms by name, (B,) each. It minimises the mean over the
     batch of their sum, weighted by `term_weights`. A game gives `players` in the order in which they move, and for each
-    a method `{name}_terms(x, y, fakes, training)`; `fakes(x, y, turn, training)` makes what they meet over, such as
-    generated images, once for all who move in a turn. The last player's gradient flows through them. A player that
-    moves several times per batch meets new ones each time, over the same data.
+    a method `{name}_terms(x, y, fakes, training)`. `fakes(x, y, turn, training)` makes what they share, such as
+    generated images, once for all players that move in a turn; the gradient of the last player flows through them. A
+    player that moves several times per batch is given new ones each time, beside the same data.
 
     Terms are pure: they return all that they have to say, and use neither `add_loss` nor metrics. Those in `watched`
     are reported and not minimised; they may be pairs (values, weights of the examples), or what a metric of that name
@@ -126,7 +126,7 @@ class SteppedModel(Renamed, keras.Model):
         return (Player("", (self,), uses_generated=False, learning_rate=self.learning_rate),)
 
     def fakes(self, x, y, turn, training):
-        """What the players meet over, such as generated images; None for none."""
+        """What the players are given besides the data, such as generated images; None for nothing."""
         return None
 
     def term_weights(self, training):
@@ -281,7 +281,8 @@ class SteppedModel(Renamed, keras.Model):
             for player in alone:
                 for _ in range(player.steps if self.evaluates_frozen or player.name in self.active_players else 0):
                     self._update([player], x, y, None)
-            # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
+            # A player with fewer steps than others moves in the last turns of the batch. The terms of one that rests
+            # are evaluated in the last turn only.
             steps = {player.name: player.steps if player.name in self.active_players else 1 for player in together}
             turns = max(steps.values(), default=0)
             for turn in range(turns):

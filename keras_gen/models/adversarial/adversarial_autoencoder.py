@@ -1,4 +1,7 @@
-"""The adversarial autoencoder."""
+"""The adversarial autoencoder.
+
+Longer than other models: it has three posteriors, three priors and three uses of labels.
+"""
 
 from types import MappingProxyType
 from typing import Literal
@@ -154,8 +157,8 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        category_size = num_classes if self.has_category else 0
-        self.decoder = networks.make_decoder(decoder, latent_dim + category_size, self.data_shape)
+        code_size = latent_dim + (num_classes if self.has_category else 0)
+        self.decoder = networks.make_decoder(decoder, code_size, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
@@ -183,19 +186,14 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     @property
     def players(self):
         encoder, discriminators = (self.encoder, self.code), self.code_game.networks
-        classification, first = (), {"uses_generated": False, "learning_rate": RATE}
+        first, games = {"uses_generated": False, "learning_rate": RATE}, {"learning_rate": RATE}
         if self.has_category:
             encoder += (self.category,)
             discriminators += self.category_game.networks
+        players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
         if self.has_category and self.labelling:
-            classifier = (self.encoder, self.category)
-            classification = (Player("classification", classifier, reports=False, **first),)
-        return (
-            Player("reconstruction", (*encoder, self.decoder, self.image), **first),
-            *classification,
-            Player("d", discriminators, learning_rate=RATE),
-            Player("g", encoder, learning_rate=RATE),
-        )
+            players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
+        return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
 
     def codes(self, x, training=False, noise=(None, None)):
         """z, and the probabilities of y, a draw of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes).
@@ -220,12 +218,11 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     def posterior_noise(self, x, training):
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
-        noise = category_noise = None
+        n, noise, category_noise = tf.shape(x)[0], None, None
         if self.coding.noise_size:
-            noise = distribution.normal((tf.shape(x)[0], self.coding.noise_size), self.key("posterior", training))
+            noise = distribution.normal((n, self.coding.noise_size), self.key("posterior", training))
         if self.clusters:
-            shape = (tf.shape(x)[0], self.num_classes)
-            category_noise = distribution.uniform(shape, self.key("posterior category", training))
+            category_noise = distribution.uniform((n, self.num_classes), self.key("posterior category", training))
         return noise, category_noise
 
     def images(self, z, y=None, training=False):

@@ -1,4 +1,7 @@
-"""What the generative adversarial networks share. The models themselves are in files of their own."""
+"""What the generative adversarial networks share. The models themselves are in files of their own.
+
+Longer than a model: losses, schedules, the average of the generator and the warning of a game that is over.
+"""
 
 import math
 import warnings
@@ -20,9 +23,10 @@ from keras_gen.core import (
     distribution,
 )
 
-EARLY = 200  # training steps of both before which nobody has won
-WIN_RATIO = 0.02  # share of its loss at chance that a discriminator keeps when it has won
-FOOL_MARGIN = 0.1  # by how much its loss is above that at chance when the generator has won
+EARLY = 200  # training steps of both players before the first warning
+# "At chance" is the discriminator's loss where it says the same of all images.
+WIN_RATIO = 0.02  # below this share of it the discriminator has won
+FOOL_MARGIN = 0.1  # this much above it the generator has won
 
 
 class BaseGAN(AdversarialModel):
@@ -36,8 +40,8 @@ class BaseGAN(AdversarialModel):
         loss: "non_saturating" or "minimax" (Goodfellow et al. 2014), "least_squares" (Mao et al. 2017), "hinge"
             (Miyato et al. 2018), or "wasserstein_gp", with 10 times the gradient penalty at points drawn uniformly
             between real and generated images (Gulrajani et al. 2017).
-        discriminator_steps: moves of the discriminator per batch, over the same data, each with other generated images;
-            5 in the paper of "wasserstein_gp".
+        discriminator_steps: how often the discriminator moves per batch: over the same real images, with new generated
+            images each time. The paper of "wasserstein_gp" has 5.
         discriminator_warmup: steps in which the discriminator learns alone, against the untrained generator.
         generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
         ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
@@ -190,7 +194,7 @@ class BaseGAN(AdversarialModel):
         return fooling | self.code_terms(features, latents, training)
 
     def code_terms(self, features, latents, training):
-        """What both players minimise besides, of the features of generated images and of their latents."""
+        """Further terms of both players, made of the features of generated images and of their latents."""
         return {}
 
     def _gradient_penalty(self, points, labels, training):
@@ -259,7 +263,7 @@ class BaseGAN(AdversarialModel):
 
 
 class DominanceMonitor(keras.callbacks.Callback):
-    """Warns once of a player that has won."""
+    """Warns once, at the end of an epoch, that one of the players has won."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,7 @@
-"""The information-maximising generative adversarial network."""
+"""The information-maximising generative adversarial network.
+
+Longer than other models: categories and continuous codes, given, drawn, recognised and traversed.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""The deep belief network."""
+"""The deep belief network.
+
+Longer than other models: layers one after the other, and the up-down algorithm.
+"""
 
 import dataclasses
 

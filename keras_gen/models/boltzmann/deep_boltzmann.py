@@ -1,4 +1,7 @@
-"""The deep Boltzmann machine."""
+"""The deep Boltzmann machine.
+
+Longer than other models: mean field, persistent chains and a pretraining by pairs of layers.
+"""
 
 import keras
 import numpy as np

@@ -1,4 +1,7 @@
-"""The restricted Boltzmann machine."""
+"""The restricted Boltzmann machine.
+
+Longer than other models: half of it is documentation, for binary and gaussian units and two ways to train.
+"""
 
 from typing import Literal
 
@@ -20,7 +23,7 @@ from keras_gen.core import (
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
-WATCHED = 16  # images of a batch: what is only reported should not cost a product of matrices
+WATCHED = 16  # images of a batch that are used for what is only reported: of all, it would cost too much time
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -34,26 +37,26 @@ class RBM(GibbsSampling, GenerativeModel):
     where v' are draws of the model, taken as constants: the gradient is that of -log p(v), as far as v' are from p.
 
     - Contrastive divergence: v' comes from the data v by `gibbs_steps` steps of h from p(h | v), v from p(v | h).
-    - Persistent: v' are `num_chains` chains that go on from step to step. They are saved with the model; of several
-      devices each moves its own.
+    - Persistent contrastive divergence: v' are the states of `num_chains` chains that are never started again. They are
+      saved with the model; each of several devices moves a part of them.
 
-    Values between 0 and 1 of binary units count as probabilities. Of "gaussian" units, of standard deviation sigma, the
-    first part of F is `|v - b|^2 / (2 sigma^2)`, and v / sigma stands for v in the second.
+    For binary units, values between 0 and 1 count as probabilities. For "gaussian" units with standard deviation sigma,
+    the term `-b.v` of F becomes `|v - b|^2 / (2 sigma^2)`, and v in the other term becomes v / sigma.
 
-    Reported: `loss`, which is 0 where the draws are as likely as the data and says nothing of the likelihood;
-    `reconstruction_loss`, the squared error of the visible means given the hidden means; and, of binary units,
-    `pseudo_likelihood`, `D log p(v_i | v without i)` for one i drawn for each image, nats. While training, the last two
-    are of the first 16 images of each batch.
+    Reported: `loss`, which is 0 where the draws are as likely as the data, and does not tell the likelihood;
+    `reconstruction_loss`, the squared error of the visible means given the hidden means; and, for binary units,
+    `pseudo_likelihood`, `D log p(v_i | v without i)` with one i drawn for each image, nats. In training, the last two
+    are those of the first 16 images of each batch.
 
     Args:
         hidden_units: how many, H.
-        gibbs_steps: k of CD-k, or between two updates of the chains.
-        persistent: whether the chains go on.
-        num_chains: how many of them, over all devices.
+        gibbs_steps: k of CD-k; of persistent chains, the steps between two updates of the weights.
+        persistent: whether the chains are kept from step to step.
+        num_chains: how many persistent chains there are, on all devices together.
         likelihood: "bernoulli" for binary visible units, "gaussian" for images or vectors of any value.
         sigma: standard deviation of gaussian units.
-        rho: mean activation of a hidden unit that is asked for, between 0 and 1; None for any.
-        beta: weight of that wish.
+        rho: target for the mean activation of each hidden unit, between 0 and 1; None for no target.
+        beta: weight of the penalty for missing rho.
         weight_decay: lambda.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -146,7 +149,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.units.machine
 
     def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD. Of gaussian units of a small sigma slower, for their energy curves by 1 / sigma^2."""
+        """SGD; slower for gaussian units with a small sigma, whose energy has a curvature of 1 / sigma^2."""
         scale = 1.0 if self._is_binary else min(1.0, self.sigma**2)
         return super().default_optimizers(scale * (learning_rate or self.learning_rate), decay_steps)
 

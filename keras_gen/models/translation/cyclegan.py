@@ -1,4 +1,7 @@
-"""Translation of images that do not come in pairs."""
+"""Translation of images that do not come in pairs.
+
+Longer than other models: everything is there in both directions.
+"""
 
 from typing import Literal
 

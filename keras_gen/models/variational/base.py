@@ -1,4 +1,7 @@
-"""What the variational autoencoders share. The models themselves are in files of their own."""
+"""What the variational autoencoders share. The models themselves are in files of their own.
+
+Longer than a model: networks, likelihoods, bounds, warm-up and free bits of all of them meet here.
+"""
 
 import math
 import numbers

@@ -1,4 +1,7 @@
-"""The semi-supervised variational autoencoder."""
+"""The semi-supervised variational autoencoder.
+
+Longer than other models: a bound for known and one for unknown labels, alone or on the codes of M1.
+"""
 
 import math
 
