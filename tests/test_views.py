@@ -27,7 +27,7 @@ def inputs_of(network, case):
     def of(tensor):
         shape = tuple(tensor.shape[1:])
         if tensor.name == "labels":
-            return case.labels[:4].clip(0)
+            return np.array([0, 1, 1, 0])
         for known in (case.x, case.labels):
             if known is not None and known.shape[1:] == shape and tensor.name in ("data", "images"):
                 return known[:4]

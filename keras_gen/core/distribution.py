@@ -26,7 +26,7 @@ _global_batch_size = contextvars.ContextVar("global_batch_size", default=None)
 _loss_keeper = contextvars.ContextVar("loss_keeper", default=None)
 
 
-def strategy(devices=None):
+def strategy(devices=None) -> tf.distribute.Strategy:
     """The strategy for a number of devices, or for the machines that the environment variable TF_CONFIG names.
 
     Args:
@@ -76,7 +76,7 @@ def _multi_worker():
         ) from None
 
 
-def smallest(strategy, value):
+def smallest(strategy, value) -> int:
     """The smallest of a number on all machines of a strategy, which wait here for each other."""
     if num_machines() == 1:
         return value
@@ -95,7 +95,7 @@ def reported(logs):
 
 
 @functools.cache
-def mirrored(devices):
+def mirrored(devices) -> tf.distribute.Strategy:
     """The MirroredStrategy of some devices; one per process, for two would mix up their collective operations."""
     return tf.distribute.MirroredStrategy(list(devices))
 
@@ -113,7 +113,7 @@ def _split_cpu(devices):
             ) from None
 
 
-def num_replicas():
+def num_replicas() -> int:
     """How many replicas train in sync, 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 

@@ -19,12 +19,12 @@ STEPS_PER_CALL = 64
 XLA = "KERAS_GEN_XLA"  # environment variable: "0" or "1" for every model that is compiled without a word about it
 
 
-def is_convolutional(model):
+def is_convolutional(model) -> bool:
     """Whether a model convolves: only convolutions have kernels of three axes or more."""
     return any(len(weight.shape) >= 3 for weight in model.trainable_weights)
 
 
-def resolve(model, jit_compile="auto", steps_per_execution="auto"):
+def resolve(model, jit_compile="auto", steps_per_execution="auto") -> tuple:
     """Fills in what the user left at "auto". Returns (jit_compile, steps_per_execution) for `compile`."""
     if jit_compile == "auto" and XLA in os.environ:
         check_choice(XLA, os.environ[XLA], ("0", "1"))

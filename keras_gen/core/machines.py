@@ -9,7 +9,7 @@ import tensorflow as tf
 NO_PARAMETER_SERVERS = "Keras 3 does not train with parameter servers; MirroredStrategy and its kin do."
 
 
-def num_machines():
+def num_machines() -> int:
     """How many machines train together by TF_CONFIG, 1 without it.
 
     Raises:
@@ -29,7 +29,7 @@ def num_machines():
     return machines
 
 
-def is_chief():
+def is_chief() -> bool:
     """Whether this machine writes the files: the chief of TF_CONFIG, or its first worker; always without it."""
     if num_machines() == 1:
         return True

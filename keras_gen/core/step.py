@@ -43,7 +43,7 @@ class Player:
             object.__setattr__(self, "uses_generated", self.meets_fakes)
 
     @property
-    def variables(self):
+    def variables(self) -> list:
         """The trainable weights of its networks, each once."""
         return list({id(v): v for network in self.networks for v in network.trainable_variables}.values())
 
@@ -51,17 +51,17 @@ class Player:
         return f"{self.name}_{what}" if self.name else what
 
     @property
-    def optimizer_name(self):
+    def optimizer_name(self) -> str:
         """The attribute of the model that holds its optimizer, and the argument of `compile`."""
         return self._named("optimizer")
 
     @property
-    def terms_name(self):
+    def terms_name(self) -> str:
         """The method of the model that gives its terms."""
         return self._named("terms")
 
     @property
-    def loss_name(self):
+    def loss_name(self) -> str:
         """The name that its loss is reported by."""
         return self._named("loss")
 
@@ -82,7 +82,7 @@ class Phase:
     until_step: float = math.inf
     until_epoch: float = math.inf
 
-    def contains(self, step, epoch):
+    def contains(self, step, epoch) -> bool:
         """Whether a step of the model, in an epoch of `fit`, may belong to it."""
         return step < self.until_step and epoch < self.until_epoch
 
@@ -121,7 +121,7 @@ class SteppedModel(Renamed, keras.Model):
     _is_scheduled = False  # whether a `PhaseSchedule` says which phase it is
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         """The `Player`s in the order in which they move."""
         return (Player("", (self,), uses_generated=False, learning_rate=self.learning_rate),)
 
@@ -129,21 +129,23 @@ class SteppedModel(Renamed, keras.Model):
         """What the players are given besides the data, such as generated images; None for nothing."""
         return None
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         """What each term counts for, by name; 1 if it is not named."""
         return {}
 
-    def terms_of(self, player, x, y, fakes, training):
+    def terms_of(self, player, x, y, fakes, training) -> dict:
         """A player's terms, by name, (B,) each."""
         terms = getattr(self, player.terms_name)
         return terms(x, y, fakes, training) if player.name else terms(x, y, training)
 
-    def on_step_end(self):
+    def on_step_end(self) -> None:
         """Called at the end of each training step, on each replica."""
 
     # === Compiling: an optimizer for each player ===
 
-    def compile(self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
+    def compile(
+        self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
+    ) -> None:
         """Keras' `compile` with optimizers only: the model brings its objective.
 
         Args:
@@ -239,7 +241,7 @@ class SteppedModel(Renamed, keras.Model):
                         f"counted; those of weights are. Received: activity_regularizer in the layer {layer.name}"
                     )
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """Arguments for `compile`: Adam for each player, as the model is best trained.
 
         Args:
@@ -258,21 +260,21 @@ class SteppedModel(Renamed, keras.Model):
         """A constant rate, or one that goes down to 0 by a cosine."""
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict:
         if not self.compiled:
             return {}
         names = [player.optimizer_name for player in self.players]
         optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
         return {**optimizers, **self.compile_options, "num_examples": self.setting("num_examples")}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config) -> None:
         config = dict(config)
         self.num_examples = config.pop("num_examples", None)  # files of version 0.1.0 do not have it
         self.compile(**config)
 
     # === The step ===
 
-    def train_step(self, data):
+    def train_step(self, data) -> dict:
         """Every player moves, in turn. Steps are counted; the count is saved, and drives noise and schedules."""
         x, y = self.unpack_batch(data)
         with distribution.global_batch(x):
@@ -385,7 +387,7 @@ class SteppedModel(Renamed, keras.Model):
         losses = self.losses
         return losses[: len(losses) - sum(v.regularizer is not None for v in self.trainable_weights)]
 
-    def test_step(self, data):
+    def test_step(self, data) -> dict:
         """Every player's terms, with noise that is the same in each evaluation."""
         x, y = self.unpack_batch(data)
         with distribution.global_batch(x):
@@ -395,7 +397,7 @@ class SteppedModel(Renamed, keras.Model):
                 self.loss_of(player, x, y, fakes, training=False, added=added_losses())
         return distribution.reported(self.get_metrics_result())
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict:
         """Keras' own; of a game with the sum of the players' losses."""
         logs = super().get_metrics_result()
         if len(self.players) == 1:
@@ -404,12 +406,12 @@ class SteppedModel(Renamed, keras.Model):
 
     # === Phases ===
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         """The `Phase`s of a `fit` of so many epochs, in order; () where everybody moves all the time."""
         return ()
 
     @property
-    def active_players(self):
+    def active_players(self) -> tuple[str, ...]:
         """Names of the players that move now."""
         names = self.phase.players
         return tuple(player.name for player in self.players) if names is None else names
@@ -440,7 +442,7 @@ class SteppedModel(Renamed, keras.Model):
                 self.phase, force = phase, True
         return super().make_train_function(force)
 
-    def remake_functions(self):
+    def remake_functions(self) -> None:
         """Traces anew what the next call runs: what was traced holds the players that moved, and what was off."""
         if self.compiled:
             self.make_train_function(force=True)

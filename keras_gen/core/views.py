@@ -54,6 +54,12 @@ class Networks:
         return views[name]
 
 
+def nested(compose, x, name):
+    """What a function makes of a symbolic tensor, by a network of its own: its layers may have names that recur."""
+    inner = keras.Input(x.shape[1:], dtype=x.dtype)
+    return keras.Model(inner, compose(inner), name=name)(x)
+
+
 @keras.saving.register_keras_serializable("keras_gen")
 class WholeModel(keras.layers.Layer):
     """A method of a model as a layer that has all of its weights: for models whose weights serve both ways.

@@ -153,7 +153,7 @@ def copy(network, name=None):
     return twin
 
 
-def is_tied(network):
+def is_tied(network) -> bool:
     """Whether a network has layers with the weights of another."""
     return any(isinstance(layer, TiedDense) for layer in getattr(network, "layers", ()))
 

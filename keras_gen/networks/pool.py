@@ -43,7 +43,7 @@ def pool_decoder(latent_dim, data_shape, filters=(32, 64), activation="relu"):
     return keras.Model([code, *switches], x, name="pool_decoder")
 
 
-def switch_shapes(encoder):
+def switch_shapes(encoder) -> list[tuple]:
     """Shapes of the switches of an encoder's poolings, first to last, without the batch; none if it has none."""
     return [tuple(tensor.shape[1:]) for tensor in _switches(encoder)]
 
@@ -53,7 +53,7 @@ def with_switches(encoder):
     return keras.Model(encoder.inputs, [encoder.output, *_switches(encoder)], name=f"{encoder.name}_with_switches")
 
 
-def even_switches(decoder, z):
+def even_switches(decoder, z) -> list:
     """Switches for codes alone: a quarter for each place, their mean if each is as likely. -> list of (B, ...)."""
     share = ops.full_like(z[:, :1], 1 / WINDOW**2)  # by z, for a symbolic tensor does not know its batch
 

@@ -177,14 +177,14 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.built = True
 
     @classmethod
-    def labelling_of(cls, arguments):
+    def labelling_of(cls, arguments) -> str | None:
         learns = arguments.get("num_classes") is not None and arguments.get("label_use", "code") != "none"
         return "partial" if learns else None
 
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         encoder, discriminators = (self.encoder, self.code), self.code_game.networks
         first, games = {"uses_generated": False, "learning_rate": RATE}, {"learning_rate": RATE}
         if self.has_category:
@@ -232,19 +232,19 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     def fakes(self, x, y, turn, training):
         return self.codes(x, training, self.posterior_noise(x, training))
 
-    def reconstruction_terms(self, x, y, fakes, training):
+    def reconstruction_terms(self, x, y, fakes, training) -> dict:
         return {"error": self.reconstruction_term(x, self._map(x, training))}
 
     def reconstruction_term(self, target, y_pred):
         return self.likelihoods[self.likelihood](target, y_pred)
 
-    def classification_terms(self, x, y, fakes, training):
+    def classification_terms(self, x, y, fakes, training) -> dict:
         return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)
 
     # === Abilities ===
 
     @property
-    def memory_factor(self):
+    def memory_factor(self) -> int:
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 
@@ -302,7 +302,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         return -self.reconstruction_term(x, self(x))
 
     @by_averages
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
         """Draws n images; of given classes, or of all in turn, if it has such."""
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)

@@ -89,7 +89,7 @@ class BaseGAN(AdversarialModel):
         """The functions of the loss; see `losses.ADVERSARIAL`."""
         return losses.ADVERSARIAL[self.loss]
 
-    def build_networks(self, generator, discriminator, latent_size):
+    def build_networks(self, generator, discriminator, latent_size) -> None:
         """Makes generator, discriminator and critic (its logit).
 
         Args:
@@ -112,18 +112,18 @@ class BaseGAN(AdversarialModel):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         return (
             Player("d", (self.discriminator, self.critic), self.discriminator_steps, learning_rate=self.rates[0]),
             Player("g", (self.generator, self.image), learning_rate=self.rates[1]),
         )
 
     @property
-    def rates(self):
+    def rates(self) -> tuple[float, float]:
         """Learning rates of Adam, of the discriminator and of the generator; the papers'."""
         return (1e-4, 1e-4) if self.loss == "wasserstein_gp" else (2e-4, 2e-4)
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         alone = self.discriminator_warmup
         if not self._warm_up:
             return ()
@@ -137,11 +137,11 @@ class BaseGAN(AdversarialModel):
         """Steps before both move."""
         return self.discriminator_warmup + self.generator_warmup
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"gradient_penalty": 10.0}
 
     @property
-    def betas(self):
+    def betas(self) -> tuple[float, float]:
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
     def fakes(self, x, y, turn, training):
@@ -169,7 +169,7 @@ class BaseGAN(AdversarialModel):
         """(B,) -> (B, num_classes)."""
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         latents, images, mix = fakes
         training = training and "d" in self.active_players  # while it rests, its statistics rest too
         real = self.logits(self.discriminator(x, training=training), y)
@@ -186,14 +186,14 @@ class BaseGAN(AdversarialModel):
             terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
         return terms | self.code_terms(features, latents, training)
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         latents, images, _ = fakes
         training = training and "d" in self.active_players
         features = self.discriminator(images, training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
 
-    def code_terms(self, features, latents, training):
+    def code_terms(self, features, latents, training) -> dict:
         """Further terms of both players, made of the features of generated images and of their latents."""
         return {}
 
@@ -205,10 +205,10 @@ class BaseGAN(AdversarialModel):
 
     # === The average of the generator ===
 
-    def averaged_weights(self):
+    def averaged_weights(self) -> list:
         return [weight for network in (self.generator, self.image) for weight in network.weights]
 
-    def make_averages(self):
+    def make_averages(self) -> list:
         """Copies of the networks, which `generate` calls, also inside a graph."""
         self.averages = [networks.copy(self.generator), networks.copy(self.image)]
         for network in self.averages:
@@ -217,7 +217,7 @@ class BaseGAN(AdversarialModel):
 
     # === Training ===
 
-    def before_training(self, total_steps):
+    def before_training(self, total_steps) -> None:
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
         if self._warm_up and self._warm_up >= last_step:
             warnings.warn(
@@ -227,7 +227,7 @@ class BaseGAN(AdversarialModel):
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
         callbacks = [*tf.nest.flatten(callbacks or []), DominanceMonitor()]
         return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)

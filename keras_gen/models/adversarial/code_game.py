@@ -93,7 +93,7 @@ class PlaysForCodes:
     The model has `code_game`, `category_game`, and codes (z, y) as its `fakes`.
     """
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         z, category = fakes
         prior, prior_category, told = self._prior_draws(ops.shape(x)[0], y, training)
         real, fake = self.code_game.logits(prior, told), self.code_game.logits(z, told)
@@ -103,7 +103,7 @@ class PlaysForCodes:
             terms |= game.d_terms(game.logits(prior_category), game.logits(category))
         return terms
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         z, category = fakes
         terms = self.code_game.g_terms(self.code_game.logits(z, self.code_game.told(y, ops.shape(x)[0])))
         if self.has_category:

@@ -75,7 +75,7 @@ class GAN(BaseGAN):
         self.build_networks(generator, discriminator, latent_dim + (num_classes or 0))
 
     @classmethod
-    def labelling_of(cls, arguments):
+    def labelling_of(cls, arguments) -> str | None:
         return "required" if arguments.get("num_classes") is not None else None
 
     def draw_latents(self, n, labels, turn, training):
@@ -87,7 +87,7 @@ class GAN(BaseGAN):
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(self.with_label(z, labels))
 
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
         seed = provenance.fresh_seed() if seed is None else seed
         if self.num_classes and labels is None:
             labels = np.arange(n) % self.num_classes

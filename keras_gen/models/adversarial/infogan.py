@@ -124,11 +124,11 @@ class InfoGAN(Categorical, BaseGAN):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         d, g = super().players
         return (Player(d.name, (*d.networks, self.recognition), d.steps, learning_rate=d.learning_rate), g)
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {
             **super().term_weights(training),
             "category": self.information_weight,
@@ -146,7 +146,7 @@ class InfoGAN(Categorical, BaseGAN):
         """The latent: [noise, one-hot category, codes]. -> (B, latent_dim)."""
         return ops.concatenate([noise, ops.one_hot(category, self.num_categories, dtype="float32"), codes], axis=-1)
 
-    def code_terms(self, features, latents, training):
+    def code_terms(self, features, latents, training) -> dict:
         _, category, codes = ops.split(latents, [self.noise_dim, self.noise_dim + self.num_categories], axis=-1)
         logits, mean, log_variance = self._recognised(features, training)
         terms = {}
@@ -181,13 +181,13 @@ class InfoGAN(Categorical, BaseGAN):
         parts = ([ops.softmax(logits)] if self.num_categories else []) + ([mean] if self.num_continuous else [])
         return ops.concatenate(parts, axis=-1)
 
-    def infer_codes(self, x):
+    def infer_codes(self, x) -> tuple[np.ndarray, np.ndarray]:
         """What q reads in images: q(c|x) (B, num_categories), and the means of q(u|x) (B, num_continuous)."""
         probabilities, means = np.split(self._codes(x), [self.num_categories], axis=-1)
         return probabilities, means
 
     @property
-    def has_category(self):
+    def has_category(self) -> bool:
         return self.num_categories > 0
 
     def category_logits(self, x):
@@ -198,7 +198,7 @@ class InfoGAN(Categorical, BaseGAN):
         """Images of whole latents, [noise, one-hot category, codes]. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(z)
 
-    def sample(self, n, labels=None, seed=None, codes=None):
+    def sample(self, n, labels=None, seed=None, codes=None) -> np.ndarray:
         """Draws n images of given categories and codes.
 
         Args:
@@ -221,7 +221,7 @@ class InfoGAN(Categorical, BaseGAN):
         latents = np.concatenate([noise, one_hot, codes], axis=-1).astype("float32")
         return provenance.note(self.decode(latents), self, seed=seed)
 
-    def traversal(self, unit, steps=11, rows=10, seed=None):
+    def traversal(self, unit, steps=11, rows=10, seed=None) -> np.ndarray:
         """Images along one continuous code, a row for each category in turn, the rest of the latent held.
 
         Args:

@@ -85,12 +85,12 @@ class BaseAutoencoder(GenerativeModel):
                     self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self._image(code, switches, training)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         code, switches = self._code_and_switches(x, training)
         images = self._image(code, switches, training)
         return {"reconstruction_loss": self.reconstruction_term(x, images), **self.penalties(code, training)}
 
-    def penalties(self, code, training):
+    def penalties(self, code, training) -> dict:
         """Terms of the code, besides the reconstruction term. (B, latent_dim) -> (B,) each, by name."""
         return {}
 
@@ -134,7 +134,7 @@ class BaseAutoencoder(GenerativeModel):
         return -self.reconstruction_term(x, self.reconstruct(x))
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The encoder and its code, copied, with a softmax on top, to be fine-tuned on labels.
 
         Args:

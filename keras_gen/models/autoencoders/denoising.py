@@ -83,7 +83,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.check_shape(x)
         return super().call(self.corrupter(x, training=True, level=self.level) if self.corrupter and training else x)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         given = x
         if self.corrupter and training:
             given = self.corrupter(x, training=True, level=self.level)
@@ -97,7 +97,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             **self.penalties(code[: ops.shape(x)[0]], training),
         }
 
-    def check_target(self, y):
+    def check_target(self, y) -> None:
         if self.corrupter:
             return
         if tuple(getattr(y, "shape", (0,)))[1:] != self.data_shape:
@@ -114,7 +114,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         draw = rng.standard_normal if self.corrupter.noise == "normal" else rng.random
         return draw(shape).astype("float32")
 
-    def corrupt(self, x, seed=0):
+    def corrupt(self, x, seed=0) -> np.ndarray:
         """What the model is trained to undo. (N, *data_shape) -> (N, *data_shape), an array.
 
         Args:
@@ -135,10 +135,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
         return self.reconstruct(x)
 
-    def reconstruction_pairs(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
-    def pictures(self, originals, seed=0):
+    def pictures(self, originals, seed=0) -> dict:
         if self.corrupter is None:
             return super().pictures(originals, seed)
         corrupted = self.corrupt(originals, seed)

@@ -75,7 +75,7 @@ class LinearAutoencoder(GenerativeModel):
         self.check_shape(x)
         return self._synthesize(self._analyze(x))
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         if training:
             self._centre(x)
         return {"reconstruction_loss": losses.squared_error(x, self(x))}

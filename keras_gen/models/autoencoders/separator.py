@@ -115,7 +115,7 @@ class SourceSeparator(GenerativeModel):
         mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`, on images, which it mixes within each batch, or on mixtures and sources."""
         self.check_data(x, y)
         x, y = self.hold_out(x, y, kwargs)
@@ -158,7 +158,7 @@ class SourceSeparator(GenerativeModel):
             images, count = tf.data.Dataset.from_tensor_slices(x), len(x)
         return mixing.mix_dataset(images, count, self.num_sources, self.seed).batch(batch_size)
 
-    def check_target(self, y):
+    def check_target(self, y) -> None:
         labels = y is None or len(getattr(y, "shape", (0,))) == 1 or tuple(y.shape[1:]) == (1,)
         if labels and not isinstance(y, list | tuple):
             return
@@ -179,7 +179,7 @@ class SourceSeparator(GenerativeModel):
     has_targets = True
     watched = ("si_sdr", "si_sdr_of_mixture")
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         estimates = self(x, training=training)
         matched = self.match(y, estimates)
         return {
@@ -242,12 +242,12 @@ class SourceSeparator(GenerativeModel):
             "separator": (data, lambda x: self._sources(self._encoded(x))),
         }
 
-    def reconstruction_pairs(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         mixtures, sources = (x, y) if self._is_sources(y) else self.mix(x)
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 
-    def pictures(self, originals, seed=0):
+    def pictures(self, originals, seed=0) -> dict:
         mixtures, _ = self.mix(originals)
         separated = self.separate(mixtures)
         return {"separated": [mixtures, *(separated[:, s] for s in range(self.num_sources))]}

@@ -20,16 +20,16 @@ class GibbsSampling:
     """
 
     @property
-    def loops(self):
+    def loops(self) -> bool:
         """Whether a training step contains loops, which XLA slows down on a CPU; see `core.execution`."""
         return self.gibbs_steps > 1
 
     @property
-    def momentum(self):
+    def momentum(self) -> float:
         """Momentum of SGD: 0 for persistent chains, which can follow the model only if its weights move slowly."""
         return 0.0 if self.persistent else MOMENTUM
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """SGD, not Adam: Adam moves all weights by steps of one length, too fast for the chains to follow."""
         rate = self.learning_rate_schedule(learning_rate or self.learning_rate, decay_steps)
         return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
@@ -49,7 +49,7 @@ class GibbsSampling:
         raise NotImplementedError
 
     @by_averages
-    def sample(self, n, labels=None, seed=None, steps=1000):
+    def sample(self, n, labels=None, seed=None, steps=1000) -> np.ndarray:
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
 
         Args:
@@ -66,7 +66,7 @@ class GibbsSampling:
         images = np.clip(images, 0.0, 1.0) if self.bounded else images
         return provenance.note(provenance.mark(images, self), self, seed=seed)
 
-    def base_rates(self, x):
+    def base_rates(self, x) -> dict:
         """Mean activations of units of `machine`, given images, for the sides where they are known.
 
         Returns:

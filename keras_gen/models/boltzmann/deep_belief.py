@@ -131,7 +131,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         self.built = True
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the units of the top."""
         return self.hidden_units[-1]
 
@@ -143,7 +143,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     # === Phases ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         found = [
             Player(f"layer_{i + 1}", (machine,), uses_generated=False, learning_rate=self.own_rate)
             for i, machine in enumerate(self.machines)
@@ -158,10 +158,10 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return tuple(machine.name for machine in self.machines)
 
     @property
-    def first_phase(self):
+    def first_phase(self) -> Phase:
         return Phase("layers", self._layer_names)
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """SGD for each, as `RBM`, over the steps of its turn."""
         scale = (learning_rate or self.own_rate) / self.own_rate
         optimizers = {}
@@ -175,7 +175,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             optimizers[player.optimizer_name] = keras.optimizers.SGD(rate, momentum=self.momentum)
         return optimizers
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         """The epochs are shared by the layers, from the data upwards, and the fine-tuning."""
         alone = epochs - round(self.fine_tuning * epochs)
         ends = np.cumsum([len(part) for part in np.array_split(np.arange(alone), len(self.machines))])
@@ -186,7 +186,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
 
     # === What each minimises ===
 
-    def terms_of(self, player, x, y, fakes, training):
+    def terms_of(self, player, x, y, fakes, training) -> dict:
         v, seen = self._flat(x), {}
         if training or player.name == self.players[0].name:
             seen["reconstruction_loss"] = losses.squared_error(v, self._down(self._up(v)))
@@ -224,7 +224,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         )
         return waking + contrast + dreaming
 
-    def on_step_end(self):
+    def on_step_end(self) -> None:
         """The way down is the way up, as long as a layer is trained by itself."""
         moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.active_players]
         self._tie(moving)
@@ -287,7 +287,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return total / SCORE_DRAWS
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The way up with a softmax on top, copied, to be fine-tuned on labels; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         weights = [machine.recognition for machine in self.machines]

@@ -127,7 +127,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         self.built = True
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the units of the top."""
         return self.hidden_units[-1]
 
@@ -148,7 +148,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`, of which the first epochs are those of the pretraining.
 
         Biases of x that are zero begin at the log odds of the pixels (of a dataset, of its first 100 batches). At zero,
@@ -159,7 +159,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
             self.biases[0].assign(odds)
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         return (Phase(PRETRAINING, until_epoch=round(self.pretraining * epochs)), TOGETHER)
 
     def _pixel_log_odds(self, x):
@@ -182,10 +182,10 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         v, machine = self._flat(x), self.machine
         return self._energy(machine, v, mu := self._mean_field(machine, v)) - _entropy(mu)
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"weight_decay": self.weight_decay}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         v, machine = self._flat(x), self.machine
         mu = self._mean_field(machine, v)
         if training and self.phase.name == PRETRAINING:
@@ -258,7 +258,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def score(self, x):
         return -self(x)
 
-    def elbo(self, x, log_z):
+    def elbo(self, x, log_z) -> np.ndarray:
         """The lower bound of log p(x), nats. (B, *data_shape) -> (B,).
 
         Args:
@@ -268,7 +268,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         return self.score(x) - log_z
 
     @by_averages
-    def base_rates(self, x):
+    def base_rates(self, x) -> dict:
         v = self._flat(x)
         odd, even = self._mean_field(self.machine, v)
         return {"visible_bias": np.mean(odd, axis=0), "hidden_bias": np.mean(np.concatenate([v, even], 1), axis=0)}

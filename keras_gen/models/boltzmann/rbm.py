@@ -139,7 +139,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.likelihood == "bernoulli"
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the hidden units."""
         return self.hidden_units
 
@@ -148,7 +148,7 @@ class RBM(GibbsSampling, GenerativeModel):
         """The `boltzmann.Machine` of the weights as they are now."""
         return self.units.machine
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """SGD; slower for gaussian units with a small sigma, whose energy has a curvature of 1 / sigma^2."""
         scale = 1.0 if self._is_binary else min(1.0, self.sigma**2)
         return super().default_optimizers(scale * (learning_rate or self.learning_rate), decay_steps)
@@ -159,17 +159,17 @@ class RBM(GibbsSampling, GenerativeModel):
         self.check_shape(x)
         return self.machine.free_energy(self._flat(x))
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name == "rho" and (value is None) != (self.setting("rho") is None):
             raise ValueError(
                 "Whether there is a `rho` is settled at construction: a number must stay a number, and None must stay "
                 f"None. Received: rho={value}"
             )
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"weight_decay": self.weight_decay, "sparsity": self.beta}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         machine, v = self.machine, self._flat(x)
         terms = {"contrast": self.units.contrast(v, self.key("chains", training), training)}
         if self.setting("weight_decay"):
@@ -216,7 +216,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return -self(x)
 
     @by_averages
-    def base_rates(self, x):
+    def base_rates(self, x) -> dict:
         return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
     @batched
@@ -237,7 +237,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return self._images(self.machine.visible_mean(z))
 
     @by_averages
-    def gibbs(self, x, steps=1, seed=0):
+    def gibbs(self, x, steps=1, seed=0) -> np.ndarray:
         """States after some steps of Gibbs chains that begin at x. (B, *data_shape) -> the same.
 
         Of binary units zeros and ones; of gaussian ones any values, which may be given as x again.
@@ -255,7 +255,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return np.asarray(states).reshape(-1, *self.data_shape)
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The hidden units with a softmax on top, copied, to be fine-tuned; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         return networks.sigmoid_classifier(self.data_shape, [self.units.recognition], num_classes)

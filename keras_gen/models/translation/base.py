@@ -49,7 +49,7 @@ class BaseTranslator(AdversarialModel):
 
     watched = ("d_real", "d_fake")
 
-    def told_apart(self, real, fake):
+    def told_apart(self, real, fake) -> dict:
         """The discriminator's terms of its values of real and of made images, means over patches, and the values."""
         shown = ops.sigmoid if self.adversarial.is_logit else tf.identity
         return {
@@ -74,7 +74,7 @@ class BaseTranslator(AdversarialModel):
             )
         return count
 
-    def check_target(self, y):
+    def check_target(self, y) -> None:
         shape = getattr(y, "shape", None)
         expected = (None, *self.target_shape)
         if shape is None or len(shape) != 4 or tuple(shape[1:]) != self.target_shape:
@@ -89,7 +89,7 @@ class BaseTranslator(AdversarialModel):
             if not (low >= 0.0 and high <= 1.0):
                 raise ValueError(f"Values of the targets must lie in [0, 1] too. Received: values in [{low}, {high}]")
 
-    def check_fits(self, x, shape, multiples):
+    def check_fits(self, x, shape, multiples) -> None:
         """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
 
         Args:

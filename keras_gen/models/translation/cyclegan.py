@@ -112,7 +112,7 @@ class CycleGAN(BaseTranslator):
         self.made_a.build((None, *a))
         self.built = True
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name == "identity_weight" and value and self.data_shape != self.target_shape:
             raise ValueError(
                 "`identity_weight` must be 0 or None unless both kinds have as many channels. Received: "
@@ -122,13 +122,13 @@ class CycleGAN(BaseTranslator):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         return (
             Player("d", (self.discriminator, self.inverse_discriminator)),
             Player("g", (self.generator, self.inverse_generator)),
         )
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         # The paper does not halve the squares that its weights stand beside.
         fooling = 2.0 if self.loss == "least_squares" else 1.0
         weights = {"cycle_loss": PIXEL_RANGE * self.cycle_weight, "identity_loss": PIXEL_RANGE * self._identity}
@@ -148,7 +148,7 @@ class CycleGAN(BaseTranslator):
     def fakes(self, x, y, turn, training):
         return self.generator(x, training=training), self.inverse_generator(y, training=training)
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         made_b, made_a = self.made_b(fakes[0], training=training), self.made_a(fakes[1], training=training)
         terms = {}
         for kind, critic, real, made in (
@@ -162,7 +162,7 @@ class CycleGAN(BaseTranslator):
             terms[name] = (terms.pop(f"{name}_a") + terms.pop(f"{name}_b")) / 2
         return terms
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         made_b, made_a = fakes
         fooling = self.adversarial.generator
         terms = {
@@ -207,11 +207,11 @@ class CycleGAN(BaseTranslator):
         self.check_fits(x, shape, networks.multiples_of(network, shape))
         return network(x)
 
-    def reconstruction_pairs(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         """The way there and back, and what it began with."""
         return self.translate(self.translate(x), direction="backward"), x
 
-    def pictures(self, originals, seed=0, targets=None):
+    def pictures(self, originals, seed=0, targets=None) -> dict:
         def there_and_back(images, direction, reverse):
             made = self.translate(images, direction=direction)
             return [images, made, np.asarray(self.translate(made, direction=reverse))]

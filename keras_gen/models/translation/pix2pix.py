@@ -94,7 +94,7 @@ class Pix2Pix(BaseTranslator):
             self.discriminator = networks.make_patch_critic(discriminator, self.target_shape, channels + made)
         self.built = True
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         weights = {"l1_weight": self.l1_weight, "adversarial_weight": self.adversarial_weight, name: value}
         if not any(weights.values()):
             raise ValueError(NO_WEIGHT)
@@ -107,12 +107,12 @@ class Pix2Pix(BaseTranslator):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         if self.discriminator is None:
             return (Player("g", (self.generator,), learning_rate=1e-3),)
         return Player("d", (self.discriminator,)), Player("g", (self.generator,))
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"l1_loss": PIXEL_RANGE * self.l1_weight, "fooling": self.adversarial_weight}
 
     def fakes(self, x, y, turn, training):
@@ -122,11 +122,11 @@ class Pix2Pix(BaseTranslator):
     def _values(self, given, images, training):
         return self.judged(self.discriminator, ops.concatenate([given, images], axis=-1), training)
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         given, images = fakes
         return self.told_apart(self._values(given, y, training), self._values(given, images, training))
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         given, images = fakes
         terms = {"l1_loss": absolute_error(y, images)}
         if self.discriminator is not None:
@@ -169,10 +169,10 @@ class Pix2Pix(BaseTranslator):
         multiples = networks.multiples_of(self.generator, (*self.target_shape[:2], self.data_shape[-1]))
         return tuple(map(before_resizing, self.data_shape[:2], self.target_shape[:2], multiples))
 
-    def reconstruction_pairs(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed=0, targets=None):
+    def pictures(self, originals, seed=0, targets=None) -> dict:
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]

@@ -18,7 +18,7 @@ class VariationalAbilities:
     def _encoded(self, x, labels=None):
         return self.posterior(x, labels)[0]
 
-    def draw_code(self, x, rng, labels=None):
+    def draw_code(self, x, rng, labels=None) -> np.ndarray:
         """A draw of q(z | x) for each image, by a `numpy.random.Generator`. (B, *data_shape) -> (B, latent_dim)."""
         mean, deviation = np.split(self._mean_and_deviation(x, labels), 2, axis=-1)
         return (mean + deviation * rng.standard_normal(mean.shape)).astype("float32")
@@ -50,7 +50,7 @@ class VariationalAbilities:
         return losses.normal_kl(*self.posterior(x, labels))
 
     @by_averages
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
         seed = provenance.fresh_seed() if seed is None else seed
         return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
 

@@ -114,10 +114,10 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     memory_factor = 8
 
     @property
-    def has_normal_prior(self):
+    def has_normal_prior(self) -> bool:
         return isinstance(self.code_prior, NormalPrior)
 
-    def build_networks(self, encoder, decoder, num_given=0, shape=None):
+    def build_networks(self, encoder, decoder, num_given=0, shape=None) -> None:
         """Makes encoder, posterior, decoder, image and likelihood.
 
         Args:
@@ -142,7 +142,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     # === Training ===
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name != "free_bits" or not value:
             return
         if self.bound != "elbo" or not self.has_normal_prior or self.labelling == "partial":
@@ -151,7 +151,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
             )
 
-    def before_training(self, total_steps):
+    def before_training(self, total_steps) -> None:
         last_step = int(ops.convert_to_numpy(self.step)) + total_steps
         if self.setting("warmup_steps") > last_step:
             warnings.warn(
@@ -160,7 +160,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
 
         Warns at the end of a posterior that has collapsed: one in which few units of the code depend on the data.
@@ -195,7 +195,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self.decode_draws(z, labels, training)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
@@ -214,7 +214,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         """Of the terms of `divergence`: with free bits, those above them are minimised."""
         return ("kl_loss",) if self.setting("free_bits") else ()
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         weight = self.kl_weight(training)
         return {"kl_loss": weight, "kl_above_free_bits": weight}
 
@@ -224,7 +224,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             return self.beta
         return self.beta * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
 
-    def divergence(self, mean, log_variance, z):
+    def divergence(self, mean, log_variance, z) -> dict:
         """How far the posterior is from the prior, as terms by name, (B,) each: the KL divergence, nats.
 
         A paper that asks for another divergence overrides this method; what it adds and what that weighs, it lists in

@@ -12,7 +12,7 @@ class ElboBound:
     balances_draws = True  # whether the draws of an evaluation are balanced to mean 0 and variance 1
 
     @staticmethod
-    def terms(model, nll, z, mean, log_variance, training):
+    def terms(model, nll, z, mean, log_variance, training) -> dict:
         """What is minimised, of `-log p(x | z_k)`, (k, B), for draws z, (k, B, D). -> terms by name, (B,) each."""
         return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence(mean, log_variance, z)}
 
@@ -29,7 +29,7 @@ class IwaeBound:
     balances_draws = False  # importance weights need standard normal ones
 
     @staticmethod
-    def terms(model, nll, z, mean, log_variance, training):
+    def terms(model, nll, z, mean, log_variance, training) -> dict:
         """As of `ElboBound`."""
         log_weights = model.kl_weight(training) * model.log_ratio(z, mean, log_variance) - nll
         return {**ElboBound.terms(model, nll, z, mean, log_variance, training), "bound": -_log_mean_exp(log_weights)}

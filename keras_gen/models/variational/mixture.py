@@ -84,7 +84,7 @@ class MixtureVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
         self.check_data(x, y)
         # First of all callbacks, so that a checkpoint of this epoch counts it.
@@ -107,7 +107,7 @@ class MixtureVAE(BaseVAE):
             weight = weight * ops.minimum(1.0, ops.cast(self.step - self.fitted_at, "float32") / self.warmup_steps)
         return weight
 
-    def fit_prior(self, images):
+    def fit_prior(self, images) -> None:
         """Fits the mixture to the codes of images, by expectation maximisation. (N, *data_shape)."""
         from sklearn.mixture import GaussianMixture
 
@@ -132,7 +132,7 @@ class MixtureVAE(BaseVAE):
         z = self._draws(*self.posterior(x))
         return ops.mean(self.code_prior.responsibilities(z), axis=0)
 
-    def cluster(self, x):
+    def cluster(self, x) -> np.ndarray:
         """The most probable component of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.cluster_probabilities(x), axis=-1)
 

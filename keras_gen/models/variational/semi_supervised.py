@@ -13,6 +13,7 @@ from keras import ops
 from keras_gen import layers, losses, networks
 from keras_gen.core import Adjustable, Parts, batched, check_whole, distribution
 from keras_gen.core.labels import classification_terms
+from keras_gen.core.views import nested
 from keras_gen.models.variational.base import BaseVAE
 from keras_gen.models.variational.stacked import Data, FrozenFeatures, frozen_copy
 
@@ -107,23 +108,23 @@ class SemiSupervisedVAE(BaseVAE):
         self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
     @property
-    def memory_factor(self):
+    def memory_factor(self) -> int:
         """Every class is decoded, for each draw."""
         return self.evaluation_draws * self.num_classes
 
     @property
-    def data_likelihood(self):
+    def data_likelihood(self) -> str:
         return self.described.likelihood or self.likelihood
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         """Keras' own, without those of the described model, which have the same names."""
         foreign = {id(metric) for metric in self.described.metrics}
         return [metric for metric in super().metrics if id(metric) not in foreign]
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
         """Keras' `fit`, on images and labels, -1 where unknown.
 
         Raises:
@@ -143,7 +144,7 @@ class SemiSupervisedVAE(BaseVAE):
             )
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
-    def averaged_weights(self):
+    def averaged_weights(self) -> list:
         constant = {id(weight) for weight in self.described.weights}
         return [weight for weight in super().averaged_weights() if id(weight) not in constant]
 
@@ -155,10 +156,10 @@ class SemiSupervisedVAE(BaseVAE):
             return self.reconstruct(x, given)
         return self.described.images(super().call((x, self._known_or_best(self.visible(x), given)), training=True))
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {**super().term_weights(training), "classification": self.alpha}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         v = self.visible(x, training)
         log_q = self.log_q_classes(v, training)
         _, nll, kl, mean = self._of_each_class(v, training)
@@ -180,7 +181,7 @@ class SemiSupervisedVAE(BaseVAE):
         weights = known[:, None] * ops.one_hot(given, self.num_classes, dtype="float32") + (1 - known[:, None]) * q
         return weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict:
         """Keras' own; the loss of an evaluation with the mean over all known labels, whatever their batches."""
         logs = super().get_metrics_result()
         in_loss = logs.pop("classification_in_loss")
@@ -233,23 +234,27 @@ class SemiSupervisedVAE(BaseVAE):
     # === Abilities ===
 
     def network_parts(self) -> Parts:
+        to_visible, to_data = self.described.encoder, self.described.decoder
+
+        def encode(x):
+            v = to_visible(x)
+            log_q = nested(self.log_q_classes, v, "log_q_classes")
+            return self.posterior_of(v, ops.argmax(log_q, axis=-1))[0]
+
         data, code = {"data": self.data_shape}, {"code": (self.latent_dim,), "labels": ()}
         return {
-            "encoder": (data, self._encoded),
-            "decoder": (code, self._decoded),
-            "classifier": (data, self._probabilities),
+            "encoder": (data, encode),
+            "decoder": (code, lambda z, labels: to_data(self.images(z, labels))),
+            "classifier": (data, lambda x: ops.exp(self.log_q_classes(to_visible(x)))),
         }
 
     @batched
     def class_probabilities(self, x):
         """q(y|x). (B, *data_shape) -> (B, num_classes)."""
-        return self._probabilities(x)
-
-    def _probabilities(self, x):
         self.check_shape(x)
         return ops.exp(self.log_q_classes(self.visible(x)))
 
-    def classify(self, x):
+    def classify(self, x) -> np.ndarray:
         """The most probable class of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.class_probabilities(x), axis=-1)
 

@@ -23,6 +23,16 @@ class Data:
     def __init__(self, shape):
         self.shape = shape
 
+    @property
+    def encoder(self):
+        """The mean of what is described, as a function of symbolic tensors; see `network`."""
+        return lambda x: x
+
+    @property
+    def decoder(self):
+        """The way back, as a function of symbolic tensors."""
+        return lambda codes: codes
+
     def codes(self, x, key=None):
         """What is described: drawn by a key of `distribution.noise_key`, else the mean. (B, ...) -> (B, *shape)."""
         return x
@@ -61,8 +71,16 @@ class FrozenFeatures(Data):
         return self.model.weights
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         return self.model.metrics
+
+    @property
+    def encoder(self):
+        return self.model.network("encoder")
+
+    @property
+    def decoder(self):
+        return self.model.network("decoder")
 
     def codes(self, x, key=None):
         mean, log_variance = self.model.posterior(x)
