@@ -5,7 +5,7 @@ import pytest
 from zoo import IMAGES, dense
 
 import keras_gen as kg
-from keras_gen.core import Player
+from keras_gen.core import Player, distribution
 from keras_gen.core.renamed import RENAMED
 
 
@@ -38,6 +38,11 @@ def test_what_nobody_has_is_missed_as_ever():
 def test_a_player_by_the_old_name_of_a_field():
     with pytest.warns(DeprecationWarning, match="uses_generated"):
         assert not Player("g", (), meets_fakes=False).uses_generated
+
+
+def test_a_step_over_a_batch_by_the_old_name():
+    with pytest.warns(DeprecationWarning, match="global_batch"), distribution.step_over(IMAGES):
+        assert float(distribution.global_batch_size(IMAGES)) == len(IMAGES)
 
 
 def test_clusters_are_labelled_by_the_old_name():

@@ -18,6 +18,7 @@ from keras_gen.core.machines import joined as joined
 from keras_gen.core.machines import num_machines as num_machines
 from keras_gen.core.machines import separated as separated
 from keras_gen.core.machines import sharded as sharded
+from keras_gen.core.renamed import warn_of
 
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
@@ -211,6 +212,12 @@ def global_batch(x):
         yield
     finally:
         _global_batch_size.reset(token)
+
+
+def step_over(x):
+    """The old name of `global_batch`."""
+    warn_of("step_over", "global_batch", stacklevel=2)
+    return global_batch(x)
 
 
 class _LossKeeper:

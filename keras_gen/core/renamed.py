@@ -5,9 +5,7 @@ import warnings
 RENAMED = {
     "compared": "reconstruction_pairs",
     "expansion": "memory_factor",
-    "moving": "active_players",
     "rate": "learning_rate_schedule",
-    "request": "compile_options",
     "watches_resting": "evaluates_frozen",
 }
 
