@@ -34,7 +34,7 @@ class BaseTranslator(AdversarialModel):
         for name, shape in (("data_shape", self.data_shape), ("target_shape", self.target_shape)):
             if len(shape) != 3:
                 raise ValueError(
-                    f"{type(self).__name__} needs images: `{name}` must be (height, width, channels). Received: "
+                    f"{type(self).__name__} is for images only: `{name}` must be (height, width, channels). Received: "
                     f"{name}={shape}"
                 )
 
@@ -87,7 +87,9 @@ class BaseTranslator(AdversarialModel):
         if not tf.is_tensor(y) or tf.executing_eagerly():
             low, high = float(np.min(y)), float(np.max(y))
             if not (low >= 0.0 and high <= 1.0):
-                raise ValueError(f"Values of the targets must lie in [0, 1] too. Received: values in [{low}, {high}]")
+                raise ValueError(
+                    f"Images must have values in [0, 1], the second too. Received: values in [{low}, {high}]"
+                )
 
     def check_fits(self, x, shape, multiples) -> None:
         """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.

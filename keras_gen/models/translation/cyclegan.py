@@ -88,7 +88,7 @@ class CycleGAN(BaseTranslator):
         check_whole(1, buffer_size=buffer_size)
         if self.data_shape[:2] != self.target_shape[:2]:
             raise ValueError(
-                "Images of both kinds must have the same height and width: resize them, for example with image_size. "
+                "Images of both kinds must have one height and width: resize them, for example with image_size. "
                 f"Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
         self.check_setting("identity_weight", identity_weight)
