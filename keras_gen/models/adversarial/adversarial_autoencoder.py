@@ -278,11 +278,10 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     def decode(self, z, labels=None):
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
-            raise ValueError(
-                "`labels` must be categories from 0 on, of a model that has categories (num_classes, and not "
-                f"label_use='prior'). Received: labels={np.asarray(labels)}, num_classes={self.num_classes}, "
-                f"label_use={self.label_use!r}"
+            known = (
+                f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None, for want of categories"
             )
+            raise ValueError(f"`labels` must be {known}. Received: labels={np.asarray(labels)}")
         if not self.has_category:
             return self.images(z)
         if labels is not None:

@@ -111,7 +111,7 @@ class SourceSeparator(GenerativeModel):
             Mixtures and their sources, arrays for arrays.
         """
         if not tf.is_tensor(images) and len(images) < self.num_sources:
-            raise ValueError(f"A mixture needs at least {self.num_sources} images. Received: {len(images)}")
+            raise ValueError(f"A mixture takes {self.num_sources} images. Received: {len(images)}")
         mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
