@@ -278,9 +278,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     def decode(self, z, labels=None):
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
-            known = (
-                f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None, for want of categories"
-            )
+            known = f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None without categories"
             raise ValueError(f"`labels` must be {known}. Received: labels={np.asarray(labels)}")
         if not self.has_category:
             return self.images(z)

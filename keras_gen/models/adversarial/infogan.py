@@ -96,7 +96,7 @@ class InfoGAN(Categorical, BaseGAN):
         check_whole(0, num_categories=num_categories, num_continuous=num_continuous, noise_dim=noise_dim)
         if num_categories == 1 or num_categories + num_continuous == 0:
             raise ValueError(
-                "InfoGAN needs two categories or more, or continuous codes: `num_categories` cannot be 1, nor 0 together "
+                "InfoGAN needs two categories or more, or continuous codes: `num_categories` cannot be 1, nor 0 "
                 f"with num_continuous=0. Received: num_categories={num_categories}, num_continuous={num_continuous}"
             )
         self.num_categories = num_categories
