@@ -70,6 +70,6 @@ class ConditionalVAE(BaseVAE):
         if labels is None:
             raise ValueError(
                 f"{type(self).__name__} needs the labels: `encode(x, labels)`, or `model((x, labels))`. "
-                "Received: labels=None"
+                "Received: no labels"
             )
         return ops.one_hot(labels, self.num_classes, dtype="float32")
