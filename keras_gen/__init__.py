@@ -28,7 +28,8 @@ from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
 from keras_gen.models import *
-from keras_gen.training.checkpoints import load as load
+from keras_gen.saving import load as load
+from keras_gen.training import open_run as open_run
 from keras_gen.version import __version__ as __version__
 
 

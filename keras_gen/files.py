@@ -1,5 +1,6 @@
 """Files written whole or not at all."""
 
+import json
 import os
 from pathlib import Path
 
@@ -15,3 +16,9 @@ def write_atomically(path, write):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    """Writes a JSON file, whole or not at all; what JSON does not know becomes text."""
+    text = json.dumps(content, indent=2, default=str) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))

@@ -16,7 +16,7 @@ ROWS = (
     ("files", "information", "losses", "startup", "version"),
     ("likelihoods",),
     ("core",),
-    ("boltzmann", "data", "images", "layers"),
+    ("boltzmann", "data", "images", "layers", "saving"),
     ("evaluation", "networks", "priors"),
     ("models", "tasks", "testing"),
     ("training",),

@@ -755,8 +755,8 @@ def test_one_dimension_is_watched(tmp_path):
     ("cls", "arguments", "sentence"),
     [
         (kg.GAN, {"discriminator_steps": 0}, "`discriminator_steps` must be a whole number of at least 1"),
-        (kg.GAN, {"loss": "vanilla"}, "`loss` must be one of 'minimax'.*Received: loss='vanilla'"),
-        (kg.GAN, {"ema": 1.0}, "`ema` must be between 0 and 1"),
+        (kg.GAN, {"loss": "vanilla"}, "`loss` must be one of 'non_saturating', 'minimax'.*Received: loss='vanilla'"),
+        (kg.GAN, {"ema": 1.0}, "`ema` must be a number between 0 and 1"),
         (kg.GAN, {"num_classes": 1}, "`num_classes` must be a whole number of at least 2"),
         (kg.GAN, {"generator": kg.networks.dcgan_generator(64, (10, 10, 1))},
          r"`generator` must map \(64,\) to .*the data's shape.*dcgan_generator.*\(10, 10, 1\)"),
@@ -766,7 +766,7 @@ def test_one_dimension_is_watched(tmp_path):
         (kg.AdversarialAutoencoder, {"prior": "cauchy"}, "`prior` must be one of 'normal', 'mixture', 'swiss_roll'"),
         (kg.AdversarialAutoencoder, {"prior": "mixture", "latent_dim": 1}, "a pattern of the plane"),
         (kg.AdversarialAutoencoder, {"label_use": "prior", "num_classes": 10}, "gives each class its component"),
-        (kg.GAN, {"ema": "0.9"}, "`ema` must be between 0 and 1"),
+        (kg.GAN, {"ema": "0.9"}, "`ema` must be a number between 0 and 1"),
         (kg.GAN, {"loss": ["hinge"]}, "`loss` must be one of"),
     ],
 )  # fmt: skip

@@ -187,7 +187,7 @@ def test_control_a_penalty_of_local_means_is_noticed():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"rho": 0.0}, "`rho` must be between 0 and 1. Received: rho=0.0"),
+        ({"rho": 0.0}, "`rho` must be a number between 0 and 1, neither of them included. Received: rho=0.0"),
         ({"rho": 1.0}, "rho=1.0"),
         ({"beta": -1.0}, "beta=-1.0"),
         ({"penalty": "l2"}, "penalty='l2'"),
@@ -238,16 +238,15 @@ def test_given_pairs():
     pairs = tf.data.Dataset.from_tensor_slices((noisy, IMAGES)).batch(4)
     assert np.isfinite(model.fit(pairs, verbose=0).history["loss"]).all()
     step = int(model.step)
-    for wrong in (None, LABELS, list(IMAGES)):
-        with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*Received: clean="):
+    for wrong in (None, LABELS, list(IMAGES[..., 0])):
+        with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*must have the shape .*Received: "):
             model.fit(noisy, wrong)
-        with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*Received: clean="):
+        with pytest.raises(ValueError, match=r"fit\(noisy, clean\).*must have the shape .*Received: "):
             model.fit(noisy, IMAGES, validation_data=(noisy, wrong))
     with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
         model.fit(noisy, IMAGES * 255)
-    with pytest.raises(ValueError, match="float32. Received: uint8"):
-        model.fit(noisy, (IMAGES * 255).astype("uint8"))
     assert model.step == step
+    model.fit(noisy, (IMAGES * 255).astype("uint8"), verbose=0)  # gray levels are scaled
     report = kg.evaluation.report(model, pairs)
     assert report["psnr"] == pytest.approx(kg.evaluation.psnr(IMAGES, model.denoise(noisy)), abs=0.01)
     with pytest.raises(ValueError, match="does not know"):
@@ -515,9 +514,9 @@ def test_wrong_sources_are_refused():
     for wrong, words in (
         (sources[:, :1], "mixtures and their sources"),
         (sources[..., 0], "mixtures and their sources"),
-        ([sources[:, 0], sources[:, 1]], "Received: sources=list"),
+        ([sources[:, 0], sources[:, 1]], "mixtures and their sources.*Received: shape=.2, 16, 8, 8, 1."),
         (sources * 255, r"values in \[0, 1\]"),
-        ((sources * 255).astype("uint8"), "float32. Received: uint8"),
+        (sources * np.nan, "finite"),
     ):
         with pytest.raises(ValueError, match=words):
             model.fit(mixtures, wrong, verbose=0)

@@ -489,7 +489,7 @@ def test_classifiers_begin_with_the_features():
     [
         ({"hidden_units": (5,)}, r"at least 2 layers.*\(5,\)"),
         ({"hidden_units": 5}, "at least 2 layers.*5"),
-        ({"hidden_units": (5, 0)}, "hidden_units=0"),
+        ({"hidden_units": (5, 0)}, r"whole numbers of at least 1.*hidden_units=\(5, 0\)"),
         ({"gibbs_steps": 0}, "gibbs_steps=0"),
         ({"fine_tuning": 1.0}, "fine_tuning=1.0"),
     ],

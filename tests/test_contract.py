@@ -9,7 +9,7 @@ from zoo import ZOO
 import keras_gen as kg
 from keras_gen import testing
 from keras_gen.core import batched
-from keras_gen.training import runs
+from keras_gen.training.registry import registry
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
 ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable"}
@@ -33,7 +33,7 @@ def test_contract(case, check):
 
 
 def test_every_model_is_in_the_zoo():
-    assert set(runs.registry().values()) == {case.cls for case in ZOO}
+    assert set(registry().values()) == {case.cls for case in ZOO}
 
 
 def test_cases_are_tiny_and_exceptions_have_reasons():
@@ -94,9 +94,9 @@ def test_control_broken_models_are_noticed(cls, check):
 
 
 def test_control_an_uncompiled_file_is_noticed(tmp_path):
-    from keras_gen.training import checkpoints
+    from keras_gen import saving
 
     model = VAE.model()
-    checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
+    saving.save(model, tmp_path / "bare.keras", optimizer=False)
     with pytest.raises(AssertionError, match="not compiled"):
         testing.load_and_train("keras_gen", str(tmp_path / "bare.keras"), VAE.pair())

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import keras_gen as kg
-from keras_gen.training import runs
+from keras_gen import saving
+from keras_gen.training.registry import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-@pytest.mark.parametrize("cls", runs.registry().values(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", registry().values(), ids=lambda cls: cls.__name__)
 def test_docstring_example(cls):
     examples = doctest.DocTestParser().get_doctest(cls.__doc__, {"kg": kg}, cls.__name__, None, None)
     assert examples.examples, "a class docstring has a runnable example"
@@ -21,7 +22,7 @@ def test_docstring_example(cls):
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("cls", runs.registry().values(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", registry().values(), ids=lambda cls: cls.__name__)
 def test_docstring_sections(cls):
     sections = re.findall(r"^([A-Z][\w ]+):$", cls.__doc__, re.MULTILINE)
     assert sections == ["Args", "Shapes", "Score unit", "Reference", "Example"]
@@ -49,7 +50,7 @@ def test_readme_names_the_commands_that_exist():
 
 
 def test_shipped_models_load_and_have_cards():
-    shipped = kg.training.checkpoints.shipped()
+    shipped = saving.shipped()
     assert {
         *("vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"),
         *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d", "super_resolution_mnist", "rbm_mnist"),

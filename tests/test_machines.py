@@ -49,10 +49,10 @@ SCRIPT = """
 import sys
 import keras, numpy as np
 import keras_gen as kg
-from keras_gen.core import distribution, execution
+from keras_gen.core import distribution, epochs
 
 strategy, out = distribution.strategy(), sys.argv[1]
-numbers = execution.batches(np.arange(22), 4, seed=0)  # batches of two for each, and one that is not full
+numbers = epochs.batches(np.arange(22), 4, seed=0)  # batches of two for each, and one that is not full
 seen = [strategy.experimental_local_results(batch)[0].numpy()
         for batch in strategy.experimental_distribute_dataset(distribution.sharded(numbers))]
 x = kg.data.stack(kg.data.load("digits", limit=12))

@@ -1,5 +1,7 @@
 """Runs: what a folder holds, resuming after a kill, stopping at figures that are no numbers."""
 
+import dataclasses
+import inspect
 import json
 import os
 import shutil
@@ -15,8 +17,13 @@ import pytest
 from PIL import Image
 
 import keras_gen as kg
+from keras_gen import saving
 from keras_gen.core import execution
-from keras_gen.training import callbacks, checkpoints, runs
+from keras_gen.data.folder import FolderSource
+from keras_gen.data.sources import ArraySource
+from keras_gen.training import callbacks, checkpoints
+from keras_gen.training.config import RunConfig
+from keras_gen.training.registry import find_model
 
 SMALL = {"data": "digits", "limit": 200, "batch_size": 50, "epochs": 4, "latent_dim": 2, "verbose": 0}
 
@@ -39,7 +46,7 @@ def test_the_run_folder(whole_run):
     for name in ("config.json", "model.keras", "history.csv", "metrics.json", "reconstructions.png", "codes.png"):
         assert (whole_run / name).stat().st_size > 0, name
     assert len(list((whole_run / "samples").glob("*.png"))) == 4
-    assert [epoch for epoch, _ in checkpoints.checkpoints(whole_run)] == [3, 4]
+    assert [epoch for epoch, _ in saving.checkpoints(whole_run)] == [3, 4]
     assert list((whole_run / "tensorboard").rglob("events*"))
     history = callbacks.read_history(whole_run / "history.csv")
     assert [row["epoch"] for row in history] == ["1", "2", "3", "4"]
@@ -96,7 +103,7 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (folder / "model.keras").exists()
-    assert len(checkpoints.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
+    assert len(saving.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
     kg.training.resume(folder, verbose=0)
     for resumed, unbroken in zip(weights(folder), weights(whole_run), strict=True):
         np.testing.assert_array_equal(resumed, unbroken)
@@ -170,7 +177,7 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
 def test_a_damaged_checkpoint_is_passed_over(whole_run, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(whole_run, folder)
-    newest = checkpoints.checkpoints(folder)[-1][1]
+    newest = saving.checkpoints(folder)[-1][1]
     newest.write_bytes(newest.read_bytes()[:10_000])
     with pytest.warns(UserWarning, match="Going back one checkpoint"):
         assert checkpoints.restore(folder)[0] == 3
@@ -191,7 +198,7 @@ def test_resuming_for_longer(whole_run, tmp_path):
 def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_checkpoint(tmp_path):
     folder = tmp_path / "run"
     kg.training.train("vae", out=str(folder), **{**SMALL, "epochs": 1})
-    good = checkpoints.checkpoints(folder)
+    good = saving.checkpoints(folder)
     before = good[-1][1].read_bytes()
     model = kg.load(folder)
     model.weights[-1].assign(np.full(model.weights[-1].shape, np.nan))
@@ -202,7 +209,7 @@ def test_training_stops_at_figures_that_are_no_numbers_and_keeps_the_last_good_c
     writer.set_model(model)
     with pytest.raises(FloatingPointError, match="not finite"):
         writer.on_epoch_end(1)
-    assert checkpoints.checkpoints(folder) == good
+    assert saving.checkpoints(folder) == good
     assert good[-1][1].read_bytes() == before
     with pytest.raises(FloatingPointError, match="kl_loss=inf"):
         stop.on_epoch_end(0, {"loss": 1.0, "kl_loss": float("inf")})
@@ -328,6 +335,94 @@ def test_a_damaged_config(tmp_path, content):
         kg.training.resume(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("section", "changes", "sentence"),
+    [
+        ("training", {"epochs": 0}, "`epochs` must be at least 1. Received: epochs=0 in .*config.json"),
+        ("training", {"validation": 2}, "validation=2 in .*config.json"),
+        ("training", {"patience": "two"}, "patience=two in .*config.json"),
+        ("training", {"colour": "red"}, "settings that this version does not know. Received: colour in .*config.json"),
+        ("arguments", {"rho": 0.1}, "Received: rho in .*config.json"),
+    ],
+)
+def test_a_config_that_was_changed_by_hand(whole_run, tmp_path, section, changes, sentence):
+    content = json.loads((whole_run / "config.json").read_text())
+    content[section] |= changes
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=sentence):
+        kg.open_run(tmp_path)
+
+
+def test_a_config_is_read_as_it_was_written(whole_run, tmp_path):
+    config = RunConfig.read(whole_run)
+    config.write(tmp_path)
+    assert RunConfig.read(tmp_path) == config
+    content = json.loads((whole_run / "config.json").read_text())
+    assert json.loads((tmp_path / "config.json").read_text()) == content
+    for name in ("patience", "figures"):  # which the first versions did not write
+        del content["training"][name]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert RunConfig.read(tmp_path) == config
+
+
+def test_what_train_and_its_config_take_by_default_is_the_same():
+    of_train = {name: p.default for name, p in inspect.signature(kg.training.train).parameters.items()}
+    fields = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+    for name in set(of_train) & set(fields) - {"model", "arguments"}:
+        assert of_train[name] == fields[name], name
+
+
+# === Data ===
+
+
+def count_openings(monkeypatch, *kinds):
+    """A list that the kind of each source is appended to, whenever one is opened."""
+    opened = []
+    for kind in kinds:
+        monkeypatch.setattr(kind, "__init__", lambda *args, kind=kind, init=kind.__init__, **options: (
+            opened.append(kind), init(*args, **options))[1])  # fmt: skip
+    return opened
+
+
+def test_a_run_opens_its_source_once(tmp_path, monkeypatch):
+    """For its shape, classes, splits, training, metrics and pictures; and likewise a run that is gone on with."""
+    opened = count_openings(monkeypatch, ArraySource)
+    kg.training.train("conditional_vae", out=str(tmp_path / "run"), **SMALL | {"epochs": 1})
+    assert opened == [ArraySource]
+    kg.training.resume(tmp_path / "run", epochs=2, verbose=0)
+    assert opened == [ArraySource] * 2
+
+
+def test_a_run_of_pairs_opens_each_folder_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        for side in "ab":
+            (tmp_path / side).mkdir(exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (8, 8), "uint8")).save(tmp_path / side / f"{i}.png")
+    opened = count_openings(monkeypatch, FolderSource)
+    settings = {"epochs": 1, "batch_size": 4, "verbose": 0, "validation": 0.25}
+    kg.training.train("pix2pix", data_a=tmp_path / "a", data_b=tmp_path / "b", out=tmp_path / "run", **settings)
+    assert opened == [FolderSource] * 2
+    run = kg.open_run(tmp_path / "run")
+    assert run.config.held_out_split == "train[75%:]"
+    assert sum(len(x) for x, _ in run.held_out()) == 3
+
+
+def test_open_run(whole_run):
+    run = kg.open_run(whole_run)
+    held_out = run.model.evaluate(run.held_out(), verbose=0, return_dict=True)
+    reported = json.loads((whole_run / "metrics.json").read_text())
+    assert held_out["loss"] == pytest.approx(reported["figures"]["loss"], rel=1e-5)
+    assert run.config.held_out_split == reported["split"] == "test"
+    assert (run.config.training_split, run.config.validation_split) == ("train[:90%]", "train[90%:]")
+    assert len(run.history["loss"]) == len(run.history["val_loss"]) == 4
+    images, labels = next(iter(run.held_out(limit=5)))
+    assert (images.shape, labels.shape) == ((5, 8, 8, 1), (5,))
+    assert next(iter(run.held_out(limit=5, labels=False))).shape == (5, 8, 8, 1)
+    with pytest.raises(FileNotFoundError, match="A run folder must hold a config.json"):
+        kg.open_run(whole_run / "samples")
+
+
 def test_loading_what_is_not_a_model(whole_run, tmp_path):
     half = tmp_path / "half.keras"
     half.write_bytes((whole_run / "model.keras").read_bytes()[:20_000])
@@ -349,13 +444,13 @@ def test_loading_what_is_not_a_model(whole_run, tmp_path):
 
 
 def test_names_of_models():
-    assert runs.find_model("VAE") == runs.find_model("vae") == ("vae", kg.VAE)
-    assert runs.find_model("Auto-Encoder")[1] is kg.Autoencoder
+    assert find_model("VAE") == find_model("vae") == ("vae", kg.VAE)
+    assert find_model("Auto-Encoder")[1] is kg.Autoencoder
 
 
 def test_saving_without_the_optimizer(whole_run, tmp_path):
     model = kg.load(whole_run)
-    checkpoints.save(model, tmp_path / "bare.keras", optimizer=False)
+    saving.save(model, tmp_path / "bare.keras", optimizer=False)
     bare = kg.load(tmp_path / "bare.keras")
     assert not bare.compiled
     assert (tmp_path / "bare.keras").stat().st_size < 0.5 * (whole_run / "model.keras").stat().st_size

@@ -337,7 +337,7 @@ def test_what_cannot_change_says_so():
         CASES["conditional_vae"].model().num_classes = 3
     with pytest.raises(AttributeError, match="`loss` of GAN cannot be changed"):
         CASES["gan"].model().loss = "hinge"
-    with pytest.raises(ValueError, match="`beta` must be at least 0. Received: beta=-1"):
+    with pytest.raises(ValueError, match="`beta` must be a number of at least 0. Received: beta=-1"):
         model.beta = -1
     with pytest.raises(ValueError, match="Free bits belong to the bound 'elbo' and a normal prior"):
         CASES["mixture_vae"].model().free_bits = 0.5
@@ -345,9 +345,9 @@ def test_what_cannot_change_says_so():
         kg.Pix2Pix(SHAPE, adversarial_weight=0.0).adversarial_weight = 1.0
     with pytest.raises(ValueError, match="settled at construction"):
         CASES["rbm"].model().rho = 0.1
-    with pytest.raises(ValueError, match="`beta` must be a number. Received: beta=<Variable"):
+    with pytest.raises(ValueError, match="`beta` must be a number of at least 0. Received: beta=<Variable"):
         kg.VAE(SHAPE, 2, beta=keras.Variable(1.0))
-    with pytest.raises(ValueError, match="`beta` must be a number. Received: beta=inf"):
+    with pytest.raises(ValueError, match="`beta` must be a number of at least 0. Received: beta=inf"):
         model.beta = math.inf
     with pytest.raises(ValueError, match="of 0 must stay 0. Received: adversarial_weight=0.0"):
         CASES["pix2pix"].model().adversarial_weight = 0.0

@@ -8,7 +8,11 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import cli
-from keras_gen.tuning import objectives, searches, workers
+from keras_gen.training.config import RunConfig
+from keras_gen.tuning import keras_tuner, objectives, workers
+from keras_gen.tuning import trial as trial_module
+from keras_gen.tuning.search import _shared_config, first_objective
+from keras_gen.tuning.trials import Trials
 
 tuning = kg.tuning
 TINY = {"epochs": 1, "limit": 96, "batch_size": 32, "verbose": 0}
@@ -64,9 +68,8 @@ def test_ready_spaces_hold_what_a_model_takes():
 )
 def test_the_objective_that_is_chosen(tmp_path, model, data, options, objective):
     np.save(tmp_path / "plain.npy", np.zeros((40, 8, 8, 1), "float32"))
-    cls, binarize = searches.runs.find_model(model)[1], options.pop("binarize", None)
-    chosen = searches._first_objective(cls, data.format(plain=tmp_path / "plain.npy"), binarize, options)
-    assert chosen == objective
+    binarize, data = options.pop("binarize", None), data.format(plain=tmp_path / "plain.npy")
+    assert first_objective(RunConfig.from_arguments(model, options, data=data, binarize=binarize)) == objective
 
 
 @pytest.mark.parametrize(
@@ -141,18 +144,38 @@ def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
     assert len(list((found.folder / "tensorboard").glob("*/*tfevents*"))) == 4
 
 
+def test_a_search_judges_on_what_its_runs_hold_out(tmp_path, monkeypatch):
+    """Whatever share that is: no trial may train on what it is judged on."""
+    judged, objective = [], tuning.OBJECTIVES["squared_error"]
+
+    def remember(model, held_out):
+        judged.append(held_out.images)
+        return objective.figure(model, held_out)
+
+    monkeypatch.setitem(tuning.OBJECTIVES, "squared_error", objective._replace(figure=remember))
+    monkeypatch.setitem(RunConfig.__init__.__kwdefaults__, "validation", 0.3)
+    options = TINY | {"limit": None, "max_trials": 1, "objective": "squared_error"}
+    found = tuning.search("autoencoder", space={"latent_dim": [1]}, **options, out=str(tmp_path / "search"))
+    for folder in (found.folder / "trials" / found.trials[0]["name"], found.folder / "best"):
+        config = kg.open_run(folder).config
+        assert config.validation_split == "train[70%:]"
+        np.testing.assert_array_equal(judged[0], kg.data.stack(config.load(config.validation_split)))
+        trained = {image.tobytes() for image in kg.data.stack(config.training())}
+        assert trained.isdisjoint(image.tobytes() for image in judged[0])
+
+
 @pytest.mark.extended
 def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatch):
     found, options = whole
-    judge, calls = searches._Trials._judge, []
+    judge, calls = trial_module.Trial._judge, []
 
-    def interrupted(self, model, folder):
-        calls.append(folder)
+    def interrupted(self, model):
+        calls.append(self.folder)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return judge(self, model, folder)
+        return judge(self, model)
 
-    monkeypatch.setattr(searches._Trials, "_judge", interrupted)
+    monkeypatch.setattr(trial_module.Trial, "_judge", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tuning.search(**options, out=str(tmp_path / "search"))
     done = len(list((tmp_path / "search/trials").glob("*.json")))
@@ -162,7 +185,7 @@ def test_an_interrupted_search_ends_as_the_whole_one(whole, tmp_path, monkeypatc
     for (*one, figure), (*other, expected) in zip(key(again.trials), key(found.trials), strict=True):
         assert one == other
         assert figure == (expected if expected is None else pytest.approx(expected, rel=1e-5))
-    monkeypatch.setattr(searches._Trials, "_train", None)  # all is known: nothing is trained
+    monkeypatch.setattr(trial_module.Trial, "_train", None)  # all is known: nothing is trained
     assert tuning.search(**options, out=str(tmp_path / "search")).best == found.best
     with pytest.raises(FileExistsError, match="holds another search"):
         tuning.search(**options | {"seed": 5}, out=str(tmp_path / "search"))
@@ -177,7 +200,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, recwarn
     """All trials are done, each once, whoever did them; and nobody else may search in the folder meanwhile."""
     options = {"model": "autoencoder", "space": {"latent_dim": [1, 2, 3]}, "objective": "squared_error"}
     options |= {"max_trials": 3, **TINY, "out": str(tmp_path / "search")}
-    tell, killed = workers._Crew._tell, []
+    tell, killed = workers.WorkerPool._show_ended, []
 
     def kill_at_the_first_trial(self):
         tell(self)
@@ -189,7 +212,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, recwarn
                 self.processes[who].wait()
             killed.extend(self.workers)
 
-    monkeypatch.setattr(workers._Crew, "_tell", kill_at_the_first_trial)
+    monkeypatch.setattr(workers.WorkerPool, "_show_ended", kill_at_the_first_trial)
     found = tuning.search(**options, workers=2)
     assert killed == ["worker0", "worker1"]
     assert {str(note.message).partition(" ended")[0] for note in recwarn} >= {"The worker0", "The worker1"}
@@ -210,7 +233,7 @@ def test_workers_that_cannot_work_are_told_of(tmp_path, monkeypatch):
 def test_a_trial_that_its_process_dies_of_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "RESTARTS", 1)
     trials = trials_of(tmp_path / "search", {"latent_dim": [1, 2]})
-    crew = workers._Crew(trials, 1)
+    pool = workers.WorkerPool(trials, 1)
     (tmp_path / "search/tuner").mkdir(parents=True)
     (tmp_path / "search/tuner/worker0.log").touch()
     trial = {"name": "latent_dim=1,epochs=1", "values": {"latent_dim": 1}, "epochs": 1}
@@ -219,7 +242,7 @@ def test_a_trial_that_its_process_dies_of_has_failed(tmp_path, monkeypatch):
         raise KeyboardInterrupt  # whatever ends it
     for _ in range(2):
         with pytest.warns(UserWarning, match=r"worker0 ended \(SIGKILL\)"):
-            crew._count_death("worker0", -9)
+            pool._count_death("worker0", -9)
     found = trials.record(trial["name"])
     assert found["status"] == "FAILED"
     assert "its process ended 2 times (SIGKILL)" in found["error"]
@@ -231,7 +254,7 @@ def trials_of(folder, space, **settings):
     settings = {"model": "autoencoder", "data": "digits", "objective": "squared_error", "max_trials": 4, "seed": 0,
                 "algorithm": "random", "epochs": 2, "batch_size": 32, "patience": None, "binarize": None, "limit": 96,
                 "devices": None, "arguments": {}, "space": tuning.space.written(space)} | settings  # fmt: skip
-    return searches._Trials(folder, settings, verbose=0)
+    return Trials(folder, settings, _shared_config(settings), verbose=0)
 
 
 def test_a_kill_while_a_shorter_trial_is_gone_on_with_loses_nothing(tmp_path, monkeypatch):
@@ -239,7 +262,7 @@ def test_a_kill_while_a_shorter_trial_is_gone_on_with_loses_nothing(tmp_path, mo
     (tmp_path / "search/tuner").mkdir(parents=True)
     trials.run({"latent_dim": 2}, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(searches.runs, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(trial_module, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             trials.run({"latent_dim": 2}, 2)
     assert np.isfinite(trials.run({"latent_dim": 2}, 2))
@@ -248,10 +271,10 @@ def test_a_kill_while_a_shorter_trial_is_gone_on_with_loses_nothing(tmp_path, mo
 
 
 def test_what_is_not_a_trials_fault_ends_the_search(tmp_path, monkeypatch):
-    def full(self, folder, values, epochs):
+    def full(self):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(searches._Trials, "_train", full)
+    monkeypatch.setattr(trial_module.Trial, "_train", full)
     with pytest.raises(OSError, match="No space left"):
         tuning.search("autoencoder", space={"latent_dim": [1, 2]}, **TINY, objective="squared_error",
                       out=str(tmp_path / "search"))  # fmt: skip
@@ -277,7 +300,7 @@ def test_whole_numbers_stay_in_their_range():
 )
 def test_no_values_are_tried_twice(tmp_path, algorithm, values, largest):
     trials = trials_of(tmp_path, {"latent_dim": values, "tied": [True]}, algorithm=algorithm, max_trials=12)
-    oracle = searches._oracle(trials)
+    oracle = keras_tuner.make_oracle(trials)
     oracle._set_project_dir(tmp_path, "oracle")
     seen = []
     while (trial := oracle.create_trial("one")).status == "RUNNING":
@@ -289,7 +312,7 @@ def test_no_values_are_tried_twice(tmp_path, algorithm, values, largest):
 
 
 def test_a_figure_that_is_no_number_is_marked_and_not_the_best(tmp_path, monkeypatch):
-    monkeypatch.setattr(searches._Trials, "_judge", lambda self, model, folder: [np.nan, 0.5][model.latent_dim - 1])
+    monkeypatch.setattr(trial_module.Trial, "_judge", lambda self, model: [np.nan, 0.5][model.latent_dim - 1])
     options = {"model": "autoencoder", "space": {"latent_dim": [1, 2]}, "objective": "squared_error", **TINY}
     found = tuning.search(**options, max_trials=2, out=str(tmp_path / "search"))
     assert found.best == {"latent_dim": 2}
@@ -300,10 +323,10 @@ def test_a_figure_that_is_no_number_is_marked_and_not_the_best(tmp_path, monkeyp
 
 def test_long_values_make_names_that_files_can_have():
     values = {"encoder": "x" * 400}
-    name = searches._trial_name(values, 3)
+    name = trial_module.trial_name(values, 3)
     assert len(name) < 200
     assert name.endswith(",epochs=3")
-    assert name != searches._trial_name({"encoder": "x" * 401}, 3)
+    assert name != trial_module.trial_name({"encoder": "x" * 401}, 3)
 
 
 @pytest.mark.extended
@@ -341,7 +364,7 @@ def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
     with pytest.warns(UserWarning, match="val_loss contains what is searched"):
         found = tuning.search(objective="val_loss", **options, out=str(tmp_path / "search"))
     assert found.best["beta"] == 0.01
-    held_out = objectives.HeldOut(json.loads((found.folder / "best/config.json").read_text()), seed=0)
+    held_out = objectives.HeldOut(kg.open_run(found.folder / "best").config)
     likelihoods = {
         trial["values"]["beta"]: tuning.OBJECTIVES["log_likelihood"].figure(
             kg.load(str(found.folder / "trials" / trial["name"])), held_out

@@ -12,6 +12,7 @@ from zoo import IMAGES, LABELS, SHAPE, ZOO, dense
 
 import keras_gen as kg
 from keras_gen.core import labels as known_labels
+from keras_gen.core.intake import Intake
 
 CASES = {case.name: case for case in ZOO}
 DIGITS, DIGIT_LABELS = kg.data.stack(kg.data.load("digits", labels=True, shuffle=False))
@@ -265,7 +266,6 @@ def test_labels_drive_the_generator():
         (np.where(LABELS == 1, 2, 0), "labels from 0 to 2"),
         (np.where(LABELS == 1, -1, 0), "labels from -1 to 0"),
         (LABELS.astype("float32"), "float32"),
-        (LABELS[:, None], r"shape \(16, 1\)"),
     ],
 )
 def test_labels_outside_the_classes(labels, received):
@@ -294,7 +294,7 @@ def test_a_wrong_label_late_in_a_dataset_is_found():
     labels = LABELS.copy()
     labels[-1] = 5
     dataset = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(4)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="takes the label of each example"):
+    with pytest.raises(ValueError, match="takes the label of each example.*Received: labels from 0 to 5"):
         model.fit(dataset, verbose=0)
 
 
@@ -315,7 +315,9 @@ def test_hide_keeps_as_many_labels_of_each_class():
 def test_every_batch_has_its_share_of_known_labels():
     hidden = known_labels.hide(DIGIT_LABELS, 20, seed=1)
     loaded = kg.data.load("digits", labels=True, num_labels=20, batch_size=50)
-    for dataset in (known_labels.spread(DIGITS, hidden, 50, seed=1), loaded):
+    spec = kg.SemiSupervisedVAE((8, 8, 1), 2, num_classes=10).data_spec
+    taken = Intake(spec).training(DIGITS, hidden, batch_size=50, seed=1)[0].dataset
+    for dataset in (taken, loaded):
         assert int(dataset.cardinality()) == len(list(dataset))
         seen = np.concatenate([x[y < 0] for x, y in dataset.as_numpy_iterator()])
         assert len(seen) == len(DIGITS) - 20

@@ -1,115 +1,37 @@
 """Checks of arguments, each with a sentence that says what was expected and what was received."""
 
-import numbers
-
 import keras
 import numpy as np
+
+from keras_gen.core import arguments
 
 
 def check_data_shape(data_shape, name="data_shape"):
     """(H, W, C) or (D,) as a tuple of ints, or a sentence."""
-    shape = tuple(data_shape) if isinstance(data_shape, tuple | list) else (data_shape,)
-    if len(shape) not in (1, 3) or any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
-        raise ValueError(
-            f"`{name}` must be (height, width, channels) of images or (length,) of vectors, all at least 1. "
-            f"Received: {name}={data_shape}"
-        )
-    return tuple(int(size) for size in shape)
+    return arguments.SHAPE.check(name, data_shape)
 
 
-def check_at_least(minimum, **arguments):
+def check_at_least(minimum, **given):
     """Raises a sentence if any of the named arguments is below the minimum, or is no number."""
-    for name, value in arguments.items():
-        if not isinstance(value, numbers.Real) or not value >= minimum:
-            raise ValueError(f"`{name}` must be at least {minimum}. Received: {name}={value}")
+    _check(arguments.number(minimum), given)
 
 
-def check_whole(minimum, **arguments):
+def check_whole(minimum, **given):
     """Raises a sentence if any of the named arguments is not a whole number of at least the minimum."""
-    for name, value in arguments.items():
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
-            raise ValueError(f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}")
-
-
-def check_units(hidden_units, fewest=2):
-    """The sizes of layers, as a tuple of whole numbers, or a sentence."""
-    if not isinstance(hidden_units, tuple | list) or len(hidden_units) < fewest:
-        raise ValueError(
-            f"`hidden_units` must name at least {fewest} layers, such as (500, 500). "
-            f"Received: hidden_units={hidden_units}"
-        )
-    for units in hidden_units:
-        check_whole(1, hidden_units=units)
-    return tuple(hidden_units)
+    _check(arguments.whole(minimum), given)
 
 
 def check_choice(name, value, choices):
     """Raises a sentence if an argument is not one of its choices."""
-    if value not in tuple(choices):
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+    arguments.choice(choices).check(name, value)
 
 
-def check_activation(name, value):
-    """The name of an activation of Keras, or a sentence."""
-    try:
-        keras.activations.get(value if isinstance(value, str) else "not a name")
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`{name}` must be the name of an activation of Keras, such as 'sigmoid', 'relu' or 'linear'. "
-            f"Received: {name}={value!r}"
-        ) from None
-    return value
+def _check(rule, given):
+    for name, value in given.items():
+        rule.check(name, value)
 
 
 def is_probability(activation):
     """Whether an activation, by name, stays in [0, 1]."""
     values = keras.ops.convert_to_numpy(keras.activations.get(activation)(np.array([[-20.0, -1, 0, 1, 20]], "float32")))
     return bool(np.min(values) >= 0 and np.max(values) <= 1)
-
-
-def check_between(low, high, **arguments):
-    """Raises a sentence if any of the named arguments is not strictly between two numbers."""
-    for name, value in arguments.items():
-        if not isinstance(value, numbers.Real) or not low < value < high:
-            raise ValueError(f"`{name}` must be between {low} and {high}. Received: {name}={value}")
-
-
-def labels_sentence(num_classes, name, unknown=False):
-    """What labels a model takes."""
-    also = ", -1 where it is unknown" if unknown else ""
-    return f"{name} takes the label of each example, a whole number from 0 to {num_classes - 1}{also}."
-
-
-def check_labels(labels, num_classes, name, unknown=False):
-    """Raises a sentence if labels, an array or None, are not whole numbers of one of the classes.
-
-    Args:
-        labels: (N,) or None.
-        num_classes: how many.
-        name: of the model that takes them.
-        unknown: whether -1 is a label.
-    """
-    sentence = labels_sentence(num_classes, name, unknown)
-    if labels is None:
-        raise ValueError(f"{sentence} Received: no labels")
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"{sentence} Received: labels of shape {labels.shape}, {labels.dtype}")
-    if len(labels) and not (labels.min() >= (-1 if unknown else 0) and labels.max() < num_classes):
-        raise ValueError(f"{sentence} Received: labels from {labels.min()} to {labels.max()}")
-
-
-def sample_labels(n, labels, num_classes, name):
-    """Labels of n images to draw, one for each or one for all, as (n,) ints, or a sentence.
-
-    Args:
-        n: how many.
-        labels: (n,) ints, or an int.
-        num_classes: how many classes, categories or components there are.
-        name: of what takes them.
-    """
-    labels = np.broadcast_to(labels, (n,)) if np.ndim(labels) == 0 else np.asarray(labels)
-    check_labels(labels, num_classes, name)
-    if len(labels) != n:
-        raise ValueError(f"There must be as many labels as images. Received: {len(labels)} labels, n={n}")
-    return labels

@@ -9,7 +9,6 @@ compile a model, more than it saves in a short run: the environment variable KER
 
 import os
 
-import keras
 import tensorflow as tf
 
 from keras_gen.core import distribution
@@ -63,40 +62,3 @@ def untuned(dataset):
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-def batches(arrays, batch_size, seed=None):
-    """Arrays as a dataset of batches, `untuned`.
-
-    Keras makes its own, which once a global seed is set come in the same order in every epoch.
-
-    Args:
-        arrays: (N, ...), or a structure of such; floats become those of Keras, float32.
-        batch_size: examples per batch; the last may have fewer.
-        seed: of the order, which is another in each epoch; None keeps them in order.
-
-    Returns:
-        A `tf.data.Dataset` of tensors (batch_size, ...) in the same structure.
-
-    Raises:
-        ValueError: if there are none, or not as many in each array.
-    """
-    sizes = {len(array) for array in keras.tree.flatten(arrays)}
-    if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"Data and labels or targets must be as many, and at least one. Received: {sorted(sizes)}")
-    (size,) = sizes
-
-    def as_tensor(array):
-        tensor = tf.convert_to_tensor(array)
-        return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
-
-    with tf.device("CPU:0"):
-        tensors = keras.tree.map_structure(as_tensor, arrays)
-    indices = tf.data.Dataset.range(size)
-    if seed is not None:
-        indices = indices.shuffle(size, seed=seed)
-
-    def taken(indices):
-        return keras.tree.map_structure(lambda tensor: tf.gather(tensor, indices), tensors)
-
-    return untuned(indices.batch(batch_size).map(taken, num_parallel_calls=2).prefetch(2))

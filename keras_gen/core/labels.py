@@ -1,7 +1,6 @@
 """Few known labels among many examples: which are known, and how they are spread over the batches. -1 is unknown."""
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution
@@ -38,32 +37,6 @@ def hide(labels, num_labels, seed):
     hidden = np.full(len(labels), -1, "int64")
     hidden[kept] = labels[kept]
     return hidden
-
-
-def spread(x, labels, batch_size, seed):
-    """Arrays as a dataset of shuffled batches of which each has its share of known labels.
-
-    One pass is one over the examples of unknown label; those of known label are repeated as needed.
-
-    Args:
-        x: (N, ...).
-        labels: (N,), -1 where unknown.
-        batch_size: examples per batch.
-        seed: of the shuffling.
-    """
-    labels = np.asarray(labels, "int64")
-    known = labels >= 0
-    repeated = known_per_batch(int(known.sum()), len(labels), batch_size)
-    if not repeated:
-        whole = tf.data.Dataset.from_tensor_slices((x, labels))
-        return whole.shuffle(len(labels), seed=seed).batch(batch_size)
-    count = int(np.sum(~known))
-    many = tf.data.Dataset.from_tensor_slices((x[~known], labels[~known])).shuffle(count, seed=seed)
-    few = tf.data.Dataset.from_tensor_slices((x[known], labels[known])).shuffle(int(known.sum()), seed=seed).repeat()
-    batches = tf.data.Dataset.zip(many.batch(batch_size - repeated), few.batch(repeated)).map(
-        lambda a, b: (tf.concat([a[0], b[0]], 0), tf.concat([a[1], b[1]], 0))
-    )
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // (batch_size - repeated))))
 
 
 def classification_terms(log_q, labels):

@@ -1,13 +1,9 @@
 """Scalars of a model that may be set while it trains, such as the weight of a term."""
 
-import math
-import numbers
-
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_gen.core.checks import check_at_least, check_between
+from keras_gen.core import arguments
 
 
 class _Scalars:
@@ -38,17 +34,22 @@ class Adjustable:
         minimum: the least value, or None.
         between: two numbers that the value must lie strictly between, or None.
         optional: whether None is a value too.
+        whole: whether the value must be a whole number.
     """
 
-    def __init__(self, minimum=None, between=None, optional=False):
-        self.minimum, self.between, self.optional = minimum, between, optional
+    def __init__(
+        self,
+        minimum: float | None = None,
+        between: tuple[float, float] | None = None,
+        optional: bool = False,
+        whole: bool = False,
+    ):
+        above, below = between or (None, None)
+        rule = arguments.whole(minimum) if whole else arguments.number(minimum, above, below)
+        self.rule = arguments.either(rule, arguments.NONE) if optional else rule
 
     def validate(self, model, value):
-        """Raises a sentence if a value is no good for a model."""
-        if self.between is not None:
-            check_between(*self.between, **{self.name: value})
-        else:
-            check_at_least(-math.inf if self.minimum is None else self.minimum, **{self.name: value})
+        """Raises a sentence if a value that its rule allows is no good for a model."""
 
     def __set_name__(self, owner, name):
         self.name = name
@@ -65,9 +66,8 @@ class Adjustable:
         return tf.convert_to_tensor(scalars.variables[self.name])
 
     def __set__(self, model, value):
-        if value is not None or not self.optional:
-            value = self._number(value)
-            self.validate(model, value)
+        value = self.rule.check(self.name, value)
+        self.validate(model, value)
         scalars = _scalars_of(model)
         before = scalars.values.get(self.name)
         known = self.name in scalars.values
@@ -84,14 +84,6 @@ class Adjustable:
         has_changed = bool(before) != bool(value) or (before is None) != (value is None)
         if known and model.is_complete and has_changed and self.name in scalars.asked:
             model.remake_functions()
-
-    def _number(self, value):
-        """A Python number of a number, of an array or of a tensor of no axes, as schedules give it; or a sentence."""
-        if not isinstance(value, numbers.Real | keras.Variable | tf.Variable | str):
-            value = np.asarray(value)[()]
-        if not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise ValueError(f"`{self.name}` must be a number. Received: {self.name}={value!r}")
-        return value.item() if hasattr(value, "item") else value
 
 
 def _scalars_of(model):

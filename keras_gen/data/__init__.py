@@ -1,5 +1,7 @@
 """Images by name, folder or file, as `tf.data.Dataset`s of float32 in [0, 1]."""
 
+from keras_gen.core.epochs import EpochClock as EpochClock
+from keras_gen.core.epochs import epoch as epoch
 from keras_gen.data.pairs import pairs as pairs
 from keras_gen.data.pairs import unpaired as unpaired
 from keras_gen.data.pipeline import info as info

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from keras_gen.data.sources import Examples, Info
+from keras_gen.data.sources import Examples, Info, Source
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -46,7 +46,7 @@ def read_image(path, size=None, channels=None):
         raise ValueError(f"{path}: {reason}") from None
 
 
-class FolderSource:
+class FolderSource(Source):
     """Images below a folder, at any depth.
 
     Where all images are in subfolders named train, validation or test, these are splits; else the whole folder is

@@ -9,10 +9,15 @@ from keras_gen.data.prepared import PreparedSource
 EMBEDDED = ("digits",)
 
 
-def open_source(source, **options):
-    """The source of a name, a folder or a file; see `kg.data.load`. One that is open comes back."""
-    if isinstance(source, FolderSource):
+def opened(source, image_size=None, channels=None, on_error="stop"):
+    """A source to read from, as often as wanted: the one of `load`, looked at now. One that is open comes back."""
+    if isinstance(source, sources.Source):
         return source
+    return open_source(source, image_size=as_size(image_size), channels=channels, on_error=on_error)
+
+
+def open_source(source, **options):
+    """The source of a name, a folder or a file; see `kg.data.load`."""
     if str(source) in EMBEDDED:
         return sources.digits()
     path = Path(source).expanduser()
@@ -27,3 +32,13 @@ def open_source(source, **options):
     if str(source) == "glyphs":
         import keras_gen.data.rendered  # noqa: F401  TensorFlow Datasets knows builders that have been imported
     return PreparedSource(str(source))
+
+
+def as_size(image_size):
+    """(height, width) of an `image_size`, None of None."""
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side >= 1 for side in pair):
+        raise ValueError(f"`image_size` must be a side or (height, width). Received: image_size={image_size}")
+    return pair

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gen.data.open import open_source
-from keras_gen.data.pipeline import as_size, epochs_from, load, open_reader
+from keras_gen.core import epochs
+from keras_gen.data.folder import FolderSource
+from keras_gen.data.open import opened
+from keras_gen.data.pipeline import load, open_reader
 from keras_gen.data.tasks import TASKS
 
 
@@ -52,7 +54,7 @@ def pairs(
         limit: use that many pairs, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read or have no partner, "skip" to leave them out with
             a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (inputs, targets).
@@ -81,9 +83,10 @@ def pairs(
     level = chosen.level if level is None else level
     if level is not None and not (isinstance(level, int | float) and math.isfinite(level)):
         raise ValueError(f"The level of {task} must be a number. Received: level={level!r}")
+    source = opened(source, image_size, channels, on_error)
     images = load(source, split, **options)
     if len(images.element_spec.shape) != 4:
-        raise ValueError(f"Tasks are for images. Received: {source} of vectors {images.element_spec.shape[1:]}")
+        raise ValueError(f"Tasks are for images. Received: {source.info.name} of vectors {source.info.data_shape}")
     # Whether the task can be done with them, before it is done in a graph, where sentences get lost.
     chosen.make(tf.zeros((1, *images.element_spec.shape[1:])), level, tf.zeros(2, tf.int64))
 
@@ -97,7 +100,7 @@ def pairs(
         return images.enumerate().map(to_pair, num_parallel_calls=tf.data.AUTOTUNE)
 
     shuffled = split.startswith("train") if shuffle is None else shuffle
-    made = epochs_from(first_epoch if shuffled else None).flat_map(epoch_pairs)
+    made = (epochs.numbers(first_epoch) if shuffled else epochs.always()).flat_map(epoch_pairs)
     return made.apply(tf.data.experimental.assert_cardinality(images.cardinality())).prefetch(tf.data.AUTOTUNE)
 
 
@@ -133,7 +136,7 @@ def unpaired(
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use at most that many images of each, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (images a, images b), as many of each.
@@ -154,36 +157,35 @@ def unpaired(
         return tf.data.Dataset.zip(*map(examples, readers)).take(count).batch(batch_size, drop_remainder=drop_remainder)
 
     varies = any(reader.varies for reader in readers)
-    batches = epochs_from(first_epoch if varies else None).flat_map(epoch_pairs)
+    batches = (epochs.numbers(first_epoch) if varies else epochs.always()).flat_map(epoch_pairs)
     number = count // batch_size if drop_remainder else math.ceil(count / batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(number)).prefetch(tf.data.AUTOTUNE)
 
 
 def _matched_folders(a, b, options):
     """Two sources of as many images each, in the order of their common names."""
-    read = {"channels": options["channels"], "on_error": options["on_error"]}
-    opened = []
+    read = {name: options[name] for name in ("image_size", "channels", "on_error")}
     for folder in (a, b):
-        if not Path(folder).expanduser().is_dir():
+        if not isinstance(folder, FolderSource) and not Path(folder).expanduser().is_dir():
             raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
-        opened.append(open_source(folder, image_size=as_size(options["image_size"]), **read))
-    first, second = opened
+    first, second = both = [opened(folder, **read) for folder in (a, b)]
     if set(first.files) != set(second.files):
         raise ValueError(
-            "Two folders of pairs have the same splits. Received: "
-            f"{a} with {', '.join(first.files)}; {b} with {', '.join(second.files)}"
+            "Two folders of pairs must have the same splits, train, validation or test: name the subfolders of both "
+            f"alike. Received: {first.root} with {', '.join(first.files)}; {second.root} with {', '.join(second.files)}"
         )
     alone = []
     for split in first.files:
-        named = [_by_name(source, split) for source in opened]
+        named = [_by_name(source, split) for source in both]
         common = sorted(set(named[0]) & set(named[1]))
         alone += [str(path) for one, other in (named, named[::-1]) for name, path in one.items() if name not in other]
         if not common:
             raise ValueError(
-                f"The files of two folders belong together by name. Received: no common name in {a} and {b} ({split}), "
-                f"such as {', '.join(list(named[0])[:2])} and {', '.join(list(named[1])[:2])}"
+                "The files of two folders of pairs must have the same names, whatever their suffix. "
+                f"Received: no common name in {first.root} and {second.root} ({split}), such as "
+                f"{', '.join(list(named[0])[:2])} and {', '.join(list(named[1])[:2])}"
             )
-        for source, names in zip(opened, named, strict=True):
+        for source, names in zip(both, named, strict=True):
             source.keep(split, [names[name] for name in common])
     if alone:
         listed = ", ".join(alone[:20]) + (f", and {len(alone) - 20} more" if len(alone) > 20 else "")
@@ -193,7 +195,7 @@ def _matched_folders(a, b, options):
                 f"Received: {listed}"
             )
         warnings.warn(f"Left out {len(alone)} files that have no partner of their name: {listed}", stacklevel=4)
-    return opened
+    return both
 
 
 def _by_name(source, split):

@@ -1,6 +1,5 @@
 """`load` and `info`: from a source to batches, shuffled by (seed, epoch) so that a run can be repeated and resumed."""
 
-import itertools
 import math
 import re
 import zlib
@@ -11,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.core import epochs
 from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources, tasks
-from keras_gen.data.open import open_source
+from keras_gen.data.open import as_size, opened
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
 
@@ -28,9 +28,7 @@ def info(source, **options):
     Returns:
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
     """
-    if "image_size" in options:
-        options["image_size"] = as_size(options["image_size"])
-    return open_source(source, **options).info
+    return opened(source, **options).info
 
 
 def load(
@@ -68,13 +66,14 @@ def load(
         channels: 1 (gray) or 3 (RGB); None for what the source has.
         binarize: None; "dynamic" draws each pixel anew from its intensity each time; "static" draws it once, from
             `seed`.
-        shuffle: None for the training split only. Epoch k of a dataset is shuffled by (seed, k): the same seed gives
-            the same batches in the same order.
+        shuffle: None for the training split only. Epoch k is shuffled by (seed, k): the same seed gives the same
+            batches in the same order. `fit` says which epoch it is; outside of it a pass is the first one, whatever was
+            read before, and `kg.data.epoch(k)` gives another.
         seed: seed of shuffling and binarization.
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use that many examples, a fixed random choice.
         on_error: for a folder, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
-        first_epoch: number of the epoch that the first pass over the dataset is; a resumed run goes on with its own.
+        first_epoch: added to the number of each epoch.
 
     Returns:
         A dataset of (B, H, W, C) or (B, D), or of pairs with (B,) int64 labels.
@@ -86,7 +85,7 @@ def load(
                "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed,
                "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
     reader = open_reader(source, split, **options)
-    dataset = reader.batches(epochs_from(first_epoch if reader.varies else None))
+    dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
 
 
@@ -122,22 +121,22 @@ def open_reader(
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
     size = as_size(image_size)
-    opened = open_source(source, image_size=size, channels=channels, on_error=on_error)
-    name, part = _parse_split(split, opened.info)
-    if labels and opened.info.num_classes is None:
-        raise ValueError(f"labels=True needs a source with classes. Received: {opened.info.name}, which has none")
+    source = opened(source, size, channels, on_error)
+    name, part = _parse_split(split, source.info)
+    if labels and source.info.num_classes is None:
+        raise ValueError(f"labels=True needs a source with classes. Received: {source.info.name}, which has none")
     if num_labels is not None and not labels:
         raise ValueError(f"`num_labels` goes with labels=True. Received: num_labels={num_labels}, labels={labels}")
-    shape = opened.info.data_shape
+    shape = source.info.data_shape
     if len(shape) == 1 and (size or channels or binarize):
         raise ValueError(
-            f"image_size, channels and binarize are for images. Received: {opened.info.name} of vectors {shape}"
+            f"image_size, channels and binarize are for images. Received: {source.info.name} of vectors {shape}"
         )
     shuffle = name == "train" if shuffle is None else shuffle
-    examples = opened.open(name)
+    examples = source.open(name)
     prepare = _preparation(shape, size, channels)
     if isinstance(examples, sources.Stream) and num_labels is not None:
-        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {opened.info.name}")
+        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {source.info.name}")
     read = _read_stream if isinstance(examples, sources.Stream) else partial(_read_examples, num_labels=num_labels)
     batches, count, steps = read(
         examples,
@@ -161,17 +160,6 @@ def stack(dataset):
     if isinstance(batches[0], tuple):
         return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
     return np.concatenate(batches)
-
-
-def epochs_from(first):
-    """A dataset of one number, the epoch: `first` on the first pass over it, one more on each that follows.
-
-    Of None, 0 on every pass.
-    """
-    if first is None:
-        return tf.data.Dataset.from_tensors(np.int64(0))
-    numbers = itertools.count(first)
-    return tf.data.Dataset.from_generator(lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64))
 
 
 def _read_examples(
@@ -201,31 +189,13 @@ def _read_examples(
         y[chosen] = hide(examples.labels[chosen], num_labels, seed)
         repeated = known_per_batch(num_labels, len(chosen), batch_size) if shuffle else 0
     if repeated:
-        known, chosen, batch_size = chosen[y[chosen] >= 0], chosen[y[chosen] < 0], batch_size - repeated
-    chosen, known = tf.constant(chosen), tf.constant(known)
-    count = int(chosen.shape[0])
-    batches = count // batch_size if drop_remainder else math.ceil(count / batch_size)
+        known, chosen = chosen[y[chosen] >= 0], chosen[y[chosen] < 0]
+    count = len(chosen)
     read = examples.fetch
     if binarize == "static" and examples.array is not None:  # drawn once and for all
         fixed = tf.constant(_binarize_in_memory(examples.array, prepare, np.random.default_rng(pixel_seed)))
         read, prepare, binarize = lambda indices: tf.gather(fixed, indices), lambda x: tf.cast(x, tf.float32), None
     y = None if y is None else tf.constant(y)
-
-    def epoch_batches(epoch):
-        def shuffled(indices):
-            key = tf.stack([np.int64(seed), epoch])
-            return tf.random.experimental.stateless_shuffle(indices, seed=key) if shuffle else indices
-
-        indices, again = shuffled(chosen), shuffled(known)
-
-        def batch_indices(batch):
-            part = indices[batch * batch_size : (batch + 1) * batch_size]
-            if repeated:
-                turn = (batch * repeated + tf.range(repeated, dtype=tf.int64)) % tf.size(again, tf.int64)
-                part = tf.concat([part, tf.gather(again, turn)], 0)
-            return epoch, batch, part
-
-        return tf.data.Dataset.range(batches).map(batch_indices)
 
     def to_batch(epoch, batch, indices):
         x = prepare(read(indices))
@@ -239,10 +209,14 @@ def _read_examples(
             )
         return (x, tf.gather(y, indices)) if labels else x
 
-    def batches_of(epochs):
-        return epochs.flat_map(epoch_batches).map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    def indices_of(numbers):
+        return epochs.index_batches(numbers, chosen, batch_size, seed if shuffle else None, known, repeated,
+                                    drop_remainder)  # fmt: skip
 
-    return batches_of, count, batches
+    def batches_of(numbers):
+        return indices_of(numbers)[0].map(to_batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return batches_of, count, indices_of(epochs.always())[1]
 
 
 def _read_stream(
@@ -277,8 +251,8 @@ def _read_stream(
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
-    def batches_of(epochs):
-        examples = epochs.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    def batches_of(numbers):
+        examples = numbers.flat_map(epoch_examples).map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         return examples.batch(batch_size, drop_remainder=drop_remainder)
 
     return batches_of, count, batches
@@ -324,16 +298,6 @@ def _crop_to_aspect(x, size):
     cropped_width = tf.minimum(width, height * size[1] // size[0])
     top, left = (height - cropped_height) // 2, (width - cropped_width) // 2
     return x[:, top : top + cropped_height, left : left + cropped_width]
-
-
-def as_size(image_size):
-    """(height, width) of an `image_size`, None of None."""
-    if image_size is None:
-        return None
-    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side >= 1 for side in pair):
-        raise ValueError(f"`image_size` must be a side or (height, width). Received: image_size={image_size}")
-    return pair
 
 
 def _parse_split(split, source_info):

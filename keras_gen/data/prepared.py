@@ -12,12 +12,12 @@ from urllib.parse import urlparse
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.data.sources import ArraySource, Info, Stream
+from keras_gen.data.sources import ArraySource, Info, Source, Stream
 
 LARGEST_IN_MEMORY = 2**30  # bytes of a split; larger ones are streamed
 
 
-class PreparedSource:
+class PreparedSource(Source):
     """A dataset of TensorFlow Datasets with an "image" feature (and, if it has one, a "label").
 
     Looks in `TFDS_DATA_DIR` or `~/tensorflow_datasets` first; where the dataset is prepared, no network is touched.

@@ -41,7 +41,11 @@ class Stream:
     open: Callable
 
 
-class ArraySource:
+class Source:
+    """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
+
+
+class ArraySource(Source):
     """Arrays in memory: `splits` maps a name to (x, y), y may be None."""
 
     def __init__(self, name, splits, class_names=None):

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_gen.core import check_whole, execution
+from keras_gen.core import check_whole
+from keras_gen.core.epochs import EpochClock, batches
 
 FEATURES = 64
 BATCH = 500
@@ -36,7 +37,7 @@ class Features:
         images = np.asarray(images, "float32")
         if images.shape[1:] != self.data_shape:
             raise ValueError(f"{self.name} takes images {self.data_shape}. Received: shape={images.shape}")
-        return self._both.predict(execution.batches((images,), BATCH), verbose=0)
+        return self._both.predict(batches((images,), BATCH), verbose=0)
 
 
 def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
@@ -76,14 +77,9 @@ def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
     classifier = _classifier(images.shape[1:], classes, seed)
     classifier.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     # Keras shuffles by its own generator; in the order of a seed the features are the same each time.
-    rng = np.random.default_rng(seed)
-    for epoch in range(epochs):
-        shuffled = rng.permutation(train)
-        classifier.fit(
-            execution.batches((images[shuffled], labels[shuffled]), 128), epochs=epoch + 1, initial_epoch=epoch,
-            shuffle=False, verbose=verbose,
-        )  # fmt: skip
-    asked = execution.batches((images[held_out], labels[held_out]), BATCH)
+    dataset = batches((images[train], labels[train]), 128, seed)
+    classifier.fit(dataset, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[EpochClock()])
+    asked = batches((images[held_out], labels[held_out]), BATCH)
     accuracy = classifier.evaluate(asked, verbose=0, return_dict=True)
     name = f"{FEATURES} features of a classifier of {classes} classes, held-out accuracy {accuracy['accuracy']:.2%}"
     return Features(classifier, name)

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import execution
-from keras_gen.core.batching import labels_of
 
 VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_samples and the image size
 MIN_VALUES = 512  # of one draw: of small data the features of the networks are more
@@ -42,13 +41,7 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
         )
     if "log_weights" not in model.offers:
         model.log_weights(images, num_samples)  # says so
-    if isinstance(images, tf.data.Dataset):
-        parts = [keras.utils.unpack_x_y_sample_weight(part)[:2] for part in images.as_numpy_iterator()]
-        images = np.concatenate([x for x, _ in parts])
-        if model.labelling == "required" and labels is None and parts[0][1] is not None:
-            labels = np.concatenate([y for _, y in parts])
-    model.check_array(images)
-    labels = labels_of(model, images, labels)
+    images, labels = model.in_memory(images, labels)
     weigh = tf.function(model.log_weights, jit_compile=execution.resolve(model)[0] is True)
     seeds = np.random.default_rng(seed)
     at_once = max(1, VALUES_AT_ONCE // max(math.prod(model.data_shape), model.latent_dim, MIN_VALUES))  # images

@@ -55,7 +55,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
     first, first_labels, clusters, classes = [], [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
-    compared_images = affordable(FIDELITY_IMAGES, model.data_shape)
+    compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
@@ -103,7 +103,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     return figures
 
 
-def affordable(count, data_shape):
+def cap_by_memory(count, data_shape):
     """So many images, or as many as there are in half a gigabyte."""
     return min(count, max(2 * MIN_IMAGES, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
 
@@ -141,7 +141,7 @@ class Reservoir:
 
 def _fidelity_of(model, real, classes, features):
     """`fidelity` of samples, flat; of a model of labels, for labels as the images have them."""
-    count = min(affordable(FIDELITY_IMAGES, model.data_shape), len(real) // 2)
+    count = min(cap_by_memory(FIDELITY_IMAGES, model.data_shape), len(real) // 2)
     samples = model.sample(count, labels=classes[:count] if model.labelling == "required" else None, seed=0)
     if np.all((real == 0) | (real == 1)):  # black and white: samples are the probabilities of such pixels
         samples = (np.random.default_rng(0).random(samples.shape) < samples).astype("float32")

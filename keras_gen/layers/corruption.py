@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import distribution
+from keras_gen.core import check_choice, distribution
 
 
 def _add_gaussian(x, level, noise):
@@ -57,8 +57,7 @@ class Corruption(keras.layers.Layer):
 
     def __init__(self, kind="gaussian", level=0.3, clip=False, seed=0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if kind not in CORRUPTIONS:
-            raise ValueError(f"The corruption must be one of {', '.join(CORRUPTIONS)}. Received: {kind!r}")
+        check_choice("kind", kind, CORRUPTIONS)
         check_level(kind, level)
         self.kind, self.level, self.clip, self.seed = kind, level, clip, seed
 

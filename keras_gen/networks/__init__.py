@@ -11,6 +11,7 @@ import math
 
 import keras
 
+from keras_gen.core.arguments import LARGEST
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
@@ -22,6 +23,7 @@ from keras_gen.networks.dense import shallow_decoder as shallow_decoder
 from keras_gen.networks.dense import shallow_encoder as shallow_encoder
 from keras_gen.networks.dense import tie_weights as tie_weights
 from keras_gen.networks.dense import tied_decoder as tied_decoder
+from keras_gen.networks.given import Role
 from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import cluster_head as cluster_head
 from keras_gen.networks.heads import code_head as code_head
@@ -56,6 +58,7 @@ GENERATORS = {
 CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
 MAX_DENSE_VALUES = 1024  # values; a gray image of 32 x 32
+FEATURES, FEATURES_OR_DATA = "(features,)", "(features,), (height, width, features) or the data's shape"
 
 
 def default_body(data_shape):
@@ -74,9 +77,17 @@ def make_encoder(encoder, data_shape, argument="encoder"):
     Raises:
         ValueError: if the name is unknown or the model's shapes do not fit.
     """
-    body = encoder if isinstance(encoder, keras.Model) else _named(ENCODERS, "encoder", encoder, data_shape)(data_shape)
-    _check_shapes(argument, body, data_shape, "(features,)", lambda output: len(output) == 1)
-    return body
+    return _encoder(encoder, ENCODERS, default_body(data_shape), data_shape, argument)
+
+
+def _encoder(encoder, bodies, default, data_shape, argument):
+    role = Role(argument, data_shape, FEATURES, bodies)
+    if not isinstance(encoder, keras.Model):
+        return _named(bodies, role, encoder, default, data_shape)(data_shape)
+    received, made = role.shapes_of(encoder)
+    if received != role.input_shape or len(made) != 1:
+        role.refuse(encoder, received, made)
+    return encoder
 
 
 def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activation="sigmoid", argument="decoder"):
@@ -96,11 +107,10 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
     names = {name: body for name, body in DECODERS.items() if encoder is not None or name != "pool"}
     if encoder is not None:
         names["tied"] = lambda latent_dim, data_shape: tied_decoder(encoder, code, data_shape, activation)
-    body = (
-        decoder
-        if isinstance(decoder, keras.Model)
-        else _named(names, "decoder", decoder, data_shape)(latent_dim, data_shape)
-    )
+    role = Role(argument, (latent_dim,), FEATURES_OR_DATA, names)
+    body = decoder
+    if not isinstance(decoder, keras.Model):
+        body = _named(names, role, decoder, default_body(data_shape), data_shape)(latent_dim, data_shape)
     given = switch_shapes(encoder) if encoder is not None else []
     taken = [tuple(tensor.shape[1:]) for tensor in (getattr(body, "inputs", None) or [])[1:]]
     if taken and taken != given:
@@ -108,10 +118,7 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
             "`decoder` unpools by the switches of the encoder: it goes with encoder='pool' of the same sizes, in a "
             f"model that gives them. Expected: switches of shapes {taken}. Received: {given}"
         )
-    expected = "(features,), (height, width, features) or the data's shape"
-    _check_shapes(
-        argument, body, (latent_dim,), expected, lambda out: len(out) == 1 or out[:-1] == tuple(data_shape)[:-1]
-    )
+    _check_makes_data(role, body, data_shape, len(taken))
     if encoder is not None:
         tie_weights(body, encoder, code)
     return body
@@ -122,23 +129,23 @@ def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
 
     None stands for `of_images`, or for "dense" where the data are vectors.
     """
+    role = Role("generator", (latent_size,), FEATURES_OR_DATA, GENERATORS)
     if not isinstance(generator, keras.Model):
-        name = _or_default(generator, "dense" if len(data_shape) == 1 else of_images)
-        generator = _named(GENERATORS, "generator", name, data_shape)(latent_size, data_shape)
-    return make_decoder(generator, latent_size, data_shape, argument="generator")
+        default = "dense" if len(data_shape) == 1 else of_images
+        return _named(GENERATORS, role, generator, default, data_shape)(latent_size, data_shape)
+    _check_makes_data(role, generator, data_shape)
+    return generator
 
 
-def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dcgan"):
+def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dcgan", argument="discriminator"):
     """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
-    if not isinstance(discriminator, keras.Model):
-        name = _or_default(discriminator, "dense" if len(data_shape) == 1 else of_images)
-        discriminators = {
-            "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
-            "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
-            "dense": functools.partial(dense_encoder, activation="leaky_relu"),
-        }
-        discriminator = _named(discriminators, "discriminator", name, data_shape)(data_shape)
-    return make_encoder(discriminator, data_shape, argument="discriminator")
+    discriminators = {
+        "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
+        "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
+        "dense": functools.partial(dense_encoder, activation="leaky_relu"),
+    }
+    default = "dense" if len(data_shape) == 1 else of_images
+    return _encoder(discriminator, discriminators, default, data_shape, argument)
 
 
 def _or_default(name, default):
@@ -148,23 +155,21 @@ def _or_default(name, default):
     return name
 
 
-def _named(bodies, argument, name, data_shape):
-    name = _or_default(name, default_body(data_shape))
-    known, star, width = name.partition("*") if isinstance(name, str) else (name, "", "")
-    if not isinstance(known, str) or known not in bodies:
-        names = ", ".join(map(repr, bodies))
-        raise ValueError(f"`{argument}` must be one of {names}, or a built keras.Model. Received: {argument}={name!r}")
+def _named(bodies, role, name, default, data_shape):
+    """The function that makes the body of a name."""
+    name = _or_default(name, default)
+    known = role.check_name(name)
     if getattr(bodies[known], "func", bodies[known]) in CONVOLUTIONAL and len(data_shape) == 1:
         raise ValueError(
-            f"A convolutional {argument} needs images (height, width, channels). Received: data_shape={data_shape}"
+            f"A convolutional {role.argument} needs images (height, width, channels). Received: data_shape={data_shape}"
         )
-    return _widened(bodies[known], argument, name, width) if star else bodies[known]
+    return bodies[known] if name == known else _widened(bodies[known], role.argument, name)
 
 
-def _widened(body, argument, name, width):
+def _widened(body, argument, name):
     """A body with each of its widths times a factor, the width multiplier of Howard et al. 2017."""
     try:
-        factor = float(width)
+        factor = float(name.partition("*")[2])
     except ValueError:
         factor = 0.0
     if not 0 < factor < math.inf:
@@ -178,18 +183,13 @@ def _widened(body, argument, name, width):
     }
     if not scaled:
         raise ValueError(f"This body has no hidden layers to widen. Received: {argument}={name!r}")
+    if max(keras.tree.flatten(scaled)) > LARGEST:
+        raise ValueError(f"A layer must have less than 2^31 units or filters. Received: {argument}={name!r}")
     return functools.partial(body, **scaled)
 
 
-def _check_shapes(argument, body, input_shape, expected_output, output_fits):
-    if not body.built or not getattr(body, "inputs", None):
-        raise ValueError(
-            f"`{argument}` must be a built keras.Model with one input; give it an Input layer. "
-            f"Received: {body.name}, not built"
-        )
-    received, output = tuple(body.inputs[0].shape[1:]), tuple(body.output_shape[1:])
-    if received != tuple(input_shape) or not output_fits(output):
-        raise ValueError(
-            f"`{argument}` must map {tuple(input_shape)} to {expected_output}. Received: {body.name}, which maps "
-            f"{received} to {output}"
-        )
+def _check_makes_data(role, body, data_shape, more_inputs=0):
+    """Raises a sentence if a decoder does not map codes to features, or to data."""
+    received, made = role.shapes_of(body, more_inputs)
+    if received != role.input_shape or not (len(made) == 1 or made[:-1] == tuple(data_shape)[:-1]):
+        role.refuse(body, received, made)

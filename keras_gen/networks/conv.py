@@ -3,11 +3,20 @@
 import keras
 from keras import layers
 
+from keras_gen.core.arguments import widths
+
 SMALLEST = 4  # halving stops before a side falls below this
 
 
 def stages(data_shape, filters):
-    """Sizes after each halving, as long as both sides stay at SMALLEST or more: [(H, W), (H/2, W/2), ...]."""
+    """Sizes after each halving, as long as both sides stay at SMALLEST or more: [(H, W), (H/2, W/2), ...].
+
+    Raises:
+        ValueError: if these are no images, or no sizes of layers.
+    """
+    if len(data_shape) != 3:
+        raise ValueError(f"Images must be (height, width, channels). Received: data_shape={data_shape}")
+    widths(1).check("filters", filters)
     sizes = [tuple(data_shape[:2])]
     for _ in filters:
         height, width = ((side + 1) // 2 for side in sizes[-1])
@@ -43,4 +52,5 @@ def conv_decoder(latent_dim, data_shape, filters=(32, 64, 128), activation="relu
         surplus = (x.shape[1] - height, x.shape[2] - width)  # 1 where the encoder rounded up
         if any(surplus):
             x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(x)
+    x = layers.Identity(name="features")(x)  # and no image, whatever its shape: see `image_head`
     return keras.Model(code, x, name="conv_decoder")

@@ -79,8 +79,9 @@ def joint_head(body, latent_dim, num_given):
 def image_head(body, data_shape, activation):
     """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
 
-    A body that gives the data itself is passed through: one whose last layer is named "image", or one whose output
-    has the shape of images. A body for vectors needs the name: its features may happen to be as many.
+    A body that gives the data itself is passed through: one whose last layer is named "image", or one of a user's own
+    whose output has the shape of images. A body for vectors needs the name, since its features may happen to be as
+    many; so may those of the package's own bodies, whose last layer is named "features" and saved with that name.
 
     Args:
         body: the decoder body, a built `keras.Model`.
@@ -89,7 +90,8 @@ def image_head(body, data_shape, activation):
     """
     feature_shape = tuple(body.output_shape[1:])
     features = x = keras.Input(feature_shape, name="features")
-    if feature_shape == tuple(data_shape) and (len(data_shape) == 3 or body.layers[-1].name == "image"):
+    last = body.layers[-1].name
+    if feature_shape == tuple(data_shape) and (last == "image" or (len(data_shape) == 3 and last != "features")):
         if activation == "sigmoid":
             _check_unit_interval(body)
         x = layers.Identity(dtype="float32", name="image")(x)

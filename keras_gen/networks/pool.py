@@ -40,6 +40,7 @@ def pool_decoder(latent_dim, data_shape, filters=(32, 64), activation="relu"):
     for i in reversed(range(len(sizes) - 1)):
         x = Unpooling(sizes[i], name=f"unpool_{i}")([x, switches[i]])
         x = layers.Conv2D(used[max(0, i - 1)], 3, padding="same", activation=activation, name=f"conv_{i}")(x)
+    x = layers.Identity(name="features")(x)  # and no image, whatever its shape: see `image_head`
     return keras.Model([code, *switches], x, name="pool_decoder")
 
 

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from keras_gen.layers import UnitInterval
 from keras_gen.networks.dcgan import KERNEL, SLOPE
+from keras_gen.networks.given import Role
 
 SMALLEST_BOTTOM = 4  # a U-Net stops halving before a side falls below this
 SMALLEST_MAP = 7  # so does a critic of patches, before its map of values gets smaller
@@ -139,40 +140,30 @@ def make_translator(generator, data_shape, channels, default, argument="generato
         default: name.
         argument: the constructor's name for it.
     """
+    output = (*data_shape[:2], channels)
+    role = Role(argument, data_shape, f"{output}", TRANSLATORS)
     if not isinstance(generator, keras.Model):
-        name = generator or default
-        if name not in TRANSLATORS:
-            raise ValueError(
-                f"`{argument}` must be one of {', '.join(map(repr, TRANSLATORS))}, or a built keras.Model. "
-                f"Received: {argument}={name!r}"
-            )
-        return TRANSLATORS[name](data_shape, channels)
-    return _checked(generator, data_shape, (*data_shape[:2], channels), argument)
+        return TRANSLATORS[role.check_name(default if generator is None else generator)](data_shape, channels)
+    return _checked(generator, role, output)
 
 
 def make_patch_critic(discriminator, data_shape, channels=None, argument="discriminator"):
     """The critic that a constructor's argument asks for: None, "patch", or a built `keras.Model` to (H', W', 1)."""
+    role = Role(argument, (*data_shape[:2], channels or data_shape[-1]), "a map of values (H', W', 1)", ["patch"])
     if not isinstance(discriminator, keras.Model):
-        if discriminator not in (None, "patch"):
-            raise ValueError(
-                f"`{argument}` must be 'patch' or a built keras.Model. Received: {argument}={discriminator!r}"
-            )
+        role.check_name("patch" if discriminator is None else discriminator)
         return patch_critic(data_shape, channels=channels)
-    return _checked(discriminator, (*data_shape[:2], channels or data_shape[-1]), (None, None, 1), argument)
+    return _checked(discriminator, role, (None, None, 1))
 
 
-def _checked(body, input_shape, output_shape, argument):
+def _checked(body, role, output_shape):
     """A given network, if it maps what it should to what it should."""
-    made = None
-    if body.built and len(getattr(body, "inputs", None) or []) == 1:
-        received = body.inputs[0].shape[1:]
-        if len(received) == 3 and all(r in (None, e) for r, e in zip(received, input_shape, strict=True)):
-            made = body.compute_output_shape((None, *input_shape))[1:]
-    if made is None or len(made) != 3 or any(e not in (None, m) for m, e in zip(made, output_shape, strict=True)):
-        raise ValueError(
-            f"`{argument}` must be a built keras.Model that maps {tuple(input_shape)} to {output_shape}. "
-            f"Received: {body.name}" + ("" if made is None else f", which makes {tuple(made)}")
-        )
+    received, made = role.shapes_of(body)
+    is_given = len(received) == 3 and all(r in (None, e) for r, e in zip(received, role.input_shape, strict=True))
+    if is_given:
+        made = tuple(body.compute_output_shape((None, *role.input_shape)))[1:]
+    if not is_given or len(made) != 3 or any(e not in (None, m) for m, e in zip(made, output_shape, strict=True)):
+        role.refuse(body, received, made)
     return body
 
 

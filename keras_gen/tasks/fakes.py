@@ -4,8 +4,9 @@ import keras
 import numpy as np
 
 from keras_gen import networks
-from keras_gen.core import check_whole, execution
+from keras_gen.core import check_whole
 from keras_gen.core.checks import check_data_shape
+from keras_gen.core.epochs import EpochClock, batches
 
 MIN_EXAMPLES = 20  # of each kind
 LEVELS = 255
@@ -74,13 +75,9 @@ class FakeDetector:
         is_real = np.repeat([1.0, 0.0], [len(real), len(generated)]).astype("float32")
         weight = len(x) / 2 / np.where(is_real, len(real), len(generated))
         self.critic.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
-        rng = np.random.default_rng(self.seed)  # Keras shuffles by the generator of the process
-        for epoch in range(self.epochs):
-            order = rng.permutation(len(x))
-            self.critic.fit(
-                execution.batches((x[order], is_real[order, None], weight[order]), BATCH), shuffle=False,
-                epochs=epoch + 1, initial_epoch=epoch, verbose=verbose,
-            )  # fmt: skip
+        # Keras shuffles by the generator of the process.
+        dataset = batches((x, is_real[:, None], weight), BATCH, self.seed)
+        self.critic.fit(dataset, epochs=self.epochs, shuffle=False, verbose=verbose, callbacks=[EpochClock()])
         self._fitted = True
         return self
 
@@ -88,8 +85,8 @@ class FakeDetector:
         """The logit d(x), in nats: higher is more like real images. (N, ...) -> (N,)."""
         if not self._fitted:
             raise ValueError("Nothing is known before `fit(real, generated)`. Received: a detector without training")
-        batches = execution.batches((self._checked(x, "given"),), 500)
-        return self.critic.predict(batches, verbose=0)[:, 0].astype("float64")
+        dataset = batches((self._checked(x, "given"),), 500)
+        return self.critic.predict(dataset, verbose=0)[:, 0].astype("float64")
 
     def predict(self, x):
         """1 for real, -1 for generated. (N, ...) -> (N,)."""

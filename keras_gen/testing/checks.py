@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import AdversarialModel, GenerativeModel
-from keras_gen.core.model import ABILITIES
+from keras_gen.core.abilities import ABILITIES
 from keras_gen.testing import processes
 from keras_gen.testing.case import assert_equal, assert_finite, evaluate, fit, optimizers_of, trained
 
@@ -224,8 +224,11 @@ def check_wrong_data(case):
         message = _error(ValueError, model.fit, case.x * 255.0, case.pair()[1])
         assert "[0, 1]" in message, message
         labels = (case.labels,) if case.taught else ()
-        whole = tf.data.Dataset.from_tensor_slices(((case.x * 255).astype("uint8"), *labels)).batch(4)
-        assert "uint8" in _error(ValueError, model.fit, whole)
+        levels = tf.data.Dataset.from_tensor_slices((case.x * 255.0, *labels)).batch(4)
+        assert "[0, 1]" in _error(ValueError, model.fit, levels)
+    bad = np.array(case.x, copy=True)
+    bad.flat[-1] = np.nan
+    assert "finite" in _error(ValueError, model.fit, bad, case.pair()[1])
 
 
 def _error(kind, call, *args, **kwargs):

@@ -1,9 +1,10 @@
 """Runs: a folder that holds all it takes to see, use, resume and repeat a training."""
 
+from keras_gen.saving import load as load
+from keras_gen.saving import save as save
+from keras_gen.training.api import open_run as open_run
+from keras_gen.training.api import resume as resume
+from keras_gen.training.api import train as train
 from keras_gen.training.callbacks import Fidelity as Fidelity
-from keras_gen.training.checkpoints import load as load
-from keras_gen.training.checkpoints import save as save
-from keras_gen.training.runs import resume as resume
-from keras_gen.training.runs import train as train
 from keras_gen.training.stacking import stack as stack
 from keras_gen.training.stacking import unroll as unroll

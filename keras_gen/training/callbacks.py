@@ -1,4 +1,4 @@
-"""What a run does besides training: history, pictures, and stopping when figures are no longer numbers."""
+"""What a run does besides training: history, pictures, and stopping when metrics are no longer numbers."""
 
 import csv
 import math
@@ -17,7 +17,7 @@ RECONSTRUCTIONS = 10
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Raises FloatingPointError as soon as any logged figure, not the loss alone, is NaN or infinite."""
+    """Raises FloatingPointError as soon as any logged metric, not the loss alone, is NaN or infinite."""
 
     def on_train_batch_end(self, batch, logs=None):
         self._check(logs, f"batch {batch + 1}")
@@ -29,8 +29,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def _check(logs, where):
         bad = {name: float(value) for name, value in (logs or {}).items() if not math.isfinite(float(value))}
         if bad:
-            figures = ", ".join(f"{name}={value}" for name, value in bad.items())
-            raise FloatingPointError(f"Training stopped at {where}: {figures}. Try a smaller learning rate.")
+            values = ", ".join(f"{name}={value}" for name, value in bad.items())
+            raise FloatingPointError(f"Training stopped at {where}: {values}. Try a smaller learning rate.")
 
 
 class History(keras.callbacks.Callback):
@@ -60,7 +60,7 @@ class History(keras.callbacks.Callback):
             writer.writerows(self.rows)
 
 
-def read_history(path):
+def read_history(path: str | Path) -> list[dict[str, str]]:
     """Rows of a history.csv as dicts of strings; none if there is no such file."""
     path = Path(path)
     if not path.is_file():
@@ -69,7 +69,7 @@ def read_history(path):
         return list(csv.DictReader(file))
 
 
-def best_epoch(rows):
+def best_epoch(rows: list[dict[str, str]]) -> int:
     """Index of the row of a history with the lowest `val_loss`, the first of equals."""
     return min(range(len(rows)), key=lambda i: float(rows[i]["val_loss"]))
 
@@ -86,7 +86,7 @@ class StopEarly(keras.callbacks.Callback):
         super().__init__()
         self.history, self.patience = history, patience
 
-    def is_over(self):
+    def is_over(self) -> bool:
         """Whether the epochs so far say so."""
         rows = self.history.rows
         return bool(rows) and len(rows) - 1 - best_epoch(rows) >= self.patience
@@ -130,10 +130,10 @@ class Pictures(keras.callbacks.Callback):
 
 
 class Fidelity(keras.callbacks.Callback):
-    """Figures of `kg.evaluation.fidelity` while training: `val_kernel_distance`, `val_precision`, ... in the logs.
+    """Metrics of `kg.evaluation.fidelity` while training: `val_kernel_distance`, `val_precision`, ... in the logs.
 
     Put it before callbacks that look at them, such as `EarlyStopping("val_kernel_distance", mode="min")`. The samples
-    are of the same seed each time. Between two looks the last figures stand.
+    are of the same seed each time. Between two looks the last metrics stand.
 
     Args:
         real: (N, H, W, C) images in [0, 1] that the model is not trained on.
@@ -158,7 +158,7 @@ class Fidelity(keras.callbacks.Callback):
             seed,
             labels,
         )
-        self.figures = {}
+        self.metrics = {}
 
     def on_train_begin(self, logs=None):
         if "sample" not in self.model.offers:
@@ -168,6 +168,6 @@ class Fidelity(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0:
             samples = self.model.sample(self.size, labels=self.labels, seed=self.seed)
             found = evaluation.fidelity(samples, self.real, self.features, self.seed)["generated"]
-            self.figures = {f"val_{name}": value for name, value in found.items()}
+            self.metrics = {f"val_{name}": value for name, value in found.items()}
         if logs is not None:
-            logs.update(self.figures)
+            logs.update(self.metrics)

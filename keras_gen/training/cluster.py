@@ -13,11 +13,15 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
         tf.errors.DeadlineExceededError)  # fmt: skip
 
 
-def begin_again(error):
-    """Starts this command anew where `error` says that another machine went away: it waits for that, and goes on.
+def restart_process(error: Exception, module: str) -> None:
+    """Replaces this process by a new one of the same command, where `error` says that another machine went away.
 
-    TensorFlow's collective operations cannot be mended in a process that was in one. Returns where there is nothing to
-    wait for.
+    TensorFlow's collective operations cannot be mended in a process that was in one. The new one waits for the other
+    machine and goes on from the last checkpoint. Returns where there is nothing to wait for.
+
+    Args:
+        error: that ended the training.
+        module: to run, as by `python -m`, with the arguments of this process.
     """
     count = int(os.environ.get(COUNTER, "0")) + 1
     if not isinstance(error, LOST) or distribution.num_machines() == 1 or count > RESTARTS:
@@ -28,6 +32,4 @@ def begin_again(error):
         file=sys.stderr,
         flush=True,
     )
-    os.execve(
-        sys.executable, [sys.executable, "-m", "keras_gen.cli", *sys.argv[1:]], os.environ | {COUNTER: str(count)}
-    )
+    os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], os.environ | {COUNTER: str(count)})

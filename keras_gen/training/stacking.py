@@ -8,7 +8,7 @@ from keras_gen.models import Autoencoder
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
-def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
+def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1) -> Autoencoder:
     """Trains autoencoders one after the other, each on the codes of the one below, and puts them together.
 
     Source: Hinton and Salakhutdinov 2006; Bengio et al. 2007, "Greedy layer-wise training of deep networks".
@@ -40,7 +40,7 @@ def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1):
     return unroll(models)
 
 
-def unroll(models):
+def unroll(models) -> Autoencoder:
     """The deep autoencoder that goes up through all encoders and down through all decoders, with copies of the weights.
 
     Tied weights are tied no longer. The likelihood is that of the first model; the penalties of all are left behind.
@@ -84,7 +84,7 @@ def _check(models):
     for i, model in enumerate(models):
         if not isinstance(model, BaseAutoencoder):
             raise ValueError(
-                "Autoencoders with an encoder network and a decoder network can be stacked. "
+                "Only autoencoders with an encoder network and a decoder network can be stacked. "
                 f"Received: models[{i}]={type(model).__name__}"
             )
         if model.data_shape != shape:
@@ -93,10 +93,13 @@ def _check(models):
                 f"Received: data_shape={model.data_shape}"
             )
         if len(model.decoder.inputs) > 1:
-            raise ValueError(f"Models that unpool by switches cannot be stacked. Received: models[{i}]")
+            raise ValueError(
+                "Models that unpool by switches cannot be stacked: take another decoder. "
+                f"Received: models[{i}]={model.name}"
+            )
         if i and model.bounded and not is_probability(models[i - 1].code_activation):
             raise ValueError(
-                f"models[{i}] describes data in [0, 1], and the codes below it have any value: give it "
+                f"models[{i}] describes data in [0, 1], and the codes below it have any value: it must be given "
                 "likelihood='gaussian', or models below it code_activation='sigmoid'. "
                 f"Received: code_activation={models[i - 1].code_activation!r}"
             )

@@ -2,8 +2,8 @@
 
 from keras_gen.tuning.objectives import OBJECTIVES as OBJECTIVES
 from keras_gen.tuning.objectives import Objective as Objective
-from keras_gen.tuning.searches import Search as Search
-from keras_gen.tuning.searches import search as search
+from keras_gen.tuning.search import Search as Search
+from keras_gen.tuning.search import search as search
 from keras_gen.tuning.space import HyperModel as HyperModel
 from keras_gen.tuning.space import Range as Range
 from keras_gen.tuning.space import parse_space as parse_space

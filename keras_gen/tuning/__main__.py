@@ -2,9 +2,10 @@
 
 import sys
 
-from keras_gen.tuning import searches, workers
+from keras_gen.tuning import workers
+from keras_gen.tuning.search import run_worker
 
 if __name__ == "__main__":
     folder, parent = sys.argv[1:]
-    workers.end_with(int(parent))
-    searches.take_part(folder)
+    workers.exit_with_parent(int(parent))
+    run_worker(folder)

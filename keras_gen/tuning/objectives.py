@@ -1,19 +1,21 @@
-"""What a search may compare trials by: figures of held-out images that do not contain what is searched."""
+"""What a search may compare trials by: metrics of held-out images that do not contain what is searched."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_gen import data, evaluation
-from keras_gen.training import runs
+from keras_gen.core import GenerativeModel
+from keras_gen.training.config import RunConfig
 
 IMAGES = 10_000  # at most, that a trial is judged on
 ACTIVE = 0.1  # share of the units that `sparse_reconstruction` keeps
 
 
 class Objective(NamedTuple):
-    """A figure of held-out images that does not contain what is searched.
+    """A metric of held-out images that does not contain what is searched.
 
     Args:
         direction: "max" or "min".
@@ -24,33 +26,31 @@ class Objective(NamedTuple):
     """
 
     direction: str
-    needs: tuple
+    needs: tuple[str, ...]
     labelled: bool
-    figure: object
+    figure: Callable[[GenerativeModel, "HeldOut"], float]
     what: str
 
 
 class HeldOut:
-    """What the trials are judged on: the part of the training split that they do not train on.
+    """What the trials are judged on: the images that their runs hold out for validation, and never the test split.
 
     Args:
-        config: of the trials' runs.
-        seed: of what draws.
+        config: what the runs of the trials have in common.
     """
 
-    def __init__(self, config, seed):
-        self.config, self.seed = config, seed
-        self.labelled = runs.source_info(config).num_classes is not None
-        loaded = data.stack(runs.load_data(config, runs.parts(config)[1], labels=self.labelled, limit=IMAGES))
-        self.images, self.labels = loaded if self.labelled else (loaded, None)
+    def __init__(self, config: RunConfig):
+        self.config, self.seed = config, config.seed
+        loaded = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
+        self.images, self.labels = loaded if config.has_classes else (loaded, None)
 
     @functools.cached_property
-    def training(self):
+    def training(self) -> tuple[np.ndarray, np.ndarray]:
         """Images and labels of the training part."""
-        return data.stack(runs.load_data(self.config, runs.parts(self.config)[0], labels=True, limit=2 * IMAGES))
+        return data.stack(self.config.load(self.config.training_split, labels=True, limit=2 * IMAGES))
 
     @functools.cached_property
-    def features(self):
+    def features(self) -> evaluation.Features:
         """Of a classifier of the classes of the training part."""
         return evaluation.classifier_features(*self.training, seed=self.seed, verbose=0)
 
@@ -131,6 +131,6 @@ OBJECTIVES = {
 }
 
 
-def reportable(cls):
+def reportable(cls: type[GenerativeModel]) -> list[str]:
     """Names of the objectives that a model of this class has the abilities for."""
     return [name for name, known in OBJECTIVES.items() if set(known.needs) <= set(cls.offers)]

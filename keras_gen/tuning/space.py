@@ -1,13 +1,14 @@
 """What is searched: ranges and choices of the arguments of a model."""
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import keras_tuner as kt
 
-from keras_gen.core import check_choice
-from keras_gen.training import runs
+from keras_gen.core import GenerativeModel, check_choice
+from keras_gen.training.config import SHAPES
+from keras_gen.training.registry import find_model
 
 OF_THE_RUN = ("learning_rate", "batch_size")  # what a space may hold besides the constructor's arguments
 WIDTH = "width"  # and this, of models whose networks may be given by name
@@ -26,7 +27,7 @@ class Range(NamedTuple):
     log: bool = False
 
     @property
-    def whole(self):
+    def whole(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
@@ -48,19 +49,19 @@ READY = {
 }
 
 
-def ready_space(model):
+def ready_space(model: str) -> dict[str, Range | list]:
     """The space that is searched where none is given: of `READY` what the model's constructor takes as one number.
 
     Args:
         model: name of the model, such as "vae".
     """
-    _, cls = runs.find_model(model)
+    _, cls = find_model(model)
     takes = {name for name, p in cls.arguments().items() if not isinstance(p.default, tuple)} | {"learning_rate"}
     takes |= {WIDTH} if bodies(cls) else set()
     return {name: values for name, values in READY.items() if name in takes}
 
 
-def bodies(cls):
+def bodies(cls: type[GenerativeModel]) -> list[str]:
     """Names of a model's arguments that are networks with hidden layers, which `width` widens."""
     if cls.pairing is not None:  # those of translators are not known by names with widths
         return []
@@ -68,7 +69,7 @@ def bodies(cls):
     return [] if "shallow" in found.values() else list(found)
 
 
-def arguments_of(cls, values, fixed):
+def arguments_of(cls: type[GenerativeModel], values: dict, fixed: dict) -> dict[str, Any]:
     """Arguments of the constructor for the values of a trial, and those that are fixed."""
     arguments = fixed | {name: value for name, value in values.items() if name not in (WIDTH, *OF_THE_RUN)}
     if WIDTH in values:
@@ -76,7 +77,7 @@ def arguments_of(cls, values, fixed):
     return arguments
 
 
-def parse_space(texts):
+def parse_space(texts: list[str]) -> dict[str, Range | list]:
     """A space as the command line writes it: `beta=0.5..8:log`, `latent_dim=2..64`, `penalty=kl,l1`.
 
     Args:
@@ -90,19 +91,19 @@ def parse_space(texts):
         name, found, values = text.partition("=")
         if not found or not name or not values:
             raise ValueError(
-                "A space is made of entries such as beta=0.5..8:log, latent_dim=2..64 or penalty=kl,l1. "
+                "A space must be made of entries such as beta=0.5..8:log, latent_dim=2..64 or penalty=kl,l1. "
                 f"Received: {text!r}"
             )
         name = name.replace("-", "_")
         if name in space:
-            raise ValueError(f"Each hyperparameter is named once. Received: {name} twice")
+            raise ValueError(f"Each hyperparameter must be named once. Received: {name} twice")
         low, is_range, rest = values.partition("..")
         if is_range:
             high, _, scale = rest.partition(":")
             check_choice(f"scale of {name}", scale or "linear", ("linear", "log"))
             ends = [_value(end) for end in (low, high)]
             if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
-                raise ValueError(f"A range has a number at both ends. Received: {text!r}")
+                raise ValueError(f"A range must have a number at both ends, such as 0.5..8. Received: {text!r}")
             space[name] = Range(*ends, scale == "log")
         else:
             space[name] = [_value(value) for value in values.split(",")]
@@ -117,11 +118,13 @@ def _value(text):
         return text
 
 
-def check_space(space, name, cls):
+def check_space(space: dict, name: str, cls: type[GenerativeModel]) -> dict[str, Range | list]:
     """The space with `Range` for (low, high) and (low, high, "log"), or a sentence."""
     if not space:
-        raise ValueError(f"There is nothing to search in an empty space. Received: space={space}")
-    takes = [key for key in cls.arguments() if key not in ("seed", *runs.SHAPES)]
+        raise ValueError(
+            f"There is nothing to search in an empty space: it must name a hyperparameter. Received: space={space}"
+        )
+    takes = [key for key in cls.arguments() if key not in ("seed", *SHAPES)]
     takes += [*([WIDTH] if bodies(cls) else []), *OF_THE_RUN]
     checked = {}
     for key, values in space.items():
@@ -129,37 +132,39 @@ def check_space(space, name, cls):
             raise ValueError(f"A space of {name} may hold {', '.join(takes)}. Received: {key}")
         if isinstance(values, tuple) and not isinstance(values, Range):
             if len(values) not in (2, 3) or values[2:] not in ((), ("log",), ("linear",)):
-                raise ValueError(f"A range is (low, high) or (low, high, 'log'). Received: {key}={values}")
+                raise ValueError(f"A range must be (low, high) or (low, high, 'log'). Received: {key}={values}")
             values = Range(values[0], values[1], values[2:] == ("log",))
         numbers = values[:2] if isinstance(values, Range) else values if key == WIDTH else ()
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers):
-            raise ValueError(f"{key} is a number. Received: {key}={values}")
+            raise ValueError(f"The values must be numbers, for {key} is a number. Received: {key}={values}")
         if isinstance(values, Range):
             if not values.low < values.high:
-                raise ValueError(f"A range goes from low to high. Received: {key}={values.low}..{values.high}")
+                raise ValueError(f"A range must go from low to high. Received: {key}={values.low}..{values.high}")
             if values.log and values.low <= 0:
-                raise ValueError(f"A logarithmic range begins above 0. Received: {key}={values.low}..{values.high}")
+                raise ValueError(
+                    f"A logarithmic range must be one that begins above 0. Received: {key}={values.low}..{values.high}"
+                )
         elif not isinstance(values, list) or not values:
-            raise ValueError(f"A hyperparameter has a range or a list of choices. Received: {key}={values!r}")
+            raise ValueError(f"A hyperparameter must have a range or a list of choices. Received: {key}={values!r}")
         if key == WIDTH and min(values[:1] if isinstance(values, Range) else values) <= 0:
-            raise ValueError(f"A width is a factor above 0. Received: {key}={values}")
+            raise ValueError(f"A width must be a factor above 0. Received: {key}={values}")
         checked[key] = values
     return checked
 
 
-def written(space):
+def written(space: dict[str, Range | list]) -> dict[str, dict | list]:
     """A space as JSON holds it; `read` is the way back."""
     return {
         name: {"low": v.low, "high": v.high, "log": v.log} if isinstance(v, Range) else v for name, v in space.items()
     }
 
 
-def read(space):
+def read(space: dict[str, dict | list]) -> dict[str, Range | list]:
     """A space that JSON held."""
     return {name: Range(**values) if isinstance(values, dict) else values for name, values in space.items()}
 
 
-def declare(space):
+def declare(space: dict[str, Range | list]) -> kt.HyperParameters:
     """A space as Keras Tuner declares it."""
     found = kt.HyperParameters()
     for name, values in space.items():
@@ -172,7 +177,7 @@ def declare(space):
     return found
 
 
-def values_of(hyperparameters, space):
+def values_of(hyperparameters: kt.HyperParameters, space: dict[str, Range | list]) -> dict[str, Any]:
     """The values of a trial: {name: value}."""
     found = {name: hyperparameters.get(name) for name in space}
     return {
@@ -196,11 +201,11 @@ class HyperModel(kt.HyperModel):
 
     def __init__(self, model, data_shape, space=None, **arguments):
         super().__init__(name=model)
-        self.model, self.cls = runs.find_model(model)
+        self.model, self.cls = find_model(model)
         self.data_shape, self.arguments = data_shape, arguments
         self.space = check_space(ready_space(model) if space is None else space, self.model, self.cls)
 
-    def build(self, hp):
+    def build(self, hp) -> GenerativeModel:
         for declared in declare(self.space).space:
             hp.merge([declared])
         values = values_of(hp, self.space)

@@ -14,21 +14,23 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gen.files import write_atomically
+from keras_gen.files import write_json
 
 PATIENCE = 600  # seconds that a worker waits for the chief
 RESTARTS = 5  # of one process, without a trial that ends meanwhile
 
 
-def name():
+def name() -> str:
     """What Keras Tuner calls this process."""
     return os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
 
 
-def role():
+def role() -> str:
     """What this process is to a search, by Keras Tuner's environment variables: "alone", "chief" or "worker"."""
     if "KERASTUNER_ORACLE_IP" not in os.environ:
         return "alone"
@@ -36,28 +38,28 @@ def role():
 
 
 @contextlib.contextmanager
-def at_work_on(folder, trial):
+def at_work_on(folder: Path, trial: dict) -> Iterator[None]:
     """Notes which trial this process is at, for who starts it again: a trial can be what it dies of."""
     note = folder / "tuner" / f"{name()}.trial"
-    write_atomically(note, lambda path: path.write_text(json.dumps(trial)))
+    write_json(note, trial)
     yield
     note.unlink(missing_ok=True)
 
 
-def run(trials, count):
+def run(trials, count: int) -> None:
     """Lets a chief and some workers do the trials, and starts those again that end too early.
 
     Raises:
         RuntimeError: if one ends again and again without a trial that is done meanwhile, with its last words.
     """
-    crew = _Crew(trials, count)
+    pool = WorkerPool(trials, count)
     try:
-        crew.work()
+        pool.work()
     finally:
-        crew.stop()
+        pool.stop()
 
 
-class _Crew:
+class WorkerPool:
     """The processes of a search on this machine."""
 
     def __init__(self, trials, count):
@@ -69,12 +71,12 @@ class _Crew:
         self.processes, self.deaths = {}, {}
         self.known = {found["name"] for found in trials.records()}
 
-    def work(self):
+    def work(self) -> None:
         """Until the chief has nothing left."""
         self._start("chief", *self.workers)
         while self.processes["chief"].poll() != 0:
             time.sleep(0.5)
-            self._tell()
+            self._show_ended()
             for who in ("chief", *self.workers):
                 code = self.processes[who].poll()
                 if code is None or code == 0:
@@ -85,9 +87,9 @@ class _Crew:
                     self._start("chief", *self.workers)
                     break
                 self._start(who)
-        self._tell()
+        self._show_ended()
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends all of them."""
         for process in self.processes.values():
             process.kill()
@@ -113,7 +115,7 @@ class _Crew:
                 own["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: self.count] or [gpus[index % len(gpus)]])
             with open(self._log(who), "a") as log:
                 self.processes[who] = subprocess.Popen(
-                    [sys.executable, "-m", "keras_gen.tuning", str(self.trials.folder), str(os.getpid())],
+                    [sys.executable, "-m", __package__, str(self.trials.folder), str(os.getpid())],
                     env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,  # an interrupt of the terminal is for who started them
                 )  # fmt: skip
@@ -121,7 +123,7 @@ class _Crew:
     def _log(self, who):
         return self.trials.folder / "tuner" / f"{who}.log"
 
-    def _tell(self):
+    def _show_ended(self):
         for found in self.trials.records():
             if found["name"] not in self.known:
                 self.known.add(found["name"])
@@ -137,15 +139,18 @@ class _Crew:
         if self.deaths[key] > RESTARTS:
             words = (self._log(who).read_text().strip().splitlines() or [""])[-1]
             if trial is None:
-                raise RuntimeError(f"The {who} ended {self.deaths[key]} times without a trial done. Last: {words}")
+                raise RuntimeError(
+                    f"The {who} ended {self.deaths[key]} times without a trial done: see {self._log(who)}. "
+                    f"Received: {words}"
+                )
             error = f"its process ended {self.deaths[key]} times ({reason}); see {self._log(who)}"
             self.trials.write(trial | {"status": "FAILED", "figure": None, "error": error, "minutes": 0.0})
             note.unlink()
         warnings.warn(f"The {who} ended ({reason}) and is started again; see {self._log(who)}.", stacklevel=2)
 
 
-def end_with(parent):
-    """Ends this process when its parent is gone: nobody would start its like again, or tell it to stop."""
+def exit_with_parent(parent: int) -> None:
+    """Ends this process as soon as its parent, by its process id, has ended: nobody else would restart or stop it."""
 
     def watch():
         while os.getppid() == parent:

@@ -18,12 +18,11 @@ from keras_gen.core import (
     Player,
     batched,
     by_averages,
-    check_choice,
-    check_whole,
     distribution,
     provenance,
     sample_labels,
 )
+from keras_gen.core.arguments import Classes, Count
 from keras_gen.core.labels import classification_terms
 from keras_gen.models.adversarial.categories import Categorical
 from keras_gen.models.adversarial.code_game import Categories, CodeGame, PlaysForCodes
@@ -105,13 +104,13 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 2,
+        latent_dim: Count = 2,
         posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic",
         prior: Literal["normal", "mixture", "swiss_roll"] = "normal",
-        num_classes: int | None = None,
+        num_classes: Classes | None = None,
         label_use: Literal["code", "none", "prior"] = "code",
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-        noise_dim: int = 8,
+        noise_dim: Count = 8,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
@@ -120,13 +119,6 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, latent_dim=latent_dim, noise_dim=noise_dim)
-        check_choice("posterior", posterior, POSTERIORS)
-        check_choice("prior", prior, priors.PATTERNS)
-        check_choice("label_use", label_use, ("code", "none", "prior"))
-        check_choice("likelihood", likelihood, self.likelihoods)
-        if num_classes is not None:
-            check_whole(2, num_classes=num_classes)
         if prior != "normal" and latent_dim < 2:
             raise ValueError(
                 f"The prior {prior!r} is a pattern of the plane: `latent_dim` must be at least 2. Received: "
@@ -136,6 +128,12 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             raise ValueError(
                 "label_use='prior' gives each class its component: it needs `num_classes`, and prior='mixture' or "
                 f"'swiss_roll'. Received: prior={prior!r}, num_classes={num_classes}"
+            )
+        if category_discriminator is not None and (num_classes is None or label_use == "prior"):
+            raise ValueError(
+                "`category_discriminator` needs num_classes, and a label_use other than 'prior': it judges classes in "
+                f"the code. Received: category_discriminator={category_discriminator!r}, num_classes={num_classes}, "
+                f"label_use={label_use!r}"
             )
 
         # === Config ===
@@ -166,7 +164,9 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.category_discriminator = self.category_game = None
         if self.has_category:
             self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
-            self.category_discriminator = networks.make_discriminator(category_discriminator, (num_classes,))
+            self.category_discriminator = networks.make_discriminator(
+                category_discriminator, (num_classes,), argument="category_discriminator"
+            )
             self.category_critic = networks.critic_head(self.category_discriminator)
             self.category_game = CodeGame(
                 self.category_discriminator, self.category_critic, Categories(num_classes), suffix="_category"

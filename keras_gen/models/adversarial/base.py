@@ -18,10 +18,9 @@ from keras_gen.core import (
     Phase,
     Player,
     batched,
-    check_choice,
-    check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, CountOrZero
 
 EARLY = 200  # training steps of both players before the first warning
 # "At chance" is the discriminator's loss where it says the same of all images.
@@ -62,9 +61,9 @@ class BaseGAN(AdversarialModel):
         self,
         data_shape: tuple[int, ...],
         loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "wasserstein_gp"] = "non_saturating",
-        discriminator_steps: int = 1,
-        discriminator_warmup: int = 0,
-        generator_warmup: int = 0,
+        discriminator_steps: Count = 1,
+        discriminator_warmup: CountOrZero = 0,
+        generator_warmup: CountOrZero = 0,
         ema: float | None = None,
         generator: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
@@ -72,9 +71,6 @@ class BaseGAN(AdversarialModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, ema=ema, **kwargs)
-        check_choice("loss", loss, losses.ADVERSARIAL)
-        check_whole(1, discriminator_steps=discriminator_steps)
-        check_whole(0, discriminator_warmup=discriminator_warmup, generator_warmup=generator_warmup)
 
         # === Config ===
         self.loss = loss
@@ -217,9 +213,9 @@ class BaseGAN(AdversarialModel):
 
     # === Training ===
 
-    def before_training(self, total_steps) -> None:
-        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
-        if self._warm_up and self._warm_up >= last_step:
+    def before_training(self, data):
+        last_step = int(ops.convert_to_numpy(self.step)) + (data.total_steps or 0)
+        if data.total_steps and self._warm_up and self._warm_up >= last_step:
             warnings.warn(
                 "The run ends before both players move: make it longer, or the warm-ups shorter. Received: "
                 f"discriminator_warmup={self.discriminator_warmup}, "
@@ -227,10 +223,8 @@ class BaseGAN(AdversarialModel):
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`. Warns, after an epoch, of a player that has won: then the other learns nothing more."""
-        callbacks = [*tf.nest.flatten(callbacks or []), DominanceMonitor()]
-        return super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
+    def callbacks_of(self, data):
+        return [DominanceMonitor()]
 
     # === Abilities ===
 
@@ -249,7 +243,7 @@ class BaseGAN(AdversarialModel):
         x, labels = self.unpack(x)
         self.check_shape(x)
         if self.num_classes and labels is None:
-            self.check_target(labels)
+            self.data_spec.as_labels(None)
         return self.logits(self.discriminator(x, training=training), labels if self.num_classes else None)
 
     @batched
@@ -263,7 +257,7 @@ class BaseGAN(AdversarialModel):
 
 
 class DominanceMonitor(keras.callbacks.Callback):
-    """Warns once, at the end of an epoch, that one of the players has won."""
+    """Warns once of a player that has won."""
 
     def __init__(self):
         super().__init__()

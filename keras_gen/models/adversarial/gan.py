@@ -5,7 +5,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from keras_gen.core import batched, check_whole, distribution, provenance
+from keras_gen.core import batched, distribution, provenance
+from keras_gen.core.arguments import Classes, Count
 from keras_gen.models.adversarial.base import BaseGAN
 
 
@@ -54,21 +55,18 @@ class GAN(BaseGAN):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 64,
+        latent_dim: Count = 64,
         loss: Literal["non_saturating", "minimax", "least_squares", "hinge", "wasserstein_gp"] = "non_saturating",
         discriminator_steps: int = 1,
         discriminator_warmup: int = 0,
         generator_warmup: int = 0,
-        num_classes: int | None = None,
+        num_classes: Classes | None = None,
         ema: float | None = None,
         generator: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, loss, discriminator_steps, discriminator_warmup, generator_warmup, ema, **kwargs)
-        check_whole(1, latent_dim=latent_dim)
-        if num_classes is not None:
-            check_whole(2, num_classes=num_classes)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
         self.labelling = self.labelling_of({"num_classes": num_classes})

@@ -21,6 +21,7 @@ from keras_gen.core import (
     provenance,
     sample_labels,
 )
+from keras_gen.core.arguments import CountOrZero
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.adversarial.base import BaseGAN
 from keras_gen.models.adversarial.categories import Categorical
@@ -82,9 +83,9 @@ class InfoGAN(Categorical, BaseGAN):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        num_categories: int = 10,
-        num_continuous: int = 2,
-        noise_dim: int = 62,
+        num_categories: CountOrZero = 10,
+        num_continuous: CountOrZero = 2,
+        noise_dim: CountOrZero = 62,
         information_weight: float = 1.0,
         continuous_weight: float = 0.1,
         *,
@@ -93,7 +94,6 @@ class InfoGAN(Categorical, BaseGAN):
         **kwargs,
     ):
         super().__init__(data_shape, **kwargs)
-        check_whole(0, num_categories=num_categories, num_continuous=num_continuous, noise_dim=noise_dim)
         if num_categories == 1 or num_categories + num_continuous == 0:
             raise ValueError(
                 "InfoGAN needs two categories or more, or continuous codes: `num_categories` cannot be 1, nor 0 "

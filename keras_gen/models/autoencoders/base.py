@@ -7,16 +7,8 @@ import keras
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import (
-    GenerativeModel,
-    Parts,
-    WholeModel,
-    batched,
-    by_averages,
-    check_activation,
-    check_choice,
-    check_whole,
-)
+from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
+from keras_gen.core.arguments import Activation, Count
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -42,22 +34,20 @@ class BaseAutoencoder(GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 16,
+        latent_dim: Count = 16,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
-        code_activation: str = "linear",
+        code_activation: Activation = "linear",
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, latent_dim=latent_dim)
-        check_choice("likelihood", likelihood, self.likelihoods)
 
         # === Config ===
         self.latent_dim = latent_dim
         self.likelihood = likelihood
-        self.code_activation = check_activation("code_activation", code_activation)
+        self.code_activation = code_activation
 
         # === Layers ===
         self.encoder = networks.make_encoder(encoder, self.data_shape)

@@ -6,7 +6,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, check_whole, distribution
+from keras_gen.core import Adjustable, distribution
+from keras_gen.core.arguments import Count
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 8
@@ -63,7 +64,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         data_shape: tuple[int, ...],
         latent_dim: int = 200,
         weight: float = 0.1,
-        num_projections: int = 1,
+        num_projections: Count = 1,
         encoder: str | keras.Model | None = "shallow",
         decoder: str | keras.Model | None = "tied",
         code_activation: str = "sigmoid",
@@ -72,7 +73,6 @@ class ContractiveAutoencoder(BaseAutoencoder):
         super().__init__(
             data_shape, latent_dim, encoder=encoder, decoder=decoder, code_activation=code_activation, **kwargs
         )
-        check_whole(1, num_projections=num_projections)
 
         # === Config ===
         self.weight = weight

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import Adjustable, batched, check_choice
+from keras_gen.core import Adjustable, Targets, batched
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -55,8 +55,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         >>> restored = model.denoise(noisy)
     """
 
-    has_targets = True
-    level = _Level()
+    level = _Level(minimum=0)
 
     def __init__(
         self,
@@ -67,7 +66,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_choice("corruption", corruption, (*layers.CORRUPTIONS, "given"))
 
         # === Config ===
         self.corruption = corruption
@@ -97,15 +95,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
             **self.penalties(code[: ops.shape(x)[0]], training),
         }
 
-    def check_target(self, y) -> None:
+    @property
+    def targets(self):
         if self.corrupter:
-            return
-        if tuple(getattr(y, "shape", (0,)))[1:] != self.data_shape:
-            raise ValueError(
-                "With corruption='given', training needs pairs: fit(noisy, clean), or a dataset of such pairs, clean "
-                f"of shape {(None, *self.data_shape)}. Received: clean={getattr(y, 'shape', y)}"
-            )
-        self.check_array(y)
+            return None
+        return Targets(self.data_shape, self.bounded, True, "pairs with corruption='given': fit(noisy, clean)")
 
     def reconstruction_term(self, target, y_pred):
         return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
@@ -126,8 +120,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 "A model with corruption='given' cannot corrupt: it does not know how its data were corrupted. Give it "
                 "noisy data as they are (--as-given). Received: corruption='given'"
             )
-        self.check_array(x)
-        x = np.asarray(x, "float32")
+        x, _ = self.in_memory(x)
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
 
     @batched(images=True)

@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, check_whole, distribution
+from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, distribution
+from keras_gen.core.arguments import Count
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -42,9 +43,8 @@ class LinearAutoencoder(GenerativeModel):
         (8, 64)
     """
 
-    def __init__(self, data_shape: tuple[int, ...], latent_dim: int = 16, tied: bool = True, seed: int = 0, **kwargs):
+    def __init__(self, data_shape: tuple[int, ...], latent_dim: Count = 16, tied: bool = True, seed: int = 0, **kwargs):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, latent_dim=latent_dim)
         size = int(np.prod(self.data_shape))
         if latent_dim > size:
             raise ValueError(

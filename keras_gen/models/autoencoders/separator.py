@@ -5,6 +5,7 @@ Longer than other models: it mixes its own training data.
 
 import itertools
 import math
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -12,11 +13,11 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, Parts, batched, check_whole
+from keras_gen.core import GenerativeModel, Parts, Targets, batched
+from keras_gen.core.arguments import Count, whole
 from keras_gen.models.autoencoders import mixing
 
-MAX_SOURCES = 5  # 120 assignments
-EVALUATION_BATCH = 100
+MOST_SOURCES = 5  # 120 assignments
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -67,21 +68,14 @@ class SourceSeparator(GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        num_sources: int = 2,
-        latent_dim: int = 64,
+        num_sources: Annotated[int, whole(2, MOST_SOURCES)] = 2,  # every assignment of images to sources is tried
+        latent_dim: Count = 64,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(2, num_sources=num_sources)
-        check_whole(1, latent_dim=latent_dim)
-        if num_sources > MAX_SOURCES:
-            raise ValueError(
-                f"`num_sources` must be at most {MAX_SOURCES}: every assignment of images to sources is tried. "
-                f"Received: num_sources={num_sources}"
-            )
         if latent_dim % num_sources:
             raise ValueError(
                 "`latent_dim` must be a multiple of `num_sources`: the code has a part for each. "
@@ -115,68 +109,24 @@ class SourceSeparator(GenerativeModel):
         mixtures, sources = mixing.mix(images, self.num_sources)
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, shuffle=True, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`, on images, which it mixes within each batch, or on mixtures and sources."""
-        self.check_data(x, y)
-        x, y = self.hold_out(x, y, kwargs)
-        held_out, sources, _ = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
-        if held_out is not None:
-            self.check_data(held_out, sources, shared=False)
-            size = kwargs.pop("validation_batch_size", None) or batch_size
-            kwargs["validation_data"] = self._fixed_pairs(held_out, sources, size)
-        if not isinstance(x, tf.data.Dataset):
-            x = tf.data.Dataset.from_tensor_slices((x, y) if self._is_sources(y) else (x,))
-            x = (x.shuffle(len(x), seed=self.seed) if shuffle else x).batch(batch_size or 32)
+    @property
+    def targets(self):
+        shape = (self.num_sources, *self.data_shape)
+        return Targets(shape, self.bounded, takes="images, which it mixes, or mixtures and their sources")
 
-        def to_pair(*batch):
-            images, sources, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            return (images, sources) if self._is_sources(sources) else self.mix(images)
+    def prepare_batch(self, x, y):
+        return self.mix(x) if y is None else (x, y)
 
-        return super().fit(x.map(to_pair), epochs=epochs, **kwargs)
-
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
-        """Keras' `evaluate`, on images, which it mixes, whatever the batches, or on mixtures and sources."""
-        if self.is_ready(x):
-            return super().evaluate(x, **kwargs)
-        self.check_data(x, y)
-        return super().evaluate(self._fixed_pairs(x, y, batch_size), **kwargs)
-
-    def _fixed_pairs(self, x, y, batch_size):
-        """A dataset of mixtures and sources, the same whatever the batches: pairs as given, or images mixed."""
-        if isinstance(x, tf.data.Dataset):
-            element = x.element_spec if isinstance(x.element_spec, tuple) else (x.element_spec,)
-            if len(element) > 1 and self._is_sources(element[1]):
-                return x
-            images = x.map(lambda *batch: batch[0])
-            count = int(images.reduce(np.int64(0), lambda total, batch: total + tf.shape(batch, tf.int64)[0]))
-            images = images.unbatch()
-            batch_size = batch_size or EVALUATION_BATCH
-        else:
-            batch_size = self._even_batch(x, batch_size or 32)
-            if self._is_sources(y):
-                return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
-            images, count = tf.data.Dataset.from_tensor_slices(x), len(x)
-        return mixing.mix_dataset(images, count, self.num_sources, self.seed).batch(batch_size)
-
-    def check_target(self, y) -> None:
-        labels = y is None or len(getattr(y, "shape", (0,))) == 1 or tuple(y.shape[1:]) == (1,)
-        if labels and not isinstance(y, list | tuple):
-            return
-        if not self._is_sources(y):
-            raise ValueError(
-                "A separator needs images, which it mixes, or mixtures and their sources, of shape "
-                f"{(None, self.num_sources, *self.data_shape)}. "
-                f"Received: sources={getattr(y, 'shape', type(y).__name__)}"
-            )
-        self.check_array(y[:, 0])
-        self.check_range(y)
-
-    def _is_sources(self, y):
-        return tuple(getattr(y, "shape", None) or ())[1:] == (self.num_sources, *self.data_shape)
+    def prepare_evaluation(self, dataset):
+        """Images are mixed over all of the data, whatever the batches."""
+        if isinstance(dataset.element_spec, tuple):
+            return dataset
+        sizes = [len(batch) for batch in dataset.as_numpy_iterator()]
+        pairs = mixing.mix_dataset(dataset.unbatch(), sum(sizes), self.num_sources, self.seed)
+        return pairs.batch(sizes[0])
 
     # === Training ===
 
-    has_targets = True
     watched = ("si_sdr", "si_sdr_of_mixture")
 
     def terms(self, x, y, training) -> dict:
@@ -243,7 +193,7 @@ class SourceSeparator(GenerativeModel):
         }
 
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
-        mixtures, sources = (x, y) if self._is_sources(y) else self.mix(x)
+        mixtures, sources = self.mix(x) if y is None or np.ndim(y) == 1 else (x, y)
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import Adjustable, check_choice, distribution, is_probability
+from keras_gen.core import Adjustable, distribution, is_probability
+from keras_gen.core.arguments import Share
 from keras_gen.core.metrics import DeadUnits, UnitMeans
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
@@ -72,7 +73,7 @@ class SparseAutoencoder(BaseAutoencoder):
         rho: float = 0.05,
         beta: float = 3.0,
         penalty: Literal["kl", "l1"] = "kl",
-        momentum: float = 0.0,
+        momentum: Share = 0.0,
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
         encoder: str | keras.Model | None = "shallow",
         decoder: str | keras.Model | None = "shallow",
@@ -88,9 +89,6 @@ class SparseAutoencoder(BaseAutoencoder):
             code_activation=code_activation,
             **kwargs,
         )
-        check_choice("penalty", penalty, ("kl", "l1"))
-        if not 0 <= momentum < 1:
-            raise ValueError(f"`momentum` must be at least 0 and below 1. Received: momentum={momentum}")
         if penalty == "kl" and not is_probability(code_activation):
             raise ValueError(
                 "The KL penalty compares mean activations with rho as probabilities, so the code must lie in [0, 1]: "

@@ -18,11 +18,10 @@ from keras_gen.core import (
     Player,
     batched,
     by_averages,
-    check_at_least,
-    check_units,
     check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Share, Widths
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
@@ -84,25 +83,18 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        hidden_units: tuple[int, ...] = (500, 500, 2000),
-        gibbs_steps: int = 1,
+        hidden_units: Widths = (500, 500, 2000),
+        gibbs_steps: Count = 1,
         persistent: bool = False,
-        num_chains: int = 100,
-        fine_tuning: float = 0.0,
+        num_chains: Count = 100,
+        fine_tuning: Share = 0.0,
         weight_decay: float = 0.0,
         seed: int = 0,
         **kwargs,
     ):
-        hidden_units = check_units(hidden_units)
         names = [*(f"layer_{i + 1}" for i in range(len(hidden_units))), *(["up_down"] if fine_tuning else [])]
         self.reported = (*type(self).reported, *(f"{name}_loss" for name in names))
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_at_least(0, fine_tuning=fine_tuning)
-        if fine_tuning >= 1:
-            raise ValueError(
-                f"`fine_tuning` must be below 1: a share of the epochs. Received: fine_tuning={fine_tuning}"
-            )
 
         # === Config ===
         self.hidden_units = hidden_units

@@ -15,16 +15,14 @@ from keras_gen.core import (
     Phase,
     batched,
     by_averages,
-    check_at_least,
-    check_units,
-    check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Share, Widths
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import Chains
 
 PRETRAINING, TOGETHER = "pretraining", Phase("together")
-RATE_BATCHES = 100
+RATE_EXAMPLES = 20_000
 RATE_MARGIN = 0.01  # how far base rates stay from 0 and 1
 
 
@@ -85,25 +83,19 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        hidden_units: tuple[int, ...] = (500, 1000),
-        mean_field_steps: int = 10,
-        gibbs_steps: int = 5,
-        num_chains: int = 100,
-        pretraining: float = 0.0,
+        hidden_units: Widths = (500, 1000),
+        mean_field_steps: Count = 10,
+        gibbs_steps: Count = 5,
+        num_chains: Count = 100,
+        pretraining: Share = 0.0,
         weight_decay: float = 0.0,
         seed: int = 0,
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, mean_field_steps=mean_field_steps, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_at_least(0, pretraining=pretraining)
-        if pretraining >= 1:
-            raise ValueError(
-                f"`pretraining` must be below 1: a share of the epochs. Received: pretraining={pretraining}"
-            )
 
         # === Config ===
-        self.hidden_units = check_units(hidden_units)
+        self.hidden_units = hidden_units
         self.mean_field_steps = mean_field_steps
         self.gibbs_steps = gibbs_steps
         self.num_chains = num_chains
@@ -148,34 +140,18 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`, of which the first epochs are those of the pretraining.
+    def before_training(self, data):
+        """Biases of x that are zero begin at the log odds of the pixels, by up to `RATE_EXAMPLES` of the data.
 
-        Biases of x that are zero begin at the log odds of the pixels (of a dataset, of its first 100 batches). At zero,
-        x is noise where the first layer is off, which is so many states that they outweigh those that look like data.
+        At zero, x is noise where the first layer is off, which is so many states that they outweigh those that look
+        like data.
         """
-        odds = self._pixel_log_odds(x)
-        if odds is not None and not np.any(self.biases[0]):
-            self.biases[0].assign(odds)
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+        if data.is_repeatable and not np.any(self.biases[0]):
+            rates = self._flat(data.sample(RATE_EXAMPLES)).numpy().mean(axis=0)
+            self.biases[0].assign(boltzmann.log_odds(rates, RATE_MARGIN))
 
     def phases(self, epochs) -> tuple[Phase, ...]:
         return (Phase(PRETRAINING, until_epoch=round(self.pretraining * epochs)), TOGETHER)
-
-    def _pixel_log_odds(self, x):
-        """(D,), or None of a generator, which would not begin again.
-
-        Every `fit` looks: a pass over a dataset decides how the next is shuffled, and a resumed one must see the same.
-        """
-        if isinstance(x, tf.data.Dataset):
-            batches = [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in x.take(RATE_BATCHES)]
-        else:
-            batches = [x] if isinstance(x, np.ndarray | tf.Tensor) else []
-        for batch in batches:
-            self.check_array(batch)
-        if not batches:
-            return None
-        return boltzmann.log_odds(np.concatenate([self._flat(batch) for batch in batches]).mean(axis=0), RATE_MARGIN)
 
     def call(self, x, training=False):
         self.check_shape(x)

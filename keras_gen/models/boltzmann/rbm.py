@@ -16,10 +16,10 @@ from keras_gen.core import (
     GenerativeModel,
     batched,
     by_averages,
-    check_choice,
     check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Positive
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
@@ -89,12 +89,12 @@ class RBM(GibbsSampling, GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        hidden_units: int = 500,
-        gibbs_steps: int = 1,
+        hidden_units: Count = 500,
+        gibbs_steps: Count = 1,
         persistent: bool = False,
-        num_chains: int = 100,
+        num_chains: Count = 100,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-        sigma: float = 1.0,
+        sigma: Positive = 1.0,
         rho: float | None = None,
         beta: float = 1.0,
         weight_decay: float = 0.0,
@@ -102,10 +102,6 @@ class RBM(GibbsSampling, GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(1, hidden_units=hidden_units, gibbs_steps=gibbs_steps, num_chains=num_chains)
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        if not sigma > 0:  # not a number is not either
-            raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
 
         # === Config ===
         self.hidden_units = hidden_units
@@ -248,9 +244,9 @@ class RBM(GibbsSampling, GenerativeModel):
             seed: of the draws.
         """
         check_whole(1, steps=steps)
-        self.check_shape(x)
         if self._is_binary:
-            self.check_range(x)
+            x, _ = self.in_memory(x)
+        self.check_shape(x)  # the ends of Gaussian chains may be any
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return np.asarray(states).reshape(-1, *self.data_shape)
 

@@ -1,16 +1,16 @@
 """What the models that translate images share. The models themselves are in files of their own."""
 
-import keras
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import AdversarialModel, check_choice
-from keras_gen.core.checks import check_data_shape
+from keras_gen.core import AdversarialModel, Targets
+from keras_gen.core.arguments import DataShape
 
 PIXEL_RANGE = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
-LOSSES = tuple(name for name in losses.ADVERSARIAL if name != "wasserstein_gp")
 
 
 class BaseTranslator(AdversarialModel):
@@ -24,12 +24,11 @@ class BaseTranslator(AdversarialModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    def __init__(self, data_shape, target_shape=None, loss="non_saturating", seed=0, **kwargs):
+    def __init__(self, data_shape, target_shape: DataShape | None = None, loss="non_saturating", seed=0, **kwargs):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_choice("loss", loss, LOSSES)
 
         # === Config ===
-        self.target_shape = self.data_shape if target_shape is None else check_data_shape(target_shape, "target_shape")
+        self.target_shape = self.data_shape if target_shape is None else target_shape
         self.loss = loss
         for name, shape in (("data_shape", self.data_shape), ("target_shape", self.target_shape)):
             if len(shape) != 3:
@@ -61,35 +60,14 @@ class BaseTranslator(AdversarialModel):
 
     # === Checks ===
 
-    def unpack_batch(self, data):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.separated(data))
-        self.check_target(y)
-        return tf.cast(x, tf.float32), tf.cast(y, tf.float32)
+    @property
+    def targets(self):
+        return Targets(self.target_shape, True, True, f"{self.takes}; see kg.data.{self.pairing}")
 
-    def check_data(self, x, y=None, shared=True):
-        count = super().check_data(x, y, shared)
-        if hasattr(x, "shape") and len(x) != len(y):
-            raise ValueError(
-                f"{type(self).__name__} needs as many targets as inputs. Received: {len(x)} inputs, {len(y)} targets"
-            )
-        return count
-
-    def check_target(self, y) -> None:
-        shape = getattr(y, "shape", None)
-        expected = (None, *self.target_shape)
-        if shape is None or len(shape) != 4 or tuple(shape[1:]) != self.target_shape:
-            raise ValueError(
-                f"{type(self).__name__} takes {self.takes}; see kg.data.{self.pairing}. Expected: the second of shape "
-                f"{expected}. Received: {'nothing' if shape is None else f'shape={tuple(shape)}'}"
-            )
-        if not tf.is_tensor(y) and not np.issubdtype(np.asarray(y[:1]).dtype, np.floating):
-            raise ValueError(f"{type(self).__name__} takes float32 images. Received: {np.asarray(y[:1]).dtype}")
-        if not tf.is_tensor(y) or tf.executing_eagerly():
-            low, high = float(np.min(y)), float(np.max(y))
-            if not (low >= 0.0 and high <= 1.0):
-                raise ValueError(
-                    f"Images must have values in [0, 1], the second too. Received: values in [{low}, {high}]"
-                )
+    def spec_of(self, ability):
+        """Of images of any size, for `translate`: `check_fits` says which sizes it can do."""
+        spec = super().spec_of(ability)
+        return dataclasses.replace(spec, shape=(None, None, None)) if ability == "translate" else spec
 
     def check_fits(self, x, shape, multiples) -> None:
         """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from keras_gen import layers, networks
-from keras_gen.core import Adjustable, Parts, Player, batched, check_choice, check_whole
+from keras_gen.core import Adjustable, Parts, Player, batched, check_choice
+from keras_gen.core.arguments import Count
 from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
@@ -76,7 +77,7 @@ class CycleGAN(BaseTranslator):
         cycle_weight: float = 10.0,
         identity_weight: float | None = None,
         loss: Literal["least_squares", "non_saturating", "minimax", "hinge"] = "least_squares",
-        buffer_size: int = 50,
+        buffer_size: Count = 50,
         generator: str | keras.Model | None = None,
         inverse_generator: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
@@ -85,7 +86,6 @@ class CycleGAN(BaseTranslator):
         **kwargs,
     ):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
-        check_whole(1, buffer_size=buffer_size)
         if self.data_shape[:2] != self.target_shape[:2]:
             raise ValueError(
                 "Images of both kinds must have one height and width: resize them, for example with image_size. "

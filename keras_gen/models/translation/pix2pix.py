@@ -79,6 +79,11 @@ class Pix2Pix(BaseTranslator):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
         if l1_weight == adversarial_weight == 0:
             raise ValueError(NO_WEIGHT)
+        if adversarial_weight == 0 and discriminator is not None:
+            raise ValueError(
+                "`discriminator` must be None where adversarial_weight=0: there is no game. "
+                f"Received: discriminator={discriminator!r}"
+            )
 
         # === Config ===
         self.l1_weight = l1_weight

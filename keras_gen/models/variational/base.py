@@ -3,8 +3,6 @@
 Longer than a model: networks, likelihoods, bounds, warm-up and free bits of all of them meet here.
 """
 
-import math
-import numbers
 import warnings
 from typing import Literal
 
@@ -17,12 +15,11 @@ from keras_gen.core import (
     Adjustable,
     GenerativeModel,
     Parts,
-    check_choice,
-    check_whole,
     distribution,
 )
+from keras_gen.core.arguments import Count, Positive
 from keras_gen.core.metrics import ActiveUnits
-from keras_gen.likelihoods import LIKELIHOODS, likelihood
+from keras_gen.likelihoods import likelihood
 from keras_gen.models.variational.abilities import VariationalAbilities
 from keras_gen.models.variational.bounds import BOUNDS
 from keras_gen.priors import NormalPrior
@@ -60,11 +57,11 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 2,
+        latent_dim: Count = 2,
         beta: float = 1.0,
         likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
-        variance: Literal["learned", "per_value"] | float = "learned",
-        num_samples: int = 1,
+        variance: Literal["learned", "per_value"] | Positive = "learned",
+        num_samples: Count = 1,
         bound: Literal["elbo", "iwae"] = "elbo",
         warmup_steps: int = 0,
         free_bits: float = 0.0,
@@ -74,15 +71,6 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         **kwargs,
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
-        check_whole(0 if self.codeless else 1, latent_dim=latent_dim)
-        check_whole(1, num_samples=num_samples)
-        check_choice("likelihood", likelihood, LIKELIHOODS)
-        check_choice("bound", bound, BOUNDS)
-        known = isinstance(variance, numbers.Real) and 0 < variance < math.inf
-        if variance not in ("learned", "per_value") and not known:
-            raise ValueError(
-                f"`variance` must be 'learned', 'per_value' or a number above 0. Received: variance={variance!r}"
-            )
         if variance != "learned" and likelihood != "gaussian":
             raise ValueError(
                 "Only likelihood='gaussian' has a variance: `variance` must be 'learned' with others. "
@@ -107,9 +95,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.free_bits = free_bits
 
     beta = Adjustable(minimum=0)
-    warmup_steps = Adjustable(minimum=0)
+    warmup_steps = Adjustable(minimum=0, whole=True)
     free_bits = Adjustable(minimum=0)
-    codeless = False  # whether the model works with latent_dim=0
     evaluation_draws = 8  # of z, for each image
     memory_factor = 8
 
@@ -151,8 +138,10 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
             )
 
-    def before_training(self, total_steps) -> None:
-        last_step = int(ops.convert_to_numpy(self.step)) + total_steps
+    def before_training(self, data):
+        if data.total_steps is None:
+            return
+        last_step = int(ops.convert_to_numpy(self.step)) + data.total_steps
         if self.setting("warmup_steps") > last_step:
             warnings.warn(
                 f"The run ends before the warm-up: beta will reach {last_step / self.warmup_steps:.0%} of its value. "
@@ -160,12 +149,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 stacklevel=3,
             )
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`. Labels are taken and ignored by a model that has no use for them.
-
-        Warns at the end of a posterior that has collapsed: one in which few units of the code depend on the data.
-        """
-        history = super().fit(x, y, batch_size, epochs, **kwargs)
+    def after_training(self, history):
+        """Warns of a posterior that has collapsed: one in which few units of the code depend on the data."""
         active = history.history.get("active_units", [self.latent_dim])[-1]
         few = min(self.latent_dim, max(1, FEW_ACTIVE * self.latent_dim))
         if active < few and int(ops.convert_to_numpy(self.step)) >= EARLY:
@@ -174,9 +159,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 "means of the others do not vary. Train for longer; or let beta grow (warmup_steps), make it smaller, "
                 'or give each unit free_bits; for likelihood="gaussian", learn the variance. '
                 "`kg.evaluation.latent_units` shows the units.",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return history
 
     def call(self, x, training=False):
         """Images of the posterior means; in training of one draw, with the weighted KL divergence in `losses`.

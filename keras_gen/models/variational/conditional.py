@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gen.core import check_whole
+from keras_gen.core.arguments import Count, CountOrZero
 from keras_gen.models.variational.base import BaseVAE
 
 
@@ -45,20 +45,18 @@ class ConditionalVAE(BaseVAE):
     """
 
     labelling = "required"
-    codeless = True
 
     def __init__(
         self,
         data_shape: tuple[int, ...],
-        latent_dim: int = 16,
+        latent_dim: CountOrZero = 16,
         *,
-        num_classes: int,
+        num_classes: Count,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_whole(1, num_classes=num_classes)
         if latent_dim == 0 and encoder is not None:
             raise ValueError(
                 f"With latent_dim=0 there is nothing to encode: `encoder` must be None. Received: encoder={encoder}"

@@ -5,10 +5,10 @@ import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import batched, check_whole, provenance, sample_labels
+from keras_gen.core import batched, provenance, sample_labels
+from keras_gen.core.arguments import Count, CountOrZero
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational.base import BaseVAE
 from keras_gen.priors import MixturePrior
@@ -59,15 +59,13 @@ class MixtureVAE(BaseVAE):
         self,
         data_shape: tuple[int, ...],
         latent_dim: int = 10,
-        num_components: int = 10,
-        pretraining_epochs: int = 10,
+        num_components: Count = 10,
+        pretraining_epochs: CountOrZero = 10,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_whole(1, num_components=num_components)
-        check_whole(0, pretraining_epochs=pretraining_epochs)
         if self.free_bits:
             raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
         self.num_components = num_components
@@ -84,20 +82,18 @@ class MixtureVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, callbacks=None, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`. Labels are taken and ignored. The mixture is fitted where the pretraining ends."""
-        self.check_data(x, y)
-        # First of all callbacks, so that a checkpoint of this epoch counts it.
-        callbacks = [FitPrior(x), *tf.nest.flatten(callbacks or [])]
-        history = super().fit(x, y, batch_size, epochs, callbacks=callbacks, **kwargs)
+    def callbacks_of(self, data):
+        return [FitPrior(data.sample)]  # before the user's, so that a checkpoint of this epoch counts it
+
+    def after_training(self, history):
+        super().after_training(history)
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
                 "The mixture is not fitted yet: train for more epochs than those of the pretraining. Received: "
                 f"pretraining_epochs={self.pretraining_epochs}, {done} epochs so far",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return history
 
     def kl_weight(self, training):
         if not training:
@@ -144,32 +140,21 @@ class MixtureVAE(BaseVAE):
 
 
 class FitPrior(keras.callbacks.Callback):
-    """Counts the epochs of a model, and fits its mixture at the end of the pretraining."""
+    """Counts the epochs of a model, and fits its mixture at the end of the pretraining.
 
-    def __init__(self, x):
+    Args:
+        sample: function of a number to so many training images at most.
+    """
+
+    def __init__(self, sample):
         super().__init__()
-        self.x = x
+        self.sample = sample
 
     def on_epoch_begin(self, epoch, logs=None):
         model = self.model
         if int(ops.convert_to_numpy(model.epochs_done)) == model.pretraining_epochs:
-            # Of a run, another dataset than the one it trains on: that would shuffle the next epoch otherwise.
-            model.fit_prior(model.examples() if model.examples else _some_images(self.x, FITTED_IMAGES, model.seed))
+            model.fit_prior(self.sample(FITTED_IMAGES))
             model.fitted_at.assign(ops.convert_to_numpy(model.step))
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_done.assign_add(1)
-
-
-def _some_images(x, count, seed):
-    """Up to `count` images in memory: of an array any, of a dataset the first."""
-    if not isinstance(x, tf.data.Dataset):
-        if not hasattr(x, "shape"):
-            raise ValueError(f"The data must be an array or a tf.data.Dataset. Received: x={type(x).__name__}")
-        return np.asarray(x)[np.random.default_rng(seed).permutation(len(x))[:count]]
-    batches = []
-    for element in x:
-        batches.append(np.asarray(keras.utils.unpack_x_y_sample_weight(element)[0]))
-        if sum(map(len, batches)) >= count:
-            break
-    return np.concatenate(batches)[:count]

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, Parts, batched, check_whole, distribution
+from keras_gen.core import Adjustable, Parts, batched, distribution
+from keras_gen.core.arguments import Classes
 from keras_gen.core.labels import classification_terms
 from keras_gen.core.views import nested
 from keras_gen.models.variational.base import BaseVAE
@@ -77,7 +78,7 @@ class SemiSupervisedVAE(BaseVAE):
         data_shape: tuple[int, ...],
         latent_dim: int = 50,
         *,
-        num_classes: int,
+        num_classes: Classes,
         alpha: float = 0.1,
         features: keras.Model | None = None,
         classifier: str | keras.Model | None = None,
@@ -86,7 +87,6 @@ class SemiSupervisedVAE(BaseVAE):
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
-        check_whole(2, num_classes=num_classes)
         if self.bound == "iwae" or self.free_bits:
             raise ValueError(
                 "With unknown labels `bound` must be 'elbo' and `free_bits` 0. Received: "
@@ -101,7 +101,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.alpha = alpha
         self.features = None if features is None else frozen_copy(features, self.data_shape)
         self.described = Data(self.data_shape) if features is None else FrozenFeatures(self.features)
-        self.classifier = networks.make_encoder(classifier, self.described.shape)
+        self.classifier = networks.make_encoder(classifier, self.described.shape, "classifier")
         self.class_head = networks.code_head(self.classifier, num_classes)
         self.build_networks(encoder, decoder, num_classes, None if features is None else self.described.shape)
         self.accuracy = keras.metrics.Mean(name="accuracy")
@@ -124,25 +124,14 @@ class SemiSupervisedVAE(BaseVAE):
 
     # === Training ===
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs) -> keras.callbacks.History:
-        """Keras' `fit`, on images and labels, -1 where unknown.
-
-        Raises:
-            ValueError: if there are no labels, or none is known.
-        """
-        self.check_data(x, y)
-        if isinstance(x, tf.data.Dataset):
-            labelled = isinstance(x.element_spec, tuple) and len(x.element_spec) > 1
-            known = labelled and any(np.any(batch[1] >= 0) for batch in x.as_numpy_iterator())
-        else:
-            labelled = y is not None
-            known = labelled and np.any(np.asarray(y) >= 0)
-        if not known:
+    def before_training(self, data):
+        """Raises a sentence if no label is known, of what can be looked at beforehand."""
+        super().before_training(data)
+        if data.is_repeatable and not (data.has_y and any(np.any(y >= 0) for _, y in data.dataset.as_numpy_iterator())):
             raise ValueError(
                 f"{type(self).__name__} needs some labels that are known; -1 stands for unknown. Received: "
-                f"{'all labels -1' if labelled else 'no labels'}"
+                f"{'all labels -1' if data.has_y else 'no labels'}"
             )
-        return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def averaged_weights(self) -> list:
         constant = {id(weight) for weight in self.described.weights}

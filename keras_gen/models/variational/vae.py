@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from keras_gen.core import check_choice, check_whole
+from keras_gen.core.arguments import Count
 from keras_gen.models.variational.base import BaseVAE
 from keras_gen.priors import VampPrior
 
@@ -55,14 +55,12 @@ class VAE(BaseVAE):
         likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
         *,
         prior: Literal["normal", "vamp"] = "normal",
-        num_pseudo_inputs: int = 100,
+        num_pseudo_inputs: Count = 100,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, beta, likelihood, **kwargs)
-        check_choice("prior", prior, ("normal", "vamp"))
-        check_whole(1, num_pseudo_inputs=num_pseudo_inputs)
         if prior == "vamp" and self.free_bits:
             raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
         self.prior = prior

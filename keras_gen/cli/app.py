@@ -1,0 +1,32 @@
+"""The command itself: what verbs are added to, and the one that lists what there is."""
+
+import inspect
+
+import cyclopts
+from rich.console import Console
+from rich.table import Table
+
+import keras_gen as kg
+from keras_gen import saving
+from keras_gen.training.registry import registry
+
+app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List models, datasets and shipped models."""
+    models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
+    for name, cls in sorted(registry().items()):
+        models.add_row(name, inspect.getdoc(cls).split("\n")[0], ", ".join(sorted(cls.offers)))
+    shipped = Table("name", "file", title="Shipped models: kg.load(NAME)")
+    for name, path in saving.shipped().items():
+        shipped.add_row(name, path.name)
+    sources = Table("source", "what", title="Data: --data SOURCE")
+    sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
+    sources.add_row("glyphs", "28 x 28 printed digits whose true factors are known; rendered once")
+    sources.add_row("mnist, cifar10, ...", "any image dataset of TensorFlow Datasets")
+    sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")
+    sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
+    for table in (models, sources, shipped):
+        Console().print(table)

@@ -1,0 +1,119 @@
+"""What verbs share: options from signatures, and the model and the data that they name."""
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import docstring_parser
+import keras
+import numpy as np
+import tensorflow as tf
+from cyclopts import Parameter
+
+import keras_gen as kg
+from keras_gen.core import GenerativeModel
+from keras_gen.data.open import opened
+from keras_gen.data.sources import Source
+from keras_gen.training.config import RunConfig
+
+
+def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
+    """The parameters of a function as keyword-only options, with the help of its docstring."""
+    documentation = {p.arg_name: p.description for p in docstring_parser.parse(function.__doc__ or "").params}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in skip or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        annotation, default = _from_text(parameter.annotation), parameter.default
+        if name == "num_classes":  # the data know it
+            annotation, default = int | None, None
+        text = " ".join((documentation.get(name) or "").split())
+        # Of several values: --hidden-units 500 500 2000.
+        described = Annotated[annotation, Parameter(help=text, consume_multiple=True, negative_iterable=())]
+        yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
+
+
+def _from_text(annotation):
+    """The part of a union that can be given on a command line: str | keras.Model | None -> str | None.
+
+    A model alone is given as a run folder, a file or the name of a shipped one.
+    """
+    if annotation == keras.Model | None:
+        return str | None
+    if isinstance(annotation, types.UnionType):
+        kept = [part for part in typing.get_args(annotation) if part is not keras.Model]
+        return typing.Union[tuple(kept)]  # noqa: UP007  (a union made from a list)
+    return annotation
+
+
+class Chosen(NamedTuple):
+    """What the options of a verb name.
+
+    Args:
+        model: to look at.
+        dataset: of images that it was not trained on, or of a named source.
+        source: of the dataset.
+        config: of the model's run; None of a model without one.
+    """
+
+    model: GenerativeModel
+    dataset: tf.data.Dataset
+    source: Source
+    config: RunConfig | None
+
+
+def choose_data(
+    run: str, source: str | None, count: int | None, labels: bool | None = None, option: str = "--data"
+) -> Chosen:
+    """A model and data to look at it by, with labels where the source has classes, or as asked for."""
+    open_run = kg.open_run(run) if Path(run).is_dir() else None
+    model = kg.load(run) if open_run is None else open_run.model
+    name = type(model).__name__
+    if model.pairing is not None and (source is not None or open_run is None):
+        raise ValueError(
+            f"{name} must be looked at on the pairs of its run: give the run folder, and no {option}. Received: {run}"
+            + ("" if source is None else f" {option} {source}")
+        )
+    if source is None and open_run is None:
+        raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
+    if source is None:
+        return Chosen(model, open_run.held_out(count, labels), open_run.config.sources[0], open_run.config)
+    size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
+    found, config = opened(source, **size), open_run and open_run.config
+    labels = found.info.num_classes is not None if labels is None else labels
+    split = "test" if "test" in found.info.splits else next(iter(found.info.splits))
+    options = {"shuffle": False, "limit": count, "binarize": config and config.binarize, "labels": labels}
+    return Chosen(model, kg.data.load(found, split, **options, **size), found, config)
+
+
+def choose_images(
+    run: str, source: str | None, count: int | None, option: str = "--data"
+) -> tuple[GenerativeModel, np.ndarray, np.ndarray | None]:
+    """The same in memory: a model, images, and labels or None."""
+    chosen = choose_data(run, source, count, option=option)
+    loaded = kg.data.stack(chosen.dataset)
+    images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
+    if chosen.model.labelling == "required" and labels is None:
+        raise ValueError(
+            f"{type(chosen.model).__name__} needs labels: its data must have classes. "
+            f"Received: {chosen.source.info.name}, which has none"
+        )
+    return chosen.model, images, labels
+
+
+def check_images(model: GenerativeModel, images: Any) -> Any:
+    """The images, of a model of images; of one of vectors a sentence."""
+    if len(model.data_shape) != 3:
+        raise ValueError(
+            "Vectors cannot be drawn as images: this takes a model of images. "
+            f"Received: a model of data_shape={model.data_shape}"
+        )
+    return images
+
+
+def check_option(name: str, value: int, minimum: int) -> None:
+    """Raises a sentence if the value of an option is below the minimum."""
+    if value < minimum:
+        raise ValueError(f"--{name} must be at least {minimum}. Received: {value}")

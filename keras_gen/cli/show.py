@@ -1,0 +1,196 @@
+"""Verbs that draw what a model makes of images, and tell what made one."""
+
+from typing import Literal
+
+import numpy as np
+
+import keras_gen as kg
+from keras_gen.cli.app import app
+from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
+
+
+@app.command
+def sample(
+    run: str,
+    *,
+    count: int = 64,
+    label: list[int] | None = None,
+    components: int | None = None,
+    data: str | None = None,
+    seed: int | None = None,
+    out: str = "samples.png",
+) -> None:
+    """Draw images from a model.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        count: how many.
+        label: classes, or components of a mixture, to draw in turn; of several give --label several times.
+        components: for a model without a distribution of codes, fit a mixture of so many normals to the codes of data.
+        data: those data; the run's own held-out split if not given.
+        seed: the same seed gives the same images.
+        out: PNG file.
+    """
+    check_option("count", count, 1)
+    labels = None if label is None else np.resize(label, count)
+    if components is not None:
+        model, dataset, *_ = choose_data(run, data, None)
+        given = {} if labels is None else {"labels": labels}
+        images = kg.tasks.CodeSampler(model, components).fit(dataset).sample(count, seed=seed, **given)
+    else:
+        model = kg.load(run)
+        images = model.sample(count, labels, seed)
+    print(kg.images.save_grid(check_images(model, images), out))
+
+
+@app.command
+def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str = "reconstructions.png") -> None:
+    """Show images above their reconstructions.
+
+    Args:
+        run: run folder, or with --data any model.
+        data: where to take the images from; the run's own held-out split if not given.
+        count: how many.
+        out: PNG file.
+    """
+    check_option("count", count, 1)
+    model, images, labels = choose_images(run, data, count)
+    pairs = kg.images.rows(images, model.reconstruct(images, **model.needs(labels)))
+    print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
+
+
+@app.command
+def denoise(
+    run: str,
+    *,
+    data: str | None = None,
+    as_given: bool = False,
+    count: int = 10,
+    seed: int = 0,
+    out: str = "denoised.png",
+) -> None:
+    """Show images, the noise that they are given, and what the model restores; print the PSNR of both.
+
+    Args:
+        run: run folder, or with --data any model that denoises.
+        data: where to take the images from; the run's own held-out split if not given.
+        as_given: restore the images as they are, without adding noise.
+        count: how many.
+        seed: of the noise.
+        out: PNG file.
+    """
+    check_option("count", count, 1)
+    model, images, _ = choose_images(run, data, count)
+    groups = [images, model.denoise(images)]
+    if not as_given:
+        noisy = model.corrupt(images, seed)
+        groups = [images, noisy, model.denoise(noisy)]
+        for name, group in zip(("noisy", "restored"), groups[1:], strict=True):
+            print(f"{name}: PSNR {kg.evaluation.psnr(images, group):.2f} dB")
+    print(kg.images.save_grid(check_images(model, kg.images.rows(*groups)), out, columns=len(images)))
+
+
+@app.command
+def separate(
+    run: str, *, data: str | None = None, as_given: bool = False, count: int = 10, out: str = "separated.png"
+) -> None:
+    """Show mixtures of images above the sources that the model finds in them.
+
+    Args:
+        run: run folder, or with --data any model that separates.
+        data: where to take the images from; the run's own held-out split if not given.
+        as_given: take the images as mixtures, instead of mixing each with the next ones.
+        count: how many.
+        out: PNG file.
+    """
+    check_option("count", count, 1)
+    model, mixtures, _ = choose_images(run, data, count)
+    separated = model.separate(mixtures)
+    if not as_given:
+        mixtures, _ = model.mix(mixtures)
+        separated = model.separate(mixtures)
+    rows = kg.images.rows(mixtures, *separated.swapaxes(0, 1))
+    print(kg.images.save_grid(check_images(model, rows), out, columns=len(mixtures)))
+
+
+@app.command
+def translate(
+    run: str,
+    folder: str,
+    *,
+    out: str,
+    direction: Literal["forward", "backward"] | None = None,
+    channels: int | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    verbose: int = 1,
+) -> None:
+    """Translate every image of a folder, each in its own size, into PNG files of the same names.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        folder: of images, at any depth; read one at a time.
+        out: folder for the translations; nothing that exists is overwritten.
+        direction: of a model that translates there and back.
+        channels: turn files into gray (1) or colour (3) images before; none for as they are.
+        on_error: stop at a file that cannot be translated, or skip it and name it.
+        verbose: 0 silent, 1 a progress bar.
+    """
+    model = kg.load(run)
+    options = {} if direction is None else {"direction": direction}
+    if direction is not None and model.pairing != "unpaired":
+        raise ValueError(f"{type(model).__name__} knows one direction only. Received: --direction {direction}")
+    count = kg.tasks.translate_folder(
+        model, folder, out, on_error=on_error, channels=channels, verbose=verbose, **options
+    )
+    print(f"{out}: {count} images.")
+
+
+@app.command
+def filters(run: str, *, count: int = 100, out: str = "filters.png") -> None:
+    """Draw what the units of a dense first layer look for: their weights as images, gray for 0.
+
+    Args:
+        run: run folder, .keras file or shipped model.
+        count: how many units.
+        out: PNG file.
+    """
+    check_option("count", count, 1)
+    model = kg.load(run)
+    print(kg.images.save_grid(kg.tasks.filters(model, count), out))
+
+
+@app.command(name="map")
+def map_(
+    run: str,
+    *,
+    data: str | None = None,
+    method: Literal["pca", "tsne"] = "pca",
+    count: int = 2000,
+    out: str = "codes.png",
+) -> None:
+    """Draw the codes of images as points, coloured by class.
+
+    Args:
+        run: run folder, or with --data any model.
+        data: where to take the images from; the run's own held-out split if not given.
+        method: how more than two dimensions are brought to two: the plane of the largest variance, or t-SNE.
+        count: how many.
+        out: PNG file.
+    """
+    check_option("count", count, 2)
+    model, images, labels = choose_images(run, data, count)
+    print(kg.tasks.latent_map(model, images, labels, out, method))
+
+
+@app.command(name="inspect")
+def inspect_(file: str) -> None:
+    """Tell what made an image.
+
+    Args:
+        file: image file.
+    """
+    found = kg.images.provenance(file)
+    if found is None:
+        print(kg.images.ABSENT)
+    for name, value in (found or {}).items():
+        print(f"{name}: {value}")

@@ -1,0 +1,54 @@
+"""Verbs that train: `train MODEL`, whose options are those of the constructor and of `kg.training.train`; `resume`."""
+
+import inspect
+
+import cyclopts
+
+import keras_gen as kg
+from keras_gen.cli.app import app
+from keras_gen.cli.options import options_of
+from keras_gen.training.registry import registry
+
+train_app = cyclopts.App(
+    name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext"
+)
+app.command(train_app)
+
+# What `train` takes and a model has no use for, by how it is paired.
+OF_PAIRS = {
+    None: ("data_a", "data_b", "task", "task_level"),
+    "pairs": ("binarize", "num_labels"),
+    "unpaired": ("binarize", "num_labels", "data", "task", "task_level"),
+}
+
+
+def _add_train_command(name, cls) -> None:
+    def command(**options):
+        arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
+        kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
+        print(f"{options['out']}: trained. Look at its pictures; `keras-gen evaluate {options['out']}` prints figures.")
+
+    skip = {"model", *OF_PAIRS[cls.pairing]}
+    parameters = [*options_of(cls, skip={"data_shape", "target_shape", "seed"}), *options_of(kg.training.train, skip)]
+    command.__signature__ = inspect.Signature(sorted(parameters, key=lambda p: p.default is not p.empty))
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = (inspect.getdoc(cls) or "").split("\n\n")[0]
+    train_app.command(command, name=name)
+
+
+for _name, _cls in registry().items():
+    _add_train_command(_name, _cls)
+
+
+@app.command
+def resume(run: str, *, epochs: int | None = None, devices: int | None = None, verbose: int = 1) -> None:
+    """Go on with a run from its last complete checkpoint.
+
+    Args:
+        run: run folder.
+        epochs: new total number of epochs.
+        devices: how many devices train together from now on.
+        verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+    """
+    kg.training.resume(run, epochs, devices, verbose)
+    print(f"{run}: trained.")

@@ -1,0 +1,179 @@
+"""What models can do, on whole arrays and datasets; and the sentence for what a model cannot."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.core import provenance
+from keras_gen.core.intake import Intake
+from keras_gen.core.spec import DataSpec
+
+ABILITIES = (
+    "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights", "unit_kl",
+)  # fmt: skip
+VALUES_PER_BATCH = 1_000_000  # of the data, in one batch: bounds memory whatever the size of an image
+MAX_BATCH = 500
+
+
+def batched(method=None, *, images=False):
+    """Lets a method written for one batch of tensors take whole arrays or datasets, and return numpy.
+
+    A tensor or a variable goes straight through, so that models can call each other's methods inside a graph, and
+    gradients flow back to it. Everything else that `fit` takes is cut into batches whose results are put together in
+    numpy. With `images=True` the result carries its provenance.
+
+    A method may take `labels` after x: they are checked and cut likewise, and those of a dataset are taken where the
+    model needs labels.
+    """
+    if method is None:
+        return functools.partial(batched, images=images)
+    takes_labels = "labels" in inspect.signature(method).parameters
+
+    @functools.wraps(method)
+    def wrapper(self, x, *args, **kwargs):
+        labels = None
+        if takes_labels:
+            labels, args = args[0] if args else kwargs.pop("labels", None), ()
+        if isinstance(x, tf.Tensor | tf.Variable | keras.Variable | keras.KerasTensor):
+            x = x if isinstance(x, keras.KerasTensor) else tf.convert_to_tensor(x)
+            if labels is not None and tf.executing_eagerly():
+                labels = tf.constant(self.data_spec.as_labels(labels, len(x)))
+            with self.using_averages() if tf.executing_eagerly() else contextlib.nullcontext():
+                return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
+        with self.using_averages():
+            batches = _slices(self, method.__name__, x, labels, takes_labels)
+            results = _together(self, functools.partial(method, self), batches, args, kwargs)
+        return provenance.mark(results, self) if images else results
+
+    return wrapper
+
+
+def _slices(model, ability, x, labels, takes_labels):
+    """Yields (x, labels or None, number of all examples or None) of one batch after the other."""
+    spec = model.spec_of(ability)
+    needs_labels = takes_labels and (labels is not None or model.labelling == "required")
+    if needs_labels and model.data_spec.num_classes is None:
+        model.data_spec.as_labels(labels)
+    kind = ("partial" if model.labelling == "partial" else "required") if needs_labels else None
+    # A model that translates takes images of other sizes than it was built for.
+    values = max(math.prod(model.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * model.memory_factor
+    size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // values))
+    if not isinstance(x, tf.data.Dataset) or labels is None:
+        yield from Intake(dataclasses.replace(spec, labels=kind)).slices(x, labels, size)
+        return
+    labels, start = model.data_spec.as_labels(labels), 0
+    for batch, _, _ in Intake(dataclasses.replace(spec, labels=None)).slices(x):
+        yield batch, np.full(len(batch), labels[0]) if len(labels) == 1 else labels[start : start + len(batch)], None
+        start += len(batch)
+    if len(labels) not in (1, start):
+        raise ValueError(f"There must be as many labels as examples. Received: {len(labels)} labels, {start} examples")
+
+
+def _together(model, method, batches, args, kwargs):
+    """What a method gives for batches, in one array."""
+    results, start = None, 0
+    for x, labels, total in batches:
+        given = {} if labels is None else {"labels": tf.constant(labels)}
+        result = np.asarray(method(tf.convert_to_tensor(x, tf.float32), *args, **kwargs, **given))
+        if total is None:
+            results = (results or []) + [result]
+            continue
+        if results is None:
+            results = np.empty((total, *result.shape[1:]), result.dtype)
+        results[start : start + len(x)] = result
+        start += len(x)
+    if results is None:
+        raise ValueError(f"{type(model).__name__} needs at least one example. Received: an empty dataset")
+    return np.concatenate(results) if isinstance(results, list) else results
+
+
+class Abilities:
+    """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
+
+    offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(Abilities, name)}
+        cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
+
+    def spec_of(self, ability):
+        """The `DataSpec` of what an ability takes, by its name: codes for `decode`, else data."""
+        if ability == "decode":
+            classes = self.data_spec.num_classes
+            return DataSpec(f"{type(self).__name__}.decode", self.code_shape, bounded=False, num_classes=classes)
+        return self.data_spec.of_inputs
+
+    @property
+    def code_shape(self):
+        """Of one code."""
+        return (getattr(self, "latent_dim", None),)
+
+    def _cannot(self, what, reason=""):
+        offered = ", ".join(sorted(self.offers)) or "nothing else"
+        raise NotImplementedError(f"{type(self).__name__} does not {what}{reason}. It offers: {offered}.")
+
+    def encode(self, x):
+        """Deterministic codes. (B, H, W, C) -> (B, latent_dim)."""
+        self._cannot("encode", ": it has no encoder")
+
+    def decode(self, z):
+        """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("decode", ": it has no decoder")
+
+    @batched(images=True)
+    def reconstruct(self, x):
+        """`decode(encode(x))`. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        if "reconstruct" not in self.offers:
+            self._cannot("reconstruct", ": that takes an encoder and a decoder")
+        self.check_shape(x)
+        return self.decode(self.encode(x))
+
+    def sample(self, n, labels=None, seed=None):
+        """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
+        self._cannot("sample", ": it has no distribution over codes to draw from")
+
+    def score(self, x):
+        """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
+        self._cannot("score")
+
+    def denoise(self, x):
+        """The clean images of corrupted ones. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("denoise", ": it was not trained on corrupted images")
+
+    def separate(self, x):
+        """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
+        self._cannot("separate", ": it was not trained on mixtures")
+
+    def reconstruction_pairs(self, x, y=None):
+        """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
+        return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
+
+    def pictures(self, originals, seed=0, **given):
+        """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""
+        if "reconstruct" not in self.offers:
+            return {}
+        return {"reconstructions": [originals, self.reconstruct(originals, **given)]}
+
+    def needs(self, labels):
+        """Labels as keyword arguments of `encode`, `reconstruct`, `score`, ..., if those need them."""
+        return {"labels": labels} if self.labelling == "required" else {}
+
+    def translate(self, x):
+        """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
+        self._cannot("translate", ": it knows one kind of image only")
+
+    def log_weights(self, x, num_samples, seed=0):
+        """`log p(x, z_k) - log q(z_k | x)` for draws z_k ~ q(z | x). (B, H, W, C) -> (num_samples, B), nats."""
+        self._cannot("give importance weights", ": it has no approximate posterior")
+
+    def unit_kl(self, x):
+        """KL divergence of each code unit's posterior from N(0, 1). (B, H, W, C) -> (B, latent_dim), nats."""
+        self._cannot("tell the KL divergence of its units", ": it has no approximate posterior")

@@ -1,0 +1,167 @@
+"""Which epoch it is, and the order of its examples: a function of (seed, epoch), whoever has looked at them before.
+
+`fit` says which epoch it is. Outside of `fit` every pass over a dataset is its first epoch, so that to look at it
+changes nothing; `epoch(3)` gives another one.
+"""
+
+import contextlib
+import itertools
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class _Clock:
+    """The epoch that datasets give. Of an endless dataset each pass is one epoch more."""
+
+    def __init__(self, epoch, counts_passes=False):
+        self.epoch, self.counts_passes = epoch, counts_passes
+
+
+_clock = _Clock(0)  # tf.data reads it from threads of its own, so that it is no context variable
+
+
+@contextlib.contextmanager
+def epoch(number):
+    """Within it, datasets give the batches of an epoch, by number from 0.
+
+        with kg.data.epoch(3):
+            for batch in dataset:
+                ...
+
+    For loops of one's own; `fit` of a model of this package does it by itself.
+    """
+    global _clock
+    before, _clock = _clock, _Clock(number)
+    try:
+        yield
+    finally:
+        _clock = before
+
+
+class EpochClock(keras.callbacks.Callback):
+    """Says which epoch it is. For a plain `keras.Model`: `fit(kg.data.load(...), callbacks=[kg.data.EpochClock()])`.
+
+    Args:
+        offset: epochs that were over before the first of this `fit`, besides its `initial_epoch`.
+        is_endless: whether the data never end, so that one pass is not one epoch.
+    """
+
+    def __init__(self, offset=0, is_endless=False):
+        super().__init__()
+        self.offset, self.is_endless = offset, is_endless
+        self._outer = None
+
+    def on_train_begin(self, logs=None):
+        self._outer, self._own = _clock, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        global _clock
+        if self._own is None or not self.is_endless:
+            self._own = _Clock(epoch + self.offset, self.is_endless)
+        _clock = self._own
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self):
+        """Ends it, where the training broke off."""
+        global _clock
+        if self._outer is not None:
+            _clock, self._outer = self._outer, None
+
+
+def numbers(first=0):
+    """A dataset of one number, int64: that of the epoch, and `first` more."""
+    passes = {"of": None, "count": itertools.count()}
+
+    def number():
+        clock = _clock
+        if passes["of"] is not clock:
+            passes.update(of=clock, count=itertools.count())
+        yield first + clock.epoch + (next(passes["count"]) if clock.counts_passes else 0)
+
+    return tf.data.Dataset.from_generator(number, output_signature=tf.TensorSpec((), tf.int64))
+
+
+def always(epoch=0):
+    """A dataset of one number, the same on every pass; for data without order or noise."""
+    return tf.data.Dataset.from_tensors(np.int64(epoch))
+
+
+def shuffled(indices, seed, epoch):
+    """(N,) int64 indices in the order of an epoch."""
+    return tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([np.int64(seed), epoch]))
+
+
+def index_batches(epochs, indices, batch_size, seed=None, known=None, num_repeated=0, drop_remainder=False):
+    """Batches of indices, epoch by epoch.
+
+    Args:
+        epochs: dataset of the numbers of epochs.
+        indices: (N,) int64, of which each epoch has each once.
+        batch_size: of the batches, with what is repeated.
+        seed: of the order, None for the order of `indices`.
+        known: (K,) int64, examples that are repeated as needed, so that each batch has some.
+        num_repeated: how many of them end each batch.
+        drop_remainder: whether to leave out a last batch that is not full.
+
+    Returns:
+        A dataset of (epoch, number of the batch, (B,) int64 indices), and how many batches are in an epoch.
+    """
+    size = batch_size - num_repeated
+    steps = len(indices) // size if drop_remainder else math.ceil(len(indices) / size)
+    indices = tf.constant(indices, tf.int64)
+    known = tf.constant([] if known is None else known, tf.int64)
+
+    def batches_of(epoch):
+        order, again = (part if seed is None else shuffled(part, seed, epoch) for part in (indices, known))
+
+        def batch_of(number):
+            batch = order[number * size : (number + 1) * size]
+            if num_repeated:
+                turn = (number * num_repeated + tf.range(num_repeated, dtype=tf.int64)) % tf.size(again, tf.int64)
+                batch = tf.concat([batch, tf.gather(again, turn)], 0)
+            return epoch, number, batch
+
+        return tf.data.Dataset.range(steps).map(batch_of)
+
+    return epochs.flat_map(batches_of), steps
+
+
+def batches(arrays, batch_size, seed=None):
+    """Arrays as a dataset of batches.
+
+    Keras makes its own, which once a global seed is set come in the same order in every epoch.
+
+    Args:
+        arrays: (N, ...), or a tuple of such; floats become float32.
+        batch_size: examples per batch; the last may have fewer.
+        seed: of the order, which is another in each epoch; None keeps them in order.
+
+    Returns:
+        A `tf.data.Dataset` of tensors (batch_size, ...) in the same structure.
+
+    Raises:
+        ValueError: if there are none, or not as many in each array.
+    """
+    sizes = {len(array) for array in keras.tree.flatten(arrays)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"Arrays must hold as many examples each, and at least one. Received: {sorted(sizes)}")
+    (size,) = sizes
+
+    def as_tensor(array):
+        tensor = tf.convert_to_tensor(array)
+        return tf.cast(tensor, tf.float32) if tensor.dtype.is_floating else tensor
+
+    with tf.device("CPU:0"):
+        tensors = keras.tree.map_structure(as_tensor, arrays)
+    indices, steps = index_batches(always() if seed is None else numbers(), np.arange(size), batch_size, seed)
+
+    def fetch(epoch, number, batch):
+        return keras.tree.map_structure(lambda tensor: tf.gather(tensor, batch), tensors)
+
+    dataset = indices.map(fetch, num_parallel_calls=2).apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset.prefetch(2)

@@ -1,0 +1,272 @@
+"""`DataSpec`: what a model takes as data, labels and targets, and the sentences for what it does not."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+MAX_SHOWN = 60  # characters of a value that a sentence quotes
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """What a model is trained towards.
+
+    Args:
+        shape: of one target; None for any.
+        bounded: whether its values lie in [0, 1].
+        required: whether there have to be targets.
+        takes: what `fit` of the model takes, for sentences, such as "pairs: fit(noisy, clean)".
+    """
+
+    shape: tuple | None = None
+    bounded: bool = False
+    required: bool = False
+    takes: str = "data and targets"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """What a model takes.
+
+    Args:
+        name: the model's, for sentences.
+        shape: of one example, (H, W, C) or (D,); None for a size that may be any.
+        bounded: whether values lie in [0, 1].
+        labels: None, "required", or "partial", where -1 says unknown.
+        num_classes: of the labels.
+        targets: a `Targets`, or None.
+    """
+
+    name: str
+    shape: tuple
+    bounded: bool = True
+    labels: str | None = None
+    num_classes: int | None = None
+    targets: Targets | None = None
+
+    @property
+    def is_image(self):
+        return len(self.shape) == 3
+
+    @property
+    def lowest_label(self):
+        return -1 if self.labels == "partial" else 0
+
+    @property
+    def of_inputs(self):
+        """What abilities and `predict` take: no targets."""
+        return dataclasses.replace(self, targets=None)
+
+    @property
+    def needs_y(self):
+        """Whether there is no training without labels or targets."""
+        return self.labels == "required" or (self.targets is not None and self.targets.required)
+
+    def refuse_missing_y(self):
+        """Raises the sentence of a batch without the labels or targets that it needs."""
+        self.as_labels(None) if self.labels is not None else self.check_target_shape(None)
+
+    @property
+    def takes(self):
+        shape = ", ".join(str(size) for size in (None, *self.shape))
+        return f"{self.name} takes data of shape ({shape})"
+
+    # === Data ===
+
+    def check_shape(self, x):
+        """Raises a sentence if x, anything with a `shape`, is no batch of data of this shape."""
+        shape = getattr(x, "shape", None)
+        shape = None if shape is None else tuple(shape)
+        if shape is None or not _fits(shape[1:], self.shape) or not shape:
+            hint = ""
+            if self.is_image and shape is not None and (shape == self.shape or (*shape, 1)[1:] == self.shape):
+                hint = ": a single image needs its batch axis, x[None], gray images their channel axis, x[..., None]"
+            raise ValueError(f"{self.takes}{hint}. Received: shape={shape}")
+
+    def check_dtype(self, dtype):
+        """Raises a sentence if values of a dtype, numpy's or TensorFlow's, are no numbers that data are made of."""
+        name = tf.as_dtype(dtype).name if not isinstance(dtype, np.dtype) or dtype.kind in "biuf" else str(dtype)
+        if not (name == "bool" or name.startswith(("int", "uint", "float", "bfloat"))):
+            raise ValueError(f"{self.takes}, numbers that are not complex. Received: dtype={name}")
+
+    def check_values(self, x):
+        """Raises a sentence if values, an array or eager tensor of a good dtype, are not finite or out of range."""
+        x = np.asarray(x)
+        if x.size == 0 or x.dtype == bool:
+            return
+        low, high = x.min(), x.max()  # not a number, if there is one
+        if self.scales(x.dtype):
+            if high == 1:
+                raise ValueError(
+                    f"{self.name} takes images of uint8 as gray levels from 0 to 255. For black and white give "
+                    "`x.astype(bool)`. Received: uint8 values of 0 and 1 only"
+                )
+            return
+        if not (np.isfinite(low) and np.isfinite(high)):
+            bad = ~np.isfinite(x.astype("float32"))
+            raise ValueError(
+                f"{self.name} takes finite numbers: neither NaN nor infinite ones. Received: "
+                f"{int(bad.sum())} such values, the first in example {int(np.argwhere(bad)[0][0])}"
+            )
+        if self.bounded and not (low >= 0 and high <= 1):
+            hint = ": divide by 255, or give uint8" if self.is_image else ' (or the likelihood "gaussian")'
+            raise ValueError(f"{self.takes} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
+
+    def scales(self, dtype):
+        """Whether values of a dtype are gray levels from 0 to 255."""
+        return self.is_image and self.bounded and tf.as_dtype(dtype) == tf.uint8
+
+    def to_float(self, x):
+        """Values as the model computes with them: float32, gray levels divided by 255. (B, ...), array or tensor."""
+        if isinstance(x, np.ndarray):
+            return x.astype("float32") / np.float32(255) if self.scales(x.dtype) else x.astype("float32", copy=False)
+        as_float = tf.cast(x, tf.float32)
+        return as_float / 255.0 if self.scales(x.dtype) else as_float
+
+    def are_good(self, x):
+        """Whether the values of a tensor are finite and in range, as a scalar tensor, in a graph."""
+        if x.dtype == tf.bool:
+            return tf.constant(True)
+        if self.scales(x.dtype):
+            return tf.reduce_max(tf.cast(x, tf.int32)) != 1
+        x = tf.cast(x, tf.float32)
+        return tf.reduce_all((x >= 0) & (x <= 1) if self.bounded else tf.math.is_finite(x))
+
+    # === Labels ===
+
+    @property
+    def label_sentence(self):
+        """What labels the model takes."""
+        also = ", -1 where it is unknown" if self.labels == "partial" else ""
+        return f"{self.name} takes the label of each example, a whole number from 0 to {self.num_classes - 1}{also}."
+
+    def as_labels(self, y, count=None):
+        """Labels as (N,) int64 of whole numbers, (N,) or (N, 1), or of one-hot rows (N, num_classes).
+
+        Args:
+            y: labels, array-like.
+            count: how many there must be; a single one is repeated as often. None for as many as there are.
+
+        Raises:
+            ValueError: if they are none, too many or too few, or no labels of these classes.
+        """
+        if y is None:
+            raise ValueError(f"{self.label_sentence} Received: no labels")
+        if self.num_classes is None:
+            raise ValueError(f"{self.name} takes no labels. Received: labels={_shown(y)}")
+        given = np.asarray(y)
+        if given.dtype.kind in "USO":
+            raise ValueError(
+                f"{self.label_sentence} Number them: `names, labels = np.unique(labels, return_inverse=True)`. "
+                f"Received: {_shown(given.ravel()[:3].tolist())}"
+            )
+        if given.ndim == 2 and given.shape[1] == self.num_classes > 1:
+            if not (np.isin(given, (0, 1)).all() and (given.sum(axis=1) == 1).all()):
+                raise ValueError(f"{self.label_sentence} Of one-hot rows each must hold one 1. Received: others")
+            given = given.argmax(axis=1)
+        if given.ndim == 2 and given.shape[1] == 1:
+            given = given[:, 0]
+        if given.ndim > 1 or given.dtype.kind not in "biu":
+            raise ValueError(f"{self.label_sentence} Received: labels of shape {given.shape}, {given.dtype}")
+        labels = np.ravel(given).astype("int64")
+        self._check_labels(labels)
+        if given.ndim == 0 and count is not None:
+            return np.full(count, labels[0])
+        if count is not None and len(labels) != count:
+            raise ValueError(
+                f"There must be as many labels as examples. Received: {len(labels)} labels, {count} examples"
+            )
+        return labels
+
+    def _check_labels(self, labels):
+        if not len(labels) or (labels.min() >= self.lowest_label and labels.max() < self.num_classes):
+            return
+        hint = ""
+        if labels.min() == 1 and labels.max() == self.num_classes:
+            hint = " Labels that begin at 1 become these by `labels - 1`."
+        raise ValueError(f"{self.label_sentence}{hint} Received: labels from {labels.min()} to {labels.max()}")
+
+    def labels_in_graph(self, y):
+        """The same of a tensor of a dataset: (B,) int64, and whether they are good."""
+        if y.dtype == tf.string:
+            self.as_labels(np.array(["..."]))
+        if y.shape.rank == 2 and y.shape[1] == self.num_classes and self.num_classes > 1:
+            hot = tf.cast(y, tf.float32)
+            good = tf.reduce_all((hot == 0) | (hot == 1)) & tf.reduce_all(tf.reduce_sum(hot, axis=1) == 1)
+            return tf.argmax(hot, axis=1), good
+        if y.shape.rank == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        if (y.shape.rank or 1) != 1 or not (y.dtype.is_integer or y.dtype == tf.bool):
+            raise ValueError(f"{self.label_sentence} Received: labels of shape {tuple(y.shape)}, {y.dtype.name}")
+        y = tf.cast(tf.reshape(y, (-1,)), tf.int64)
+        return y, tf.reduce_all((y >= self.lowest_label) & (y < self.num_classes))
+
+    # === Targets ===
+
+    @property
+    def target_spec(self):
+        """The `DataSpec` of the targets, None where they may be anything."""
+        targets = self.targets
+        if targets is None or targets.shape is None:
+            return None
+        return DataSpec(f"{self.name}, for targets,", targets.shape, targets.bounded)
+
+    def has_no_target(self, y):
+        """Whether y, anything with a `shape` or None, is nothing to be trained towards: where there may be targets or
+        not, labels are none."""
+        return y is None or (not self.targets.required and self.targets.shape is not None and is_like_labels(y))
+
+    def check_target_shape(self, y):
+        """Raises a sentence if y is not what the model is trained towards; None may be all right."""
+        targets, shape = self.targets, None if y is None else tuple(y.shape)
+        if targets.shape is None or (self.has_no_target(y) and not targets.required):
+            return
+        if shape is None or not _fits(shape[1:], targets.shape):
+            expected = ", ".join(map(str, (None, *targets.shape)))
+            raise ValueError(
+                f"{self.name} takes {targets.takes}; the second must have the shape ({expected}). "
+                f"Received: {'nothing' if shape is None else f'shape={shape}'}"
+            )
+
+    def check_unused(self, x, y):
+        """Raises a sentence if y, of a model that has no use for it, looks like something else than labels."""
+        shape = tuple(getattr(y, "shape", ()))
+        if shape[1:] == self.shape and not (shape == tuple(x.shape) and np.array_equal(x, y)):
+            raise ValueError(self.unused_sentence)
+
+    @property
+    def unused_sentence(self):
+        return (
+            f"{self.name} learns to give back x, so that targets that differ from x would have no effect. To learn "
+            "x -> y use DenoisingAutoencoder(corruption='given') or Pix2Pix. Received: y of x's shape, which is not x"
+        )
+
+
+def sample_labels(n, labels, num_classes, name):
+    """Labels of n images to draw, one for each or one for all, as (n,) int64, or a sentence.
+
+    Args:
+        n: how many.
+        labels: (n,) ints, or an int.
+        num_classes: how many classes, categories or components there are.
+        name: of what takes them.
+    """
+    return DataSpec(name, (), labels="required", num_classes=num_classes).as_labels(labels, n)
+
+
+def is_like_labels(y):
+    """Whether y, anything with a `shape`, may be labels by its shape: (N,) or (N, 1)."""
+    shape = tuple(y.shape)
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+
+
+def _fits(shape, expected):
+    return len(shape) == len(expected) and all(
+        size == wanted or wanted is None or size is None for size, wanted in zip(shape, expected, strict=True)
+    )
+
+
+def _shown(value):
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -1,0 +1,64 @@
+"""What a network must be that a user gives, as a name or as a model of their own."""
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import keras
+
+from keras_gen.core.arguments import shown
+
+
+class Role:
+    """What a network is for: the argument that asks for it, and from what to what it must map.
+
+    Args:
+        argument: the constructor's name for it.
+        input_shape: of what it is given, without the batch.
+        output: what it makes, in words.
+        names: of those that are made for a user who gives a name.
+    """
+
+    def __init__(self, argument: str, input_shape: tuple[int, ...], output: str, names: Iterable[str] = ()) -> None:
+        self.argument, self.input_shape, self.output, self.names = argument, tuple(input_shape), output, tuple(names)
+
+    def __str__(self) -> str:
+        names = "".join(f"{name!r}, " for name in self.names)
+        names = f"one of {names}or " if len(self.names) > 1 else f"{self.names[0]!r} or " if names else ""
+        return (
+            f"`{self.argument}` must be {names}a built keras.Model that maps {self.input_shape} to {self.output}, such "
+            f"as keras.Sequential([keras.Input({self.input_shape}), ...])"
+        )
+
+    def check_name(self, name: Any) -> str:
+        """A name, without its width, or a sentence."""
+        known = name.partition("*")[0] if isinstance(name, str) else None
+        if known not in self.names:
+            raise ValueError(f"{self}. Received: {self.argument}={shown(name)}")
+        return known
+
+    def shapes_of(self, network: keras.Model, more_inputs: int = 0) -> tuple[tuple, tuple]:
+        """From what to what a model maps; or a sentence, if it is not built or has not one input and one output.
+
+        Args:
+            network: the model.
+            more_inputs: how many inputs there are besides.
+        """
+        inputs, outputs = (getattr(network, name, None) or [] for name in ("inputs", "outputs"))
+        if not network.built or not inputs:
+            raise ValueError(
+                f"{self}. A model that defines `call` has no input of its own: give keras.Model(x, network(x)) of an "
+                f"x = keras.Input({self.input_shape}). Received: {network.name}, not built from an Input"
+            )
+        if len(inputs) != 1 + more_inputs or len(outputs) != 1 or isinstance(network.output_shape, list):
+            raise ValueError(
+                f"{self}, with one input and one output. Received: {network.name}, which maps {network.input_shape} to "
+                f"{network.output_shape}"
+            )
+        return tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
+
+    def refuse(self, network: keras.Model, received: tuple, made: tuple) -> NoReturn:
+        """Raises the sentence for a model that maps something else."""
+        raise ValueError(
+            f"`{self.argument}` must map {self.input_shape} to {self.output}. Received: {network.name}, which maps "
+            f"{received} to {made}"
+        )

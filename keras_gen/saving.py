@@ -1,0 +1,108 @@
+"""Models on disk: .keras files, written whole or not at all, the shipped ones, and those of run folders."""
+
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import keras
+
+from keras_gen.core import GenerativeModel
+from keras_gen.files import write_atomically
+
+SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
+
+
+def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> None:
+    """Saves a model to a .keras file, atomically.
+
+    Args:
+        model: a built model.
+        path: file ending in .keras.
+        optimizer: whether to save its state, two thirds of the file with Adam.
+    """
+    if not optimizer:
+        bare = type(model).from_config(model.get_config())
+        bare.set_weights(model.get_weights())
+        model = bare
+    write_atomically(path, lambda temporary: model.save(temporary))
+
+
+def load(name: str | Path) -> GenerativeModel:
+    """Loads a model: a .keras file, a run folder, or the name of a shipped model.
+
+    Args:
+        name: path of a .keras file or of a run folder, or a name such as "vae_mnist_2d"; `shipped()` lists them.
+
+    Returns:
+        The model, compiled if it was saved so.
+
+    Raises:
+        FileNotFoundError: if there is no such file, folder or shipped model.
+        ValueError: if the file is not a whole .keras file.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = latest(path)
+    elif not path.is_file():
+        if path.suffix or len(path.parts) > 1:
+            raise FileNotFoundError(f"There is no such model file or run folder. Received: {name}")
+        if str(name) not in shipped():
+            raise FileNotFoundError(
+                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}; they are in the folder "
+                f"saved_models of the project's repository. Received: {name}"
+            )
+        path = shipped()[str(name)]
+    if path.suffix != ".keras":
+        raise ValueError(
+            f"Models are .keras files, and cannot be .h5 files or pickles, which can run code. Received: {path}"
+        )
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            "This file is not a whole .keras file: it is damaged or was cut short, and must be copied or saved again. "
+            f"Received: {path}"
+        )
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns when it cannot restore an optimizer, and lets it start from nothing.
+            warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
+            model = keras.saving.load_model(path, safe_mode=True)
+    except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError, UserWarning) as error:
+        raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
+    if not isinstance(model, GenerativeModel):
+        raise ValueError(
+            f"This file holds a {type(model).__name__}, not a model of this package: load it with "
+            f"`keras.saving.load_model`. Received: {path}"
+        )
+    return model
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with the package, name -> path."""
+    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
+
+
+def latest(folder: str | Path) -> Path:
+    """The model of a run folder: model.keras of one that is complete, else its last checkpoint."""
+    found, model = checkpoints(folder), Path(folder) / "model.keras"
+    if found and not is_complete(folder):
+        return found[-1][1]
+    if not model.is_file():
+        raise FileNotFoundError(f"This folder holds no trained model yet: it must be that of a run. Received: {folder}")
+    return model
+
+
+def is_complete(folder: str | Path) -> bool:
+    """Whether all epochs of a run are trained: its metrics.json is written last."""
+    return (Path(folder) / "metrics.json").is_file()
+
+
+def checkpoints(folder: str | Path) -> list[tuple[int, Path]]:
+    """[(epochs trained, path)] of a run folder, oldest first. Each is complete: it was renamed into place."""
+    found = []
+    for path in (Path(folder) / "checkpoints").glob("epoch-*.keras"):
+        match = re.fullmatch(r"epoch-(\d+)", path.stem)
+        if match:
+            found.append((int(match[1]), path))
+    return sorted(found)

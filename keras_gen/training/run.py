@@ -1,0 +1,197 @@
+"""What a run folder holds, and how it comes about.
+
+config.json (everything resolved), model.keras, history.csv, metrics.json, samples/*.png, reconstructions.png,
+checkpoints/ and tensorboard/.
+"""
+
+import functools
+import os
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_gen import data, evaluation, saving, tasks
+from keras_gen.core import GenerativeModel, distribution
+from keras_gen.files import write_json
+from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch, read_history
+from keras_gen.training.checkpoints import Checkpoints, restore
+from keras_gen.training.config import RunConfig
+
+MAP_IMAGES = 5_000
+
+
+class Run:
+    """A run folder, to look at; `kg.open_run` opens one.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder, self.config = Path(folder), RunConfig.read(folder)
+
+    @functools.cached_property
+    def model(self) -> GenerativeModel:
+        """The trained model, or of a run that is not complete that of its last checkpoint."""
+        return saving.load(self.folder)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Name of a loss or metric to its values, one for each epoch, as in the `history` of Keras' `History`."""
+        rows = read_history(self.folder / "history.csv")
+        names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "epoch"]
+        return {name: [float(row[name] or "nan") for row in rows] for name in names}
+
+    def held_out(self, limit: int | None = None, labels: bool | None = None) -> tf.data.Dataset:
+        """Data that the model was not trained on: the test split of its source, or else its validation part.
+
+        Args:
+            limit: that many examples only.
+            labels: whether to give (images, labels); None where the source has classes. Pairs have none.
+        """
+        return self.config.held_out(limit, labels)
+
+
+class Training:
+    """One training, begun or resumed.
+
+    On several machines each has one, over the same folder; the chief's alone writes.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        verbose: as of `fit`.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, verbose: int = 0):
+        self.folder, self.config, self.writes = folder, config, distribution.is_chief()
+        self.verbose = verbose if self.writes else 0
+
+    def join(self) -> GenerativeModel:
+        """What `train` does on several machines: begins, or goes on where they were, or gives what is complete."""
+        if (self.folder / "config.json").is_file():
+            ours, theirs = self.config.sections(), RunConfig.read(self.folder).sections()
+            different = [name for name in ours if name != "versions" and theirs[name] != ours[name]]
+            if different:
+                raise FileExistsError(
+                    f"This folder holds another run: its {', '.join(different)} differ. Choose another folder. "
+                    f"Received: out={self.folder}"
+                )
+            if saving.is_complete(self.folder):
+                return saving.load(self.folder / "model.keras")
+        elif self.writes and self.folder.exists() and any(self.folder.iterdir()):
+            raise FileExistsError(f"The run folder must not exist yet: choose another. Received: out={self.folder}")
+        if self.writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.config.write(self.folder)
+        self.prepare()
+        return self.fit()
+
+    def prepare(self) -> None:
+        """Everything that can go wrong before training does: devices, data, arguments, folder."""
+        config = self.config
+        self.strategy = distribution.strategy(config.devices)
+        replicas = self.strategy.num_replicas_in_sync
+        if config.batch_size % replicas:
+            raise ValueError(
+                f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
+                f"Received: batch_size={config.batch_size}"
+            )
+        keras.utils.set_random_seed(config.seed)
+        newest = max((epoch for epoch, _ in saving.checkpoints(self.folder)), default=0)
+        until = distribution.smallest(self.strategy, newest)  # one machine may have looked before another wrote
+        with self.strategy.scope():
+            self.done, self.model = restore(self.folder, until)
+        if self.done >= config.epochs and saving.is_complete(self.folder):
+            raise ValueError(
+                f"This run has all of its {self.done} epochs: to go on it must be given more, by --epochs. Received: "
+                f"epochs={config.epochs}"
+            )
+        self.train_data = config.training()
+        self.validation_data = config.validating(replicas)
+        first = next(self.validation_data.as_numpy_iterator())
+        self.originals, self.labels = first if isinstance(first, tuple) else (first, None)
+        if self.model is None:
+            with self.strategy.scope():
+                self.model = config.build(self.train_data)
+        self.model.check_data(self.originals, self.labels)
+        for name in ("checkpoints", "samples") if self.writes else ():
+            (self.folder / name).mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
+
+    def fit(self) -> GenerativeModel:
+        """Trains all epochs that are left, and leaves the folder complete."""
+        start = time.time()
+        if self.writes:
+            (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
+        self._train()
+        if self.writes:
+            self._finish(start)
+        distribution.smallest(self.strategy, 0)  # whoever is started again before it is complete finds the others
+        return self.model
+
+    def _train(self):
+        """All epochs that are left; `epoch` is then the one that the model is of."""
+        config, self.epoch = self.config, self.config.epochs
+        history = History(self.folder / "history.csv", self.done, self.writes)
+        best = None if config.patience is None else lambda: 1 + best_epoch(history.rows)
+        stop_early = None if config.patience is None else StopEarly(history, config.patience)
+        callbacks = [StopOnNonFinite(), history, *([] if stop_early is None else [stop_early])]
+        if self.writes:
+            callbacks[1:1] = [
+                keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
+                Pictures(self.folder, self.originals, config.seed, self.labels),
+            ]
+            callbacks.append(Checkpoints(self.folder, best))  # last: an epoch counts once the rest of it is written
+        if stop_early is not None and stop_early.is_over():
+            warnings.warn(f"This run stopped early: no lower val_loss for {config.patience} epochs.", stacklevel=4)
+        else:
+            self.model.fit(
+                self.train_data,
+                epochs=self.epoch,
+                initial_epoch=self.done,
+                validation_data=self.validation_data,
+                callbacks=callbacks,
+                verbose=self.verbose,
+            )
+        distribution.smallest(self.strategy, 0)  # until the chief has written the last checkpoint
+        if best is not None:
+            self.epoch = best()
+            with self.strategy.scope():
+                self.model = saving.load(dict(saving.checkpoints(self.folder))[self.epoch])
+
+    def _finish(self, start):
+        """What is left to do for the one who writes: the model, its metrics, the map of its codes."""
+        saving.save(self.model, self.folder / "model.keras")
+        minutes, metrics = (time.time() - start) / 60, None
+        if self.config.figures:
+            model = saving.load(self.folder / "model.keras")  # the metrics are those of the file, on one device
+            metrics = evaluation.report(model, self.config.held_out())
+        write_json(
+            self.folder / "metrics.json",
+            {
+                "split": self.config.held_out_split,
+                "figures": metrics,
+                "epochs": self.epoch,
+                "epochs_before_resuming": self.done,
+                "minutes": round(minutes, 3),
+                "parameters": self.model.count_params(),
+                "machine": {"cores": os.cpu_count(), "devices": self.strategy.num_replicas_in_sync},
+            },
+        )
+        if metrics:  # after them: a picture must not cost the metrics
+            self._draw_codes()
+
+    def _draw_codes(self):
+        """codes.png: where the images of each class lie in the space of codes."""
+        if "encode" not in self.model.offers or self.model.latent_dim == 0:
+            return
+        loaded = data.stack(self.config.held_out(limit=MAP_IMAGES))
+        images, labels = loaded if self.config.has_classes else (loaded, None)
+        if len(images) < 2:
+            return
+        tasks.latent_map(self.model, images, labels, self.folder / "codes.png")
