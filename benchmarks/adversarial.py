@@ -92,7 +92,7 @@ def aae_clusters(seeds=(0, 1, 2), num_clusters=30, latent_dim=5, epochs=15, widt
         )
         model.compile(**model.default_optimizers(decay_steps=epochs * (len(x) // 200)))
         model.fit(x, batch_size=200, epochs=epochs, verbose=2)
-        names = kg.evaluation.named_by_the_most_confident(model.class_probabilities(x[-10_000:]), y[-10_000:])
+        names = kg.evaluation.label_clusters(model.class_probabilities(x[-10_000:]), y[-10_000:])
         errors.append(float(np.mean(names[model.cluster(test)] != test_y)))
         print(seed, errors, flush=True)
     return {

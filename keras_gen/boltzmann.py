@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_gen.core import distribution
 
-LARGEST_SIDE = 20  # units of which all 2^n states are visited
+MAX_SIDE_UNITS = 20  # units of which all 2^n states are visited
 STATES_AT_ONCE = 2**14
 
 
@@ -115,10 +115,10 @@ def log_partition(machine):
     visible, hidden = machine.kernel.shape
     by_hidden = machine.sigma is not None or hidden <= visible
     units = hidden if by_hidden else visible
-    if units > LARGEST_SIDE:
+    if units > MAX_SIDE_UNITS:
         sides = f"{visible} {'visible' if machine.sigma is None else 'gaussian visible'} and {hidden} hidden units"
         raise ValueError(
-            f"The exact partition function visits all states of one side; that side may have at most {LARGEST_SIDE} "
+            f"The exact partition function visits all states of one side; that side may have at most {MAX_SIDE_UNITS} "
             f"binary units. Use kg.evaluation.annealed_importance_sampling. Received: {sides}"
         )
     exact = Machine(*(tf.cast(part, tf.float64) for part in machine[:3]), machine.sigma)

@@ -30,7 +30,7 @@ class NormalPrior:
 
     num_components = 1
 
-    def place(self, noise, share, component):
+    def transform(self, noise, share, component):
         """The noise itself; as of the patterns below. (n, D) -> (n, D)."""
         return noise
 
@@ -160,7 +160,7 @@ class Ring:
     def __init__(self, size, num_components):
         self.size, self.num_components = size, num_components
 
-    def place(self, noise, share, component):
+    def transform(self, noise, share, component):
         """Codes made of N(0, I) noise (n, D) and components (n,). -> (n, D)."""
         angle = ops.cast(component, "float32") * (2 * math.pi / self.num_components)
         along = self.RADIUS + self.LENGTH * noise[:, 0]
@@ -185,7 +185,7 @@ class SwissRoll:
     def __init__(self, size, num_components):
         self.size, self.num_components = size, num_components
 
-    def place(self, noise, share, component):
+    def transform(self, noise, share, component):
         """Codes made of N(0, I) noise (n, D), shares of the part in [0, 1) (n,), and parts (n,). -> (n, D)."""
         along = ops.sqrt((ops.cast(component, "float32") + share) / self.num_components)  # length grows as its square
         angle = 2 * math.pi * self.TURNS * along

@@ -426,7 +426,7 @@ def test_patterns(name):
     rng = np.random.default_rng(0)
     n = 5000
     component = rng.integers(5, size=n)
-    z = np.asarray(pattern.place(rng.standard_normal((n, 3)).astype("float32"), rng.random(n).astype("float32"),
+    z = np.asarray(pattern.transform(rng.standard_normal((n, 3)).astype("float32"), rng.random(n).astype("float32"),
                                  component))  # fmt: skip
     assert stats.kstest(z[:, 2], stats.norm.cdf).pvalue > 0.01
     radius, angle = np.hypot(z[:, 0], z[:, 1]), np.arctan2(z[:, 1], z[:, 0])
@@ -719,10 +719,10 @@ def test_parzen_windows_are_scikit_learns():
 
 def test_clusters_are_named_by_their_most_certain_image():
     probabilities = [[0.9, 0.1, 0.0], [0.6, 0.3, 0.1], [0.0, 0.2, 0.8]]
-    np.testing.assert_array_equal(kg.evaluation.named_by_the_most_confident(probabilities, [7, 4, 2]), [7, 4, 2])
-    np.testing.assert_array_equal(kg.evaluation.named_by_the_most_confident(probabilities[:2], [7, 4]), [7, 4, 4])
+    np.testing.assert_array_equal(kg.evaluation.label_clusters(probabilities, [7, 4, 2]), [7, 4, 2])
+    np.testing.assert_array_equal(kg.evaluation.label_clusters(probabilities[:2], [7, 4]), [7, 4, 4])
     with pytest.raises(ValueError, match="a row of probabilities for each label"):
-        kg.evaluation.named_by_the_most_confident(probabilities, [1])
+        kg.evaluation.label_clusters(probabilities, [1])
 
 
 def test_one_dimension_is_watched(tmp_path):

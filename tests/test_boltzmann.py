@@ -134,7 +134,7 @@ def test_gaussian_chains_end_in_the_model():
 
 
 def loss_of(model, x, training):
-    with distribution.step_over(x):
+    with distribution.global_batch(x):
         return model.loss_of(model.players[0], x, None, None, training)
 
 

@@ -354,7 +354,7 @@ def test_report_looks_at_all_of_sorted_data(digits):
     model = Real((8, 8, 1), 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "FIDELITY_IMAGES", 250)
-        patch.setattr(summary.probes, "MOST", 300)
+        patch.setattr(summary.probes, "MAX_CODES", 300)
         figures = EVALUATION.report(model, x[order], y[order], 2, features=found)
     assert figures["precision"] > 0.9
     assert figures["recall"] > 0.9
@@ -386,7 +386,7 @@ def test_report_leaves_out_what_it_cannot_judge(digits, labels):
 
 
 def test_what_is_chosen_is_a_fair_draw_in_order():
-    chosen = importlib.import_module("keras_gen.evaluation.summary")._Chosen(100)
+    chosen = importlib.import_module("keras_gen.evaluation.summary").Reservoir(100)
     for start in range(0, 3000, 30):
         chosen.add(np.arange(start, start + 30), -np.arange(start, start + 30))
     values, negative = chosen.all()
@@ -394,7 +394,7 @@ def test_what_is_chosen_is_a_fair_draw_in_order():
     assert (np.diff(values) > 0).all()
     np.testing.assert_array_equal(values, -negative)
     assert np.histogram(values, 3, (0, 3000))[0].min() > 15  # of each third, by chance 33
-    few = importlib.import_module("keras_gen.evaluation.summary")._Chosen(100)
+    few = importlib.import_module("keras_gen.evaluation.summary").Reservoir(100)
     few.add(np.arange(40))
     np.testing.assert_array_equal(few.all()[0], np.arange(40))
 

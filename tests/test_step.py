@@ -520,7 +520,7 @@ def test_gather_is_the_whole_batch_and_differentiable():
     values = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
 
     def on_one(part):
-        with distribution.step_over(part), tf.GradientTape() as tape:
+        with distribution.global_batch(part), tf.GradientTape() as tape:
             tape.watch(part)
             together = distribution.gather(part)
             loss = ops.sum(part @ tf.transpose(together))

@@ -14,3 +14,5 @@ from keras_gen.core.spec import Targets as Targets
 from keras_gen.core.spec import sample_labels as sample_labels
 from keras_gen.core.step import Phase as Phase
 from keras_gen.core.step import Player as Player
+from keras_gen.core.views import Parts as Parts
+from keras_gen.core.views import WholeModel as WholeModel

@@ -62,7 +62,7 @@ def _slices(model, ability, x, labels, takes_labels):
         model.data_spec.as_labels(labels)
     kind = ("partial" if model.labelling == "partial" else "required") if needs_labels else None
     # A model that translates takes images of other sizes than it was built for.
-    values = max(math.prod(model.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * model.expansion
+    values = max(math.prod(model.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * model.memory_factor
     size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // values))
     if not isinstance(x, tf.data.Dataset) or labels is None:
         yield from Intake(dataclasses.replace(spec, labels=kind)).slices(x, labels, size)
@@ -100,7 +100,7 @@ class Abilities:
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
     offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
-    expansion = 1  # how many times the data an ability holds in memory, for batches of a size that fits
+    memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -155,7 +155,7 @@ class Abilities:
         """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
         self._cannot("separate", ": it was not trained on mixtures")
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None):
         """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
         return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
 

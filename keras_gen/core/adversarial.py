@@ -14,13 +14,13 @@ class AdversarialModel(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    learning_rate = None  # each player has its own
+    learning_rate = None  # a `Player` brings its own
     betas = (0.5, 0.999)
     _adversarial_loss = None
 
     @property
     def loss(self):
-        """Name of the adversarial loss, if it has one. Keras sets an attribute of this name to None on compiling."""
+        """Name of the adversarial loss, or None. A property, because Keras' `compile` sets `loss` to None."""
         return self._adversarial_loss
 
     @loss.setter

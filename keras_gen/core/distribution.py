@@ -6,15 +6,20 @@ The only file of the package that says `tf.distribute`.
 import contextlib
 import contextvars
 import functools
-import json
-import math
 import os
 import zlib
 
 import keras
 import tensorflow as tf
 
-NO_PARAMETER_SERVERS = "Keras 3 does not train with parameter servers; MirroredStrategy and its kin do."
+from keras_gen.core.machines import NO_PARAMETER_SERVERS
+from keras_gen.core.machines import is_chief as is_chief
+from keras_gen.core.machines import joined as joined
+from keras_gen.core.machines import num_machines as num_machines
+from keras_gen.core.machines import separated as separated
+from keras_gen.core.machines import sharded as sharded
+from keras_gen.core.renamed import warn_of
+
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
 # Of the step that a thread traces.
@@ -22,7 +27,7 @@ _global_batch_size = contextvars.ContextVar("global_batch_size", default=None)
 _loss_keeper = contextvars.ContextVar("loss_keeper", default=None)
 
 
-def strategy(devices=None):
+def strategy(devices=None) -> tf.distribute.Strategy:
     """The strategy for a number of devices, or for the machines that the environment variable TF_CONFIG names.
 
     Args:
@@ -60,35 +65,6 @@ def strategy(devices=None):
     return mirrored(tuple(f"{kind}:{i}" for i in range(devices)))
 
 
-def num_machines():
-    """How many machines train together by TF_CONFIG, 1 without it.
-
-    Raises:
-        ValueError: if it is not what TensorFlow reads, or names parameter servers.
-    """
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        cluster = json.loads(text).get("cluster", {})
-        machines = max(1, sum(len(cluster.get(job, [])) for job in ("chief", "worker")))
-    except (json.JSONDecodeError, AttributeError, TypeError):
-        raise ValueError(
-            'TF_CONFIG must read as {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
-            f". Received: TF_CONFIG={text}"
-        ) from None
-    if "ps" in cluster:
-        raise ValueError(f"{NO_PARAMETER_SERVERS} Received: TF_CONFIG={text}")
-    return machines
-
-
-def is_chief():
-    """Whether this machine writes the files: the chief of TF_CONFIG, or its first worker; always without it."""
-    if num_machines() == 1:
-        return True
-    config = json.loads(os.environ["TF_CONFIG"])
-    task = config.get("task", {})
-    return task.get("type") == "chief" or ("chief" not in config["cluster"] and int(task.get("index", 0)) == 0)
-
-
 @functools.cache
 def _multi_worker():
     """The strategy of all machines; one per process, and before TensorFlow does anything else."""
@@ -101,7 +77,7 @@ def _multi_worker():
         ) from None
 
 
-def smallest(strategy, value):
+def smallest(strategy, value) -> int:
     """The smallest of a number on all machines of a strategy, which wait here for each other."""
     if num_machines() == 1:
         return value
@@ -113,37 +89,6 @@ def smallest(strategy, value):
     return int(strategy.experimental_local_results(together())[0])
 
 
-def sharded(dataset):
-    """A dataset of which each machine reads its own part of every batch; others as they are."""
-    if num_machines() == 1 or not isinstance(dataset, tf.data.Dataset):
-        return dataset
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.with_options(options)
-
-
-def joined(dataset):
-    """Pairs as one tensor each, (B, n) float32; `separated` is the way back.
-
-    Keras averages a batch over the replicas to learn its shape, and over machines TensorFlow does that for single
-    tensors only.
-    """
-
-    def join(*parts):
-        return tf.concat([tf.reshape(tf.cast(part, tf.float32), (tf.shape(part)[0], -1)) for part in parts], axis=1)
-
-    return dataset.map(join)
-
-
-def separated(batch, spec):
-    """The pair of a batch of `joined`, whose `element_spec` was `spec`."""
-    sizes = [math.prod(part.shape[1:]) for part in spec]
-    return tuple(
-        tf.cast(tf.reshape(values, (-1, *part.shape[1:])), part.dtype)
-        for values, part in zip(tf.split(batch, sizes, axis=1), spec, strict=True)
-    )
-
-
 def reported(logs):
     """The figures of a step as Keras takes them: over several machines it reduces over an axis."""
     of_machines = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
@@ -151,7 +96,7 @@ def reported(logs):
 
 
 @functools.cache
-def mirrored(devices):
+def mirrored(devices) -> tf.distribute.Strategy:
     """The MirroredStrategy of some devices; one per process, for two would mix up their collective operations."""
     return tf.distribute.MirroredStrategy(list(devices))
 
@@ -169,7 +114,7 @@ def _split_cpu(devices):
             ) from None
 
 
-def num_replicas():
+def num_replicas() -> int:
     """How many replicas train in sync, 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
@@ -260,13 +205,19 @@ def _clipped_as_a_whole(gradients, optimizer):
 
 
 @contextlib.contextmanager
-def step_over(x):
+def global_batch(x):
     """Around one step on a batch x: counts the examples of all replicas once, for all means of the step."""
     token = _global_batch_size.set(cross_replica_sum(tf.cast(tf.shape(x)[0], tf.float32)))
     try:
         yield
     finally:
         _global_batch_size.reset(token)
+
+
+def step_over(x):
+    """The old name of `global_batch`."""
+    warn_of("step_over", "global_batch", stacklevel=2)
+    return global_batch(x)
 
 
 class _LossKeeper:

@@ -3,8 +3,8 @@
 Images per second on two CPU cores (`benchmarks/throughput.py` measures what comes of them): XLA and many steps per call
 raise a dense network from about 14,000 to 26,000; XLA halves the speed of a convolutional one. Several steps per
 call and XLA fail under MirroredStrategy on CPU devices. On a CPU XLA runs the inside of a loop on one core, which makes
-Boltzmann machines of several Gibbs steps take 1.7 times as long; a model says so by `loops`. To compile takes XLA some
-seconds for each model, more than a short run saves: the environment variable KERAS_GEN_XLA=0 leaves it out.
+Boltzmann machines of several Gibbs steps take 1.7 times as long; such a model sets `loops`. XLA needs some seconds to
+compile a model, more than it saves in a short run: the environment variable KERAS_GEN_XLA=0 switches it off.
 """
 
 import os
@@ -18,12 +18,12 @@ STEPS_PER_CALL = 64
 XLA = "KERAS_GEN_XLA"  # environment variable: "0" or "1" for every model that is compiled without a word about it
 
 
-def is_convolutional(model):
+def is_convolutional(model) -> bool:
     """Whether a model convolves: only convolutions have kernels of three axes or more."""
     return any(len(weight.shape) >= 3 for weight in model.trainable_weights)
 
 
-def resolve(model, jit_compile="auto", steps_per_execution="auto"):
+def resolve(model, jit_compile="auto", steps_per_execution="auto") -> tuple:
     """Fills in what the user left at "auto". Returns (jit_compile, steps_per_execution) for `compile`."""
     if jit_compile == "auto" and XLA in os.environ:
         check_choice(XLA, os.environ[XLA], ("0", "1"))
@@ -37,21 +37,25 @@ def resolve(model, jit_compile="auto", steps_per_execution="auto"):
     return jit_compile, steps_per_execution
 
 
-def steps_per_call(most, steps_per_epoch):
-    """How many steps a call makes, `most` at most: so many that an epoch of so many steps is whole calls.
+def steps_per_call(maximum, steps_per_epoch) -> int:
+    """The largest number of steps per call, up to a maximum, that divides an epoch without a rest.
 
-    Keras makes whole calls only, and would take 64 steps for an epoch of two.
+    Keras makes whole calls only: with 64 steps per call an epoch of two steps would become one of 64.
+
+    Args:
+        maximum: steps per call, at most.
+        steps_per_epoch: None where it is not known, for the maximum.
     """
     if steps_per_epoch is None:
-        return most
-    return max(steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0)
+        return maximum
+    return max(steps for steps in range(1, maximum + 1) if steps_per_epoch % steps == 0)
 
 
 def untuned(dataset):
-    """A dataset whose parallelism is not tuned while it is read, unless its options say that they want that.
+    """A dataset with tf.data's autotuning off, unless its options say whether they want it.
 
-    tf.data tunes by a thread that sleeps twice as long each time, and TensorFlow (2.21) lets the end of an epoch wait
-    until it wakes: an epoch of a convolutional VAE takes a third longer on average (`benchmarks/throughput_tuner.py`).
+    Autotuning runs in a thread that sleeps twice as long each time, and in TensorFlow 2.21 the end of an epoch waits
+    for it to wake: an epoch of a convolutional VAE takes a third longer on average (`benchmarks/throughput_tuner.py`).
     """
     if dataset.options().autotune.enabled is not None:
         return dataset

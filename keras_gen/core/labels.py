@@ -1,6 +1,9 @@
 """Few known labels among many examples: which are known, and how they are spread over the batches. -1 is unknown."""
 
 import numpy as np
+from keras import ops
+
+from keras_gen.core import distribution
 
 KNOWN_SHARE = 10  # at least one in so many examples of a batch has a known label
 
@@ -34,3 +37,26 @@ def hide(labels, num_labels, seed):
     hidden = np.full(len(labels), -1, "int64")
     hidden[kept] = labels[kept]
     return hidden
+
+
+def classification_terms(log_q, labels):
+    """What a classifier minimises and reports where some labels are known.
+
+    Args:
+        log_q: (B, C), log probabilities of the classes.
+        labels: (B,) ints, -1 where unknown; None for all unknown.
+
+    Returns:
+        Terms by name: "classification", (B,), whose mean over the batch is the mean cross entropy of the known labels;
+        "classification_loss" and "accuracy", pairs of values and weights to be reported.
+    """
+    labels = -ops.ones((ops.shape(log_q)[0],), "int32") if labels is None else ops.cast(labels, "int32")
+    known = ops.cast(labels >= 0, "float32")
+    one_hot = ops.one_hot(labels, log_q.shape[-1], dtype="float32")  # 0 where unknown
+    cross_entropy = -ops.sum(one_hot * log_q, axis=-1)
+    right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == labels, "float32")
+    return {
+        "classification": cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6),
+        "classification_loss": (cross_entropy, known),
+        "accuracy": (right, known),
+    }

@@ -17,9 +17,10 @@ from keras_gen.core.intake import Arrays, Intake, refuse_weights
 from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.step import PhaseSchedule, SteppedModel
+from keras_gen.core.views import Networks
 
 
-class GenerativeModel(Configured, Abilities, Averaged, SteppedModel):
+class GenerativeModel(Configured, Abilities, Averaged, Networks, SteppedModel):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
@@ -233,9 +234,9 @@ class GenerativeModel(Configured, Abilities, Averaged, SteppedModel):
         return dataset
 
     def _make_whole_calls(self, steps_per_epoch):
-        if not self.compiled or self.run_eagerly or self.request["steps_per_execution"] != "auto":
+        if not self.compiled or self.run_eagerly or self.compile_options["steps_per_execution"] != "auto":
             return
-        steps = execution.steps_per_call(self._most_steps, steps_per_epoch)
+        steps = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
         if steps != self.steps_per_execution:
             self.steps_per_execution = steps
             self.make_train_function(force=True)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution, execution
+from keras_gen.core.renamed import Renamed, warn_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,20 +23,27 @@ class Player:
             `optimizer`, `loss`.
         networks: the layers whose trainable weights it moves.
         steps: how many times it moves per batch.
-        meets_fakes: whether its terms look at what `fakes` makes. A player that does not, moves first.
+        uses_generated: whether its terms use what `fakes` makes. Players that do not use it move first.
         reports: whether the step reports its loss; else the model does so by its terms.
         learning_rate: of Adam, where the model is compiled without an optimizer.
+        meets_fakes: the old name of `uses_generated`.
     """
 
     name: str
     networks: tuple
     steps: int = 1
-    meets_fakes: bool = True
+    uses_generated: bool = True
     reports: bool = True
     learning_rate: float = 2e-4
+    meets_fakes: bool | None = dataclasses.field(default=None, repr=False)
+
+    def __post_init__(self):
+        if self.meets_fakes is not None:
+            warn_of("meets_fakes", "uses_generated")
+            object.__setattr__(self, "uses_generated", self.meets_fakes)
 
     @property
-    def variables(self):
+    def variables(self) -> list:
         """The trainable weights of its networks, each once."""
         return list({id(v): v for network in self.networks for v in network.trainable_variables}.values())
 
@@ -43,17 +51,17 @@ class Player:
         return f"{self.name}_{what}" if self.name else what
 
     @property
-    def optimizer_name(self):
+    def optimizer_name(self) -> str:
         """The attribute of the model that holds its optimizer, and the argument of `compile`."""
         return self._named("optimizer")
 
     @property
-    def terms_name(self):
+    def terms_name(self) -> str:
         """The method of the model that gives its terms."""
         return self._named("terms")
 
     @property
-    def loss_name(self):
+    def loss_name(self) -> str:
         """The name that its loss is reported by."""
         return self._named("loss")
 
@@ -74,7 +82,7 @@ class Phase:
     until_step: float = math.inf
     until_epoch: float = math.inf
 
-    def contains(self, step, epoch):
+    def contains(self, step, epoch) -> bool:
         """Whether a step of the model, in an epoch of `fit`, may belong to it."""
         return step < self.until_step and epoch < self.until_epoch
 
@@ -83,14 +91,14 @@ OUTSIDE = sys.maxsize  # the epoch outside of any `fit`: after all that are coun
 EVERYBODY = Phase("everybody")
 
 
-class SteppedModel(keras.Model):
+class SteppedModel(Renamed, keras.Model):
     """A `keras.Model` that is trained by the one step of named terms.
 
     A model of one objective gives `terms(x, y, training)`: terms by name, (B,) each. It minimises the mean over the
     batch of their sum, weighted by `term_weights`. A game gives `players` in the order in which they move, and for each
-    a method `{name}_terms(x, y, fakes, training)`; `fakes(x, y, turn, training)` makes what they meet over, such as
-    generated images, once for all who move in a turn. The last player's gradient flows through them. A player that
-    moves several times per batch meets new ones each time, over the same data.
+    a method `{name}_terms(x, y, fakes, training)`. `fakes(x, y, turn, training)` makes what they share, such as
+    generated images, once for all players that move in a turn; the gradient of the last player flows through them. A
+    player that moves several times per batch is given new ones each time, beside the same data.
 
     Terms are pure: they return all that they have to say, and use neither `add_loss` nor metrics. Those in `watched`
     are reported and not minimised; they may be pairs (values, weights of the examples), or what a metric of that name
@@ -107,35 +115,37 @@ class SteppedModel(keras.Model):
 
     betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
     watched = ()  # names of the terms that are reported and not minimised
-    watches_resting = True  # whether the terms of players that rest are looked at in training
+    evaluates_frozen = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
     phase = EVERYBODY
     _is_scheduled = False  # whether a `PhaseSchedule` says which phase it is
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         """The `Player`s in the order in which they move."""
-        return (Player("", (self,), meets_fakes=False, learning_rate=self.learning_rate),)
+        return (Player("", (self,), uses_generated=False, learning_rate=self.learning_rate),)
 
     def fakes(self, x, y, turn, training):
-        """What the players meet over, such as generated images; None for none."""
+        """What the players are given besides the data, such as generated images; None for nothing."""
         return None
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         """What each term counts for, by name; 1 if it is not named."""
         return {}
 
-    def terms_of(self, player, x, y, fakes, training):
+    def terms_of(self, player, x, y, fakes, training) -> dict:
         """A player's terms, by name, (B,) each."""
         terms = getattr(self, player.terms_name)
         return terms(x, y, fakes, training) if player.name else terms(x, y, training)
 
-    def on_step_end(self):
+    def on_step_end(self) -> None:
         """Called at the end of each training step, on each replica."""
 
     # === Compiling: an optimizer for each player ===
 
-    def compile(self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs):
+    def compile(
+        self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
+    ) -> None:
         """Keras' `compile` with optimizers only: the model brings its objective.
 
         Args:
@@ -185,8 +195,8 @@ class SteppedModel(keras.Model):
             auto_scale_loss=False,
             **kwargs,
         )
-        self._most_steps = steps
-        self.request = {
+        self.max_steps_per_execution = steps
+        self.compile_options = {
             "jit_compile": jit_compile,
             "steps_per_execution": 1 if self._has_phases_in_steps else steps_per_execution,
             "auto_scale_loss": auto_scale_loss,
@@ -231,7 +241,7 @@ class SteppedModel(keras.Model):
                         f"counted; those of weights are. Received: activity_regularizer in the layer {layer.name}"
                     )
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """Arguments for `compile`: Adam for each player, as the model is best trained.
 
         Args:
@@ -241,51 +251,52 @@ class SteppedModel(keras.Model):
         optimizers = {}
         for player in self.players:
             own_steps = max(1, decay_steps - self._rest_of(player)) * player.steps if decay_steps else None
-            rate = self.rate(learning_rate or player.learning_rate, own_steps)
+            rate = self.learning_rate_schedule(learning_rate or player.learning_rate, own_steps)
             optimizers[player.optimizer_name] = keras.optimizers.Adam(rate, *self.betas)
         return optimizers
 
     @staticmethod
-    def rate(learning_rate, decay_steps=None):
+    def learning_rate_schedule(learning_rate, decay_steps=None):
         """A constant rate, or one that goes down to 0 by a cosine."""
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict:
         if not self.compiled:
             return {}
         names = [player.optimizer_name for player in self.players]
         optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
-        return {**optimizers, **self.request, "num_examples": self.setting("num_examples")}
+        return {**optimizers, **self.compile_options, "num_examples": self.setting("num_examples")}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config) -> None:
         config = dict(config)
         self.num_examples = config.pop("num_examples", None)  # files of version 0.1.0 do not have it
         self.compile(**config)
 
     # === The step ===
 
-    def train_step(self, data):
+    def train_step(self, data) -> dict:
         """Every player moves, in turn. Steps are counted; the count is saved, and drives noise and schedules."""
         x, y = self.unpack_batch(data)
-        with distribution.step_over(x):
-            alone = [player for player in self.players if not player.meets_fakes]
-            together = [player for player in self.players if player.meets_fakes]
+        with distribution.global_batch(x):
+            alone = [player for player in self.players if not player.uses_generated]
+            together = [player for player in self.players if player.uses_generated]
             for player in alone:
-                for _ in range(player.steps if self.watches_resting or player.name in self.moving else 0):
-                    self._turn([player], x, y, None)
-            # Who moves less often than others does so in the last turns; who rests is only looked at, in the last.
-            steps = {player.name: player.steps if player.name in self.moving else 1 for player in together}
+                for _ in range(player.steps if self.evaluates_frozen or player.name in self.active_players else 0):
+                    self._update([player], x, y, None)
+            # A player with fewer steps than others moves in the last turns of the batch. The terms of one that rests
+            # are evaluated in the last turn only.
+            steps = {player.name: player.steps if player.name in self.active_players else 1 for player in together}
             turns = max(steps.values(), default=0)
             for turn in range(turns):
-                self._turn([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
+                self._update([player for player in together if steps[player.name] >= turns - turn], x, y, turn)
             self.on_step_end()
             self.update_averages()
         self.step.assign_add(1)
         return distribution.reported(self.get_metrics_result())
 
-    def _turn(self, moving, x, y, turn):
-        """Some players move, one after the other, over the same fakes."""
-        *others, last = moving
+    def _update(self, players, x, y, turn):
+        """A move of some players, one after the other, over the same generated images."""
+        *others, last = players
         is_maker = last.name == self.players[-1].name  # whose gradient flows through the fakes
         with tf.GradientTape() as tape:
             with (
@@ -308,7 +319,7 @@ class SteppedModel(keras.Model):
 
     def _move(self, player, tape, loss):
         variables = player.variables
-        if player.name not in self.moving or not variables:
+        if player.name not in self.active_players or not variables:
             return
         optimizer = getattr(self, player.optimizer_name)
         # TensorFlow's own zeros for what is not connected need a dtype that a variable of Keras does not have.
@@ -325,7 +336,7 @@ class SteppedModel(keras.Model):
     def loss_of(self, player, x, y, fakes, training, added=()):
         """This replica's share of the mean of a player's weighted terms; those with a metric are reported. -> scalar.
 
-        Inside `distribution.step_over(x)`.
+        Inside `distribution.global_batch(x)`.
 
         Args:
             player: whose terms.
@@ -376,17 +387,17 @@ class SteppedModel(keras.Model):
         losses = self.losses
         return losses[: len(losses) - sum(v.regularizer is not None for v in self.trainable_weights)]
 
-    def test_step(self, data):
+    def test_step(self, data) -> dict:
         """Every player's terms, with noise that is the same in each evaluation."""
         x, y = self.unpack_batch(data)
-        with distribution.step_over(x):
+        with distribution.global_batch(x):
             with distribution.own_losses(self._added_losses) as added_losses:
                 fakes = self.fakes(x, y, 0, training=False)
             for player in self.players:
                 self.loss_of(player, x, y, fakes, training=False, added=added_losses())
         return distribution.reported(self.get_metrics_result())
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict:
         """Keras' own; of a game with the sum of the players' losses."""
         logs = super().get_metrics_result()
         if len(self.players) == 1:
@@ -395,12 +406,12 @@ class SteppedModel(keras.Model):
 
     # === Phases ===
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         """The `Phase`s of a `fit` of so many epochs, in order; () where everybody moves all the time."""
         return ()
 
     @property
-    def moving(self):
+    def active_players(self) -> tuple[str, ...]:
         """Names of the players that move now."""
         names = self.phase.players
         return tuple(player.name for player in self.players) if names is None else names
@@ -431,7 +442,7 @@ class SteppedModel(keras.Model):
                 self.phase, force = phase, True
         return super().make_train_function(force)
 
-    def remake_functions(self):
+    def remake_functions(self) -> None:
         """Traces anew what the next call runs: what was traced holds the players that moved, and what was off."""
         if self.compiled:
             self.make_train_function(force=True)

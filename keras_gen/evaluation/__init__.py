@@ -1,6 +1,7 @@
 """Figures of trained models. Nothing here imports a model: it speaks to them through the contract."""
 
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
+from keras_gen.evaluation.clusters import label_clusters as label_clusters
 from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
 from keras_gen.evaluation.curves import roc as roc
 from keras_gen.evaluation.disentanglement import dci as dci

@@ -1,5 +1,7 @@
 """How well clusters agree with classes."""
 
+import warnings
+
 import numpy as np
 
 
@@ -27,7 +29,7 @@ def clustering_accuracy(labels, clusters):
     return float(together[linear_sum_assignment(-together)].sum() / len(labels))
 
 
-def named_by_the_most_confident(probabilities, labels):
+def label_clusters(probabilities, labels):
     """The class of each cluster: the label of the example that is the most certain to be in it.
 
     For more clusters than classes (Makhzani et al. 2016, section 6); unlike a matching it looks at one label for each
@@ -47,3 +49,9 @@ def named_by_the_most_confident(probabilities, labels):
             f"{probabilities.shape}, {len(labels)} labels"
         )
     return labels[np.argmax(probabilities, axis=0)]
+
+
+def named_by_the_most_confident(probabilities, labels):
+    """The old name of `label_clusters`."""
+    warnings.warn("`named_by_the_most_confident` is called `label_clusters` now.", DeprecationWarning, stacklevel=2)
+    return label_clusters(probabilities, labels)

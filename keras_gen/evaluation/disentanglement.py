@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_gen.core import check_whole
 
-FEWEST = 100  # codes below which none of the figures means anything
+MIN_CODES = 100  # codes below which none of the figures means anything
 DEAD = 0.05  # standard deviation over that of the liveliest unit, below which a unit says nothing (Kim and Mnih)
 
 
@@ -219,8 +219,8 @@ def _checked(codes, factors, fewest_units=2):
             f"Codes must be (N, D) of {fewest_units} units or more, and factors (N, K) of the same images. "
             f"Received: codes.shape={codes.shape}, factors.shape={factors.shape}"
         )
-    if len(codes) < FEWEST:
-        raise ValueError(f"This needs at least {FEWEST} codes. Received: {len(codes)}")
+    if len(codes) < MIN_CODES:
+        raise ValueError(f"This needs at least {MIN_CODES} codes. Received: {len(codes)}")
     if not (np.isfinite(codes).all() and np.isfinite(factors).all()):
         raise ValueError("Codes and factors must be finite. Received: infinities or NaN")
     constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_gen.core import check_whole
 
 MEGABYTES = 256  # of distances at a time
-FEWEST = 10  # generated images that `fidelity` compares; twice as many real ones
+MIN_IMAGES = 10  # generated images that `fidelity` compares; twice as many real ones
 
 
 class KernelDistance(NamedTuple):
@@ -212,7 +212,7 @@ def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
         ValueError: if there are too few images.
     """
     size = min(len(generated), len(real) // 2)
-    fewest = max(neighbors + 1, FEWEST)
+    fewest = max(neighbors + 1, MIN_IMAGES)
     if size < fewest:
         raise ValueError(
             f"Fidelity needs at least {fewest} generated and {2 * fewest} real images. "

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_gen.core import execution
 
 VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_samples and the image size
-FEWEST_VALUES = 512  # of one draw: of small data the features of the networks are more
+MIN_VALUES = 512  # of one draw: of small data the features of the networks are more
 
 
 def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1, labels=None):
@@ -44,7 +44,7 @@ def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbo
     images, labels = model.in_memory(images, labels)
     weigh = tf.function(model.log_weights, jit_compile=execution.resolve(model)[0] is True)
     seeds = np.random.default_rng(seed)
-    at_once = max(1, VALUES_AT_ONCE // max(math.prod(model.data_shape), model.latent_dim, FEWEST_VALUES))  # images
+    at_once = max(1, VALUES_AT_ONCE // max(math.prod(model.data_shape), model.latent_dim, MIN_VALUES))  # images
     batch_size = min(batch_size, at_once)
     chunk = max(1, at_once // batch_size)
     result = np.empty(len(images))

@@ -96,18 +96,19 @@ def annealed_importance_sampling(model, images=None, num_chains=100, num_tempera
     log_z = _log_base_partition(base) + log_mean
     low = log_z + np.log1p(-DEVIATIONS * relative) if DEVIATIONS * relative < 1 else -np.inf
     high = log_z + np.log1p(DEVIATIONS * relative)
-    alone = _weight_of_silence(machine)
+    alone = _all_off_bound(machine)
     if high < alone - ROUNDING:
         warnings.warn(
-            f"With one side off alone, log Z is at least {alone:.1f}, and the chains found {log_z:.1f}: they miss a "
-            "mode of the machine. That bound is returned as log Z, and the images have less than that leaves them",
+            f"log Z must be at least {alone:.1f}, the part of the states with one side off, but the chains found "
+            f"{log_z:.1f}: they miss a mode of the machine. The bound is returned as log Z, and the true log p(x) is "
+            "at most what is returned",
             stacklevel=2,
         )
         log_z, low, high = alone, alone, np.inf
     elif not np.isfinite(low):
         warnings.warn(
-            "A few chains carry all the weight: log Z is probably too small, and with it log p(x) too large. More "
-            "chains and temperatures help, and smaller weights of the machine",
+            "A few chains carry all the weight: log Z is probably too small, and log p(x) too large. Use more "
+            "chains and more temperatures, or a machine with smaller weights",
             stacklevel=2,
         )
     log_likelihood = None if scores is None else scores - log_z
@@ -158,8 +159,8 @@ def _log_base_partition(base):
     return float(hidden + len(base.visible_bias) / 2 * np.log(2 * np.pi * base.sigma**2))
 
 
-def _weight_of_silence(machine):
-    """A lower bound of log Z: log of the sum over all states of one side while the other is off."""
+def _all_off_bound(machine):
+    """A lower bound of log Z: the log of the sum over all states of one side, with all units of the other side off."""
     energies = [machine.hidden_free_energy(tf.zeros_like(machine.hidden_bias)[None])]
     if machine.sigma is None:
         energies.append(machine.free_energy(tf.zeros_like(machine.visible_bias)[None]))

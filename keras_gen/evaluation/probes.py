@@ -5,8 +5,8 @@ import numpy as np
 from keras_gen.core import check_whole
 from keras_gen.evaluation.clusters import clustering_accuracy
 
-MOST = 5_000  # codes that are looked at: k-means and a mixture of more take minutes and say the same
-FEWEST = 10  # of a class, below which a held-out half says nothing
+MAX_CODES = 5_000  # codes that are looked at: k-means and a mixture of more take minutes and say the same
+MIN_PER_CLASS = 10  # of a class, below which a held-out half says nothing
 
 
 def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
@@ -41,8 +41,8 @@ def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
         train, test, known, asked = train_test_split(codes, labels, test_size=0.5, random_state=seed, stratify=labels)
     else:
         pairs = zip((learn_from[0], codes), (learn_from[1], labels), strict=True)
-        parts = [(np.asarray(z)[:MOST], np.asarray(y)[:MOST]) for z, y in pairs]
-        both, classes = _checked(*map(np.concatenate, zip(*parts, strict=True)), most=2 * MOST)
+        parts = [(np.asarray(z)[:MAX_CODES], np.asarray(y)[:MAX_CODES]) for z, y in pairs]
+        both, classes = _checked(*map(np.concatenate, zip(*parts, strict=True)), most=2 * MAX_CODES)
         (train, test), (known, asked) = (np.split(values, [len(parts[0][0])]) for values in (both, classes))
     learners = {
         "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -102,7 +102,7 @@ def can_judge(codes, labels):
         return False
 
 
-def _checked(codes, labels, most=MOST):
+def _checked(codes, labels, most=MAX_CODES):
     """Codes of mean 0 and mean variance 1, (N, D), and labels, or a sentence that says what is wrong with them.
 
     One scale for all units: units that a model left dead are no louder than the others.
@@ -120,9 +120,9 @@ def _checked(codes, labels, most=MOST):
     if not np.isfinite(codes).all():
         raise ValueError("Codes must be finite. Received: infinities or NaN")
     classes, counts = np.unique(labels, return_counts=True)
-    if len(classes) < 2 or counts.min() < FEWEST:
+    if len(classes) < 2 or counts.min() < MIN_PER_CLASS:
         raise ValueError(
-            f"Codes are judged by two classes or more, with at least {FEWEST} codes of each. "
+            f"Codes are judged by two classes or more, with at least {MIN_PER_CLASS} codes of each. "
             f"Received: {dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
         )
     codes = codes - codes.mean(axis=0)

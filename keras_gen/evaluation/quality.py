@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-LARGEST = 120.0  # dB, of images that are equal to the precision of float32
+MAX_PSNR = 120.0  # dB, of images that are equal to the precision of float32
 
 
 def psnr(images, others):
@@ -26,7 +26,7 @@ def psnr(images, others):
 
 def psnr_of_error(mean_squared_error):
     """The PSNR, dB, of a mean squared error per value."""
-    return min(LARGEST, -10 * math.log10(max(float(mean_squared_error), 1e-300)))
+    return min(MAX_PSNR, -10 * math.log10(max(float(mean_squared_error), 1e-300)))
 
 
 def ssim(images, others):

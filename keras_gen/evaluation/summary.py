@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_gen.evaluation import probes
 from keras_gen.evaluation.clusters import clustering_accuracy
-from keras_gen.evaluation.fidelity import FEWEST, fidelity
+from keras_gen.evaluation.fidelity import MIN_IMAGES, fidelity
 from keras_gen.evaluation.likelihood import log_likelihood
 from keras_gen.evaluation.quality import psnr_of_error, ssim
 
@@ -56,10 +56,10 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     first, first_labels, clusters, classes = [], [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
-    judged, real = _Chosen(probes.MOST), _Chosen(2 * compared_images)
+    judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
     for x, y in _batches(images, labels):
         figures["images"] += len(x)
-        compared = model.compared(x, y)
+        compared = model.reconstruction_pairs(x, y)
         if compared is not None:
             dimensions = len(model.data_shape)  # of an image; a separator gives several of each
             made, expected = (np.asarray(part).reshape(-1, *part.shape[-dimensions:]) for part in compared)
@@ -98,17 +98,17 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
         figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
     if judged.count and probes.can_judge(*judged.all()):
         figures |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
-    if real.count >= 2 * FEWEST:
+    if real.count >= 2 * MIN_IMAGES:
         figures |= _fidelity_of(model, *real.all(), features)
     return figures
 
 
 def cap_by_memory(count, data_shape):
     """So many images, or as many as there are in half a gigabyte."""
-    return min(count, max(2 * FEWEST, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
+    return min(count, max(2 * MIN_IMAGES, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
 
 
-class _Chosen:
+class Reservoir:
     """A draw of at most so many out of all that pass by, in their order: data may be sorted by class.
 
     Each gets a random key, and the smallest keys stay. What is too much is thrown away when there is twice as much.

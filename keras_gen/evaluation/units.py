@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-MOST_TICKS = 40
+MAX_TICKS = 40
 THRESHOLD = 0.01  # of the variance of the posterior mean (Burda et al. 2015, section 5.2)
 
 
@@ -56,7 +56,7 @@ def _draw(units, model, path):
     axes = figure.subplots()
     colours = np.where(units.active[units.order], "C0", "0.8")
     axes.bar(np.arange(len(units.kl)), units.kl[units.order], color=colours)
-    places = np.arange(0, len(units.kl), -(-len(units.kl) // MOST_TICKS))
+    places = np.arange(0, len(units.kl), -(-len(units.kl) // MAX_TICKS))
     axes.set_xticks(places, units.order[places])
     axes.set(
         xlabel="unit of the code, by KL divergence; grey: its mean does not vary",

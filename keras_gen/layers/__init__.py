@@ -13,6 +13,7 @@ from keras_gen.layers.sampling import bounded_log_variance as bounded_log_varian
 from keras_gen.layers.sampling import draw_category as draw_category
 from keras_gen.layers.sampling import draw_codes as draw_codes
 from keras_gen.layers.sampling import fixed_noise as fixed_noise
+from keras_gen.layers.sampling import mean_over_classes as mean_over_classes
 from keras_gen.layers.sampling import per_draw as per_draw
 from keras_gen.layers.sampling import repeat_batch as repeat_batch
 from keras_gen.layers.tied import TiedDense as TiedDense

@@ -64,3 +64,16 @@ def per_draw(loss, x, images, draws=None):
     batch = ops.shape(x)[0]
     draws = ops.shape(images)[0] // ops.maximum(batch, 1) if draws is None else draws
     return ops.reshape(loss(repeat_batch(x, draws), images), (draws, batch))
+
+
+def mean_over_classes(images, z, num_classes):
+    """The mean image of codes over all classes. (B, D) -> (B, ...).
+
+    Args:
+        images: function of codes, (n, D), and classes, (n,).
+        z: codes.
+        num_classes: how many.
+    """
+    every = ops.repeat(ops.arange(num_classes), ops.shape(z)[0])
+    made = images(ops.tile(z, (num_classes, 1)), every)
+    return ops.mean(ops.reshape(made, (num_classes, -1, *made.shape[1:])), axis=0)

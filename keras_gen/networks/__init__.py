@@ -31,6 +31,7 @@ from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import critic_head as critic_head
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
+from keras_gen.networks.heads import is_tied as is_tied
 from keras_gen.networks.heads import joint_head as joint_head
 from keras_gen.networks.heads import sigmoid_classifier as sigmoid_classifier
 from keras_gen.networks.pool import even_switches as even_switches
@@ -56,13 +57,13 @@ GENERATORS = {
 }
 CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
-LARGEST_FOR_DENSE = 1024  # values; a gray image of 32 x 32
+MAX_DENSE_VALUES = 1024  # values; a gray image of 32 x 32
 FEATURES, FEATURES_OR_DATA = "(features,)", "(features,), (height, width, features) or the data's shape"
 
 
 def default_body(data_shape):
     """Dense for vectors and for small images, where it is the fastest; convolutional for the rest."""
-    return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= LARGEST_FOR_DENSE else "conv"
+    return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= MAX_DENSE_VALUES else "conv"
 
 
 def make_encoder(encoder, data_shape, argument="encoder"):

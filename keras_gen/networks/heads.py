@@ -146,13 +146,18 @@ def sigmoid_classifier(data_shape, weights, num_classes):
 
 def copy(network, name=None):
     """A network of the same layers and weights that shares none of them. Tied layers become dense ones."""
-    if any(isinstance(layer, TiedDense) for layer in getattr(network, "layers", ())):
+    if is_tied(network):
         network = _untied(network)
     config = keras.saving.serialize_keras_object(network)
     config["config"]["name"] = name or network.name
     twin = keras.saving.deserialize_keras_object(config)
     twin.set_weights(network.get_weights())
     return twin
+
+
+def is_tied(network) -> bool:
+    """Whether a network has layers with the weights of another."""
+    return any(isinstance(layer, TiedDense) for layer in getattr(network, "layers", ()))
 
 
 def _untied(decoder):

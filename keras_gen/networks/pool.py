@@ -1,7 +1,9 @@
 """Pooling bodies: max pooling whose switches drive the unpooling of a mirrored decoder."""
 
+import math
+
 import keras
-from keras import layers
+from keras import layers, ops
 
 from keras_gen.layers import WINDOW, SwitchPooling, Unpooling
 from keras_gen.networks.conv import stages
@@ -42,7 +44,7 @@ def pool_decoder(latent_dim, data_shape, filters=(32, 64), activation="relu"):
     return keras.Model([code, *switches], x, name="pool_decoder")
 
 
-def switch_shapes(encoder):
+def switch_shapes(encoder) -> list[tuple]:
     """Shapes of the switches of an encoder's poolings, first to last, without the batch; none if it has none."""
     return [tuple(tensor.shape[1:]) for tensor in _switches(encoder)]
 
@@ -52,10 +54,14 @@ def with_switches(encoder):
     return keras.Model(encoder.inputs, [encoder.output, *_switches(encoder)], name=f"{encoder.name}_with_switches")
 
 
-def even_switches(decoder, z):
+def even_switches(decoder, z) -> list:
     """Switches for codes alone: a quarter for each place, their mean if each is as likely. -> list of (B, ...)."""
-    batch = keras.ops.shape(z)[0]
-    return [keras.ops.full((batch, *switches.shape[1:]), 1 / WINDOW**2) for switches in decoder.inputs[1:]]
+    share = ops.full_like(z[:, :1], 1 / WINDOW**2)  # by z, for a symbolic tensor does not know its batch
+
+    def even(shape):
+        return ops.reshape(ops.repeat(share, math.prod(shape), axis=1), (-1, *shape))
+
+    return [even(switches.shape[1:]) for switches in decoder.inputs[1:]]
 
 
 def _switches(encoder):

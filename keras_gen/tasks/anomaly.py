@@ -25,7 +25,7 @@ SCORES = {
 }  # what it takes
 BATCH = 100
 FAINTEST = 1e-4  # mean square below which an example counts as one of this: an even image has no variation
-FEWEST = 20  # normal examples below which no rate of false alarms can be met
+MIN_EXAMPLES = 20  # normal examples below which no rate of false alarms can be met
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -94,8 +94,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: if the model cannot give the score, the rate is none, or there are too few examples.
         """
         self._check()
-        if len(X) < FEWEST:
-            raise ValueError(f"The threshold needs at least {FEWEST} normal examples. Received: {len(X)}")
+        if len(X) < MIN_EXAMPLES:
+            raise ValueError(f"The threshold needs at least {MIN_EXAMPLES} normal examples. Received: {len(X)}")
         if self.score == "latent":
             self.codes_ = LedoitWolf().fit(self._encoded(X))
         self.threshold_ = self.offset_ = float(np.quantile(self._scores(X), self.false_alarms))

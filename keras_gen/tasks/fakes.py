@@ -8,7 +8,7 @@ from keras_gen.core import check_whole
 from keras_gen.core.checks import check_data_shape
 from keras_gen.core.epochs import EpochClock, batches
 
-FEWEST = 20  # of each kind
+MIN_EXAMPLES = 20  # of each kind
 LEVELS = 255
 BATCH = 64
 
@@ -67,8 +67,10 @@ class FakeDetector:
         """
         real, generated = self._checked(real, "real"), self._checked(generated, "generated")
         for name, part in (("real", real), ("generated", generated)):
-            if len(part) < FEWEST:
-                raise ValueError(f"This needs at least {FEWEST} examples of each kind. Received: {len(part)} {name}")
+            if len(part) < MIN_EXAMPLES:
+                raise ValueError(
+                    f"This needs at least {MIN_EXAMPLES} examples of each kind. Received: {len(part)} {name}"
+                )
         x = np.concatenate([real, generated])
         is_real = np.repeat([1.0, 0.0], [len(real), len(generated)]).astype("float32")
         weight = len(x) / 2 / np.where(is_real, len(real), len(generated))

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_gen.core import provenance
 
-LARGEST_FIT = 20_000  # codes that the mixture is fitted to
+MAX_CODES = 20_000  # codes that the mixture is fitted to
 
 
 class CodeSampler:
@@ -32,7 +32,7 @@ class CodeSampler:
         if self.model.latent_dim == 0:
             raise ValueError(f"{type(self.model).__name__} has no code. Received: latent_dim=0")
         codes = self.model.encode(images, **({} if labels is None else {"labels": labels}))
-        codes = np.random.default_rng(self.seed).permutation(codes)[:LARGEST_FIT]
+        codes = np.random.default_rng(self.seed).permutation(codes)[:MAX_CODES]
         if len(codes) < max(2, self.components):
             raise ValueError(
                 f"A mixture of {self.components} is fitted to at least as many images. Received: {len(codes)}"

@@ -1,4 +1,7 @@
-"""The adversarial autoencoder."""
+"""The adversarial autoencoder.
+
+Longer than other models: it has three posteriors, three priors and three uses of labels.
+"""
 
 from types import MappingProxyType
 from typing import Literal
@@ -11,6 +14,7 @@ from keras import ops
 from keras_gen import layers, losses, networks, priors
 from keras_gen.core import (
     AdversarialModel,
+    Parts,
     Player,
     batched,
     by_averages,
@@ -19,8 +23,11 @@ from keras_gen.core import (
     sample_labels,
 )
 from keras_gen.core.arguments import Classes, Count
+from keras_gen.core.labels import classification_terms
+from keras_gen.models.adversarial.categories import Categorical
+from keras_gen.models.adversarial.code_game import Categories, CodeGame, PlaysForCodes
+from keras_gen.models.adversarial.posteriors import POSTERIORS
 
-GAME = losses.ADVERSARIAL["non_saturating"]
 # Of Adam, for every player. Its steps are as long whatever the gradient: a reconstruction that is faster than the game
 # drives codes out of the prior without end, a game that is faster than the labels decides what a category stands for.
 RATE = 1e-3
@@ -31,7 +38,7 @@ CODE_NOISE = 0.5  # in standard deviations of the prior
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class AdversarialAutoencoder(AdversarialModel):
+class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     """Adversarial autoencoder: a discriminator shapes the codes until they are distributed as a prior asks.
 
     Each batch, in this order: encoder and decoder minimise the reconstruction loss; with a category, the encoder the
@@ -91,6 +98,7 @@ class AdversarialAutoencoder(AdversarialModel):
 
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
+    without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -112,10 +120,13 @@ class AdversarialAutoencoder(AdversarialModel):
     ):
         super().__init__(data_shape, seed=seed, **kwargs)
         if prior != "normal" and latent_dim < 2:
-            raise ValueError(f"The prior {prior!r} is a pattern of the plane. Received: latent_dim={latent_dim}")
+            raise ValueError(
+                f"The prior {prior!r} is a pattern of the plane: `latent_dim` must be at least 2. Received: "
+                f"latent_dim={latent_dim}"
+            )
         if label_use == "prior" and (prior == "normal" or num_classes is None):
             raise ValueError(
-                "label_use='prior' gives each class its component: it needs num_classes, and the prior 'mixture' or "
+                "label_use='prior' gives each class its component: it needs `num_classes`, and prior='mixture' or "
                 f"'swiss_roll'. Received: prior={prior!r}, num_classes={num_classes}"
             )
         if category_discriminator is not None and (num_classes is None or label_use == "prior"):
@@ -137,61 +148,52 @@ class AdversarialAutoencoder(AdversarialModel):
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
-        self.category_discriminator = None
         self.has_category = num_classes is not None and label_use != "prior"
         self.clusters = self.has_category and not self.labelling
-        told = num_classes + 1 if label_use == "prior" else 0  # what the discriminator is told of the label
+        self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
+        self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
+        told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
-        self.code = self._posterior_head()
-        category_size = num_classes if self.has_category else 0
-        self.decoder = networks.make_decoder(decoder, latent_dim + category_size, self.data_shape)
+        self.code = self.coding.make_head(self.encoder)
+        code_size = latent_dim + (num_classes if self.has_category else 0)
+        self.decoder = networks.make_decoder(decoder, code_size, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
-        self.discriminator = networks.make_discriminator(discriminator, (latent_dim + told,))
+        self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
+        self.code_game = CodeGame(self.discriminator, self.critic, self.pattern, told)
+        self.category_discriminator = self.category_game = None
         if self.has_category:
             self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
             self.category_discriminator = networks.make_discriminator(
                 category_discriminator, (num_classes,), argument="category_discriminator"
             )
             self.category_critic = networks.critic_head(self.category_discriminator)
-        if self.has_category and self.labelling:
-            self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
-            self.accuracy = keras.metrics.Mean(name="accuracy")
-        self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
+            self.category_game = CodeGame(
+                self.category_discriminator, self.category_critic, Categories(num_classes), suffix="_category"
+            )
+            if self.labelling:
+                self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
+                self.accuracy = keras.metrics.Mean(name="accuracy")
         self.built = True
 
     @classmethod
-    def labelling_of(cls, arguments):
+    def labelling_of(cls, arguments) -> str | None:
         learns = arguments.get("num_classes") is not None and arguments.get("label_use", "code") != "none"
         return "partial" if learns else None
-
-    def _posterior_head(self):
-        if self.posterior == "gaussian":
-            return networks.gaussian_head(self.encoder, self.latent_dim)
-        if self.posterior == "universal":
-            return networks.joint_head(self.encoder, self.latent_dim, self.noise_dim)
-        return networks.code_head(self.encoder, self.latent_dim)
 
     # === The game ===
 
     @property
-    def players(self):
-        encoder, critics, classification = (self.encoder, self.code), (self.discriminator, self.critic), ()
+    def players(self) -> tuple[Player, ...]:
+        encoder, discriminators = (self.encoder, self.code), self.code_game.networks
+        first, games = {"uses_generated": False, "learning_rate": RATE}, {"learning_rate": RATE}
         if self.has_category:
             encoder += (self.category,)
-            critics += (self.category_discriminator, self.category_critic)
+            discriminators += self.category_game.networks
+        players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
         if self.has_category and self.labelling:
-            classifier = (self.encoder, self.category)
-            classification = (
-                Player("classification", classifier, meets_fakes=False, reports=False, learning_rate=RATE),
-            )
-        autoencoder = (*encoder, self.decoder, self.image)
-        return (
-            Player("reconstruction", autoencoder, meets_fakes=False, learning_rate=RATE),
-            *classification,
-            Player("d", critics, learning_rate=RATE),
-            Player("g", encoder, learning_rate=RATE),
-        )
+            players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
+        return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
 
     def codes(self, x, training=False, noise=(None, None)):
         """z, and the probabilities of y, a draw of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes).
@@ -204,109 +206,45 @@ class AdversarialAutoencoder(AdversarialModel):
         """
         features = self.encoder(x, training=training)
         noise, category_noise = noise
-        y = self.category(features, training=training) if self.has_category else None
-        if y is not None:
-            y = ops.softmax(y) if category_noise is None else layers.draw_category(y, category_noise, TEMPERATURE)
-        if self.posterior == "gaussian":
-            mean, log_variance = self.code(features)
-            return (mean if noise is None else layers.draw_codes(mean, log_variance, noise)), y
-        if self.posterior == "universal":
-            noise = ops.zeros((ops.shape(x)[0], self.noise_dim)) if noise is None else noise
-            return self.code([features, noise]), y
-        return self.code(features), y
+        z, y = self.coding.codes(self.code, features, noise), None
+        if self.has_category:
+            logits = self.category(features, training=training)
+            drawn = category_noise is not None
+            y = layers.draw_category(logits, category_noise, TEMPERATURE) if drawn else ops.softmax(logits)
+        return z, y
+
+    def category_logits(self, x, training=False):
+        return self.category(self.encoder(x, training=training), training=training)
 
     def posterior_noise(self, x, training):
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
-        noise = category_noise = None
-        if self.posterior != "deterministic":
-            size = self.noise_dim if self.posterior == "universal" else self.latent_dim
-            noise = distribution.normal((tf.shape(x)[0], size), self.key("posterior", training))
+        n, noise, category_noise = tf.shape(x)[0], None, None
+        if self.coding.noise_size:
+            noise = distribution.normal((n, self.coding.noise_size), self.key("posterior", training))
         if self.clusters:
-            shape = (tf.shape(x)[0], self.num_classes)
-            category_noise = distribution.uniform(shape, self.key("posterior category", training))
+            category_noise = distribution.uniform((n, self.num_classes), self.key("posterior category", training))
         return noise, category_noise
 
-    def images(self, z, y, training=False):
+    def images(self, z, y=None, training=False):
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
         return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
 
     def fakes(self, x, y, turn, training):
         return self.codes(x, training, self.posterior_noise(x, training))
 
-    def reconstruction_terms(self, x, y, fakes, training):
+    def reconstruction_terms(self, x, y, fakes, training) -> dict:
         return {"error": self.reconstruction_term(x, self._map(x, training))}
 
     def reconstruction_term(self, target, y_pred):
         return self.likelihoods[self.likelihood](target, y_pred)
 
-    def classification_terms(self, x, y, fakes, training):
-        log_q = ops.log_softmax(self.category(self.encoder(x, training=training)))
-        y = -ops.ones((ops.shape(x)[0],), "int32") if y is None else ops.cast(y, "int32")
-        known = ops.cast(y >= 0, "float32")
-        cross_entropy = -ops.sum(ops.one_hot(y, self.num_classes, dtype="float32") * log_q, axis=-1)  # 0 where unknown
-        right = ops.cast(ops.cast(ops.argmax(log_q, axis=-1), "int32") == y, "float32")
-        return {
-            # Its mean over the batch is that over the known labels.
-            "classification": cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6),
-            "classification_loss": (cross_entropy, known),
-            "accuracy": (right, known),
-        }
-
-    def d_terms(self, x, y, fakes, training):
-        z, category = fakes
-        prior, prior_category, known = self._prior_draws(ops.shape(x)[0], y, training)
-        terms = self._told_apart(self._judge(prior, known), self._judge(z, known))
-        if self.has_category:
-            real, fake = self._judge_category(prior_category), self._judge_category(category)
-            terms |= {"real_category": GAME.real(real), "fake_category": GAME.fake(fake)}
-        return terms
-
-    def _told_apart(self, real, fake):
-        return {
-            "real": GAME.real(real),
-            "fake": GAME.fake(fake),
-            "d_real": ops.sigmoid(real),
-            "d_fake": ops.sigmoid(fake),
-        }
-
-    def g_terms(self, x, y, fakes, training):
-        z, category = fakes
-        terms = {"fooling": GAME.generator(self._judge(z, self._told(ops.shape(x)[0], y)))}
-        if self.has_category:
-            terms["fooling_category"] = GAME.generator(self._judge_category(category))
-        return terms
-
-    def _told(self, n, y):
-        """Labels as the discriminator is told them, one-hot with a last class for unknown. -> (n, C + 1) or None."""
-        if self.label_use != "prior":
-            return None
-        y = -ops.ones((n,), "int32") if y is None else ops.cast(y, "int32")
-        return ops.one_hot(ops.where(y >= 0, y, self.num_classes), self.num_classes + 1, dtype="float32")
-
-    def _prior_draws(self, n, y, training):
-        """Draws of p(z) and of p(y), and what the discriminator is told of the former's labels."""
-        noise = distribution.normal((n, self.latent_dim), self.key("prior", training))
-        shares = distribution.uniform((n, 3), self.key("prior shares", training))
-        component = ops.cast(ops.floor(shares[:, 0] * self.pattern.num_components), "int32")
-        if self.label_use == "prior" and y is not None:
-            y = ops.cast(y, "int32")
-            component = ops.where(y >= 0, y, component)
-        category = None
-        if self.has_category:
-            classes = ops.cast(ops.floor(shares[:, 2] * self.num_classes), "int32")
-            category = ops.one_hot(classes, self.num_classes, dtype="float32")
-        return self.pattern.place(noise, shares[:, 1], component), category, self._told(n, y)
-
-    def _judge(self, z, told):
-        return self.critic(self.discriminator(z if told is None else ops.concatenate([z, told], axis=-1)))[:, 0]
-
-    def _judge_category(self, y):
-        return self.category_critic(self.category_discriminator(y))[:, 0]
+    def classification_terms(self, x, y, fakes, training) -> dict:
+        return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)
 
     # === Abilities ===
 
     @property
-    def expansion(self):
+    def memory_factor(self) -> int:
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 
@@ -323,6 +261,14 @@ class AdversarialAutoencoder(AdversarialModel):
             z += CODE_NOISE * distribution.normal(ops.shape(z), self.key("code", training))
         return self.images(z, y, training)
 
+    def network_parts(self) -> Parts:
+        data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
+        parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
+        if self.has_category:
+            parts["decoder"] = ({**code, "labels": ()}, self._images_of_classes)
+            parts["classifier"] = (data, self.category_probabilities)
+        return parts
+
     @batched
     def encode(self, x):
         self.check_shape(x)
@@ -332,17 +278,16 @@ class AdversarialAutoencoder(AdversarialModel):
     def decode(self, z, labels=None):
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
-            raise ValueError(
-                f"Codes are decoded with the categories 0 to {self.num_classes - 1} of a model that has such. "
-                f"Received: labels={np.asarray(labels)}, label_use={self.label_use!r}"
-            )
+            known = f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None without categories"
+            raise ValueError(f"`labels` must be {known}. Received: labels={np.asarray(labels)}")
         if not self.has_category:
-            return self.images(z, None)
+            return self.images(z)
         if labels is not None:
-            return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
-        every = ops.repeat(ops.eye(self.num_classes), ops.shape(z)[0], axis=0)
-        images = self.images(ops.tile(z, (self.num_classes, 1)), every)
-        return ops.mean(ops.reshape(images, (self.num_classes, -1, *self.data_shape)), axis=0)
+            return self._images_of_classes(z, labels)
+        return layers.mean_over_classes(self._images_of_classes, z, self.num_classes)
+
+    def _images_of_classes(self, z, labels):
+        return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
 
     @batched(images=True)
     def reconstruct(self, x):
@@ -353,28 +298,8 @@ class AdversarialAutoencoder(AdversarialModel):
     def score(self, x):
         return -self.reconstruction_term(x, self(x))
 
-    @batched
-    def _probabilities(self, x):
-        self.check_shape(x)
-        return self.codes(x)[1]
-
-    @property
-    def class_probabilities(self):
-        """q(y|x) of images, (B, *data_shape) -> (B, num_classes), of a model with a category."""
-        if not self.has_category:
-            raise AttributeError("An adversarial autoencoder classifies with num_classes, and no label_use='prior'.")
-        return self._probabilities
-
-    @property
-    def classify(self):
-        """The most probable class of images, (B, *data_shape) -> (B,) int64, of a model with a category."""
-        probabilities = self.class_probabilities
-        return lambda x: np.argmax(probabilities(x), axis=-1)
-
-    cluster = classify
-
     @by_averages
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
         """Draws n images; of given classes, or of all in turn, if it has such."""
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
@@ -382,10 +307,10 @@ class AdversarialAutoencoder(AdversarialModel):
             labels = np.arange(n) % self.num_classes if labels is None else labels
             labels = sample_labels(n, labels, self.num_classes, f"{type(self).__name__}.sample")
         elif labels is not None:
-            raise ValueError(f"This {type(self).__name__} knows no classes. Received: labels={labels}")
+            raise ValueError(f"{type(self).__name__} needs `num_classes` to take labels. Received: labels={labels}")
         component = rng.integers(self.pattern.num_components, size=n)
         if self.label_use == "prior" and labels is not None:
             component = labels
         noise = rng.standard_normal((n, self.latent_dim)).astype("float32")
-        z = np.asarray(self.pattern.place(noise, rng.random(n).astype("float32"), component))
+        z = np.asarray(self.pattern.transform(noise, rng.random(n).astype("float32"), component))
         return provenance.note(self.decode(z, **({"labels": labels} if self.has_category else {})), self, seed=seed)

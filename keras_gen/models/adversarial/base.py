@@ -1,4 +1,7 @@
-"""What the generative adversarial networks share. The models themselves are in files of their own."""
+"""What the generative adversarial networks share. The models themselves are in files of their own.
+
+Longer than a model: losses, schedules, the average of the generator and the warning of a game that is over.
+"""
 
 import math
 import warnings
@@ -11,6 +14,7 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import (
     AdversarialModel,
+    Parts,
     Phase,
     Player,
     batched,
@@ -18,9 +22,10 @@ from keras_gen.core import (
 )
 from keras_gen.core.arguments import Count, CountOrZero
 
-EARLY = 200  # training steps of both before which nobody has won
-WON = 0.02  # share of its loss at chance that a discriminator keeps when it has won
-FOOLED = 0.1  # by how much its loss is above that at chance when the generator has won
+EARLY = 200  # training steps of both players before the first warning
+# "At chance" is the discriminator's loss where it says the same of all images.
+WIN_RATIO = 0.02  # below this share of it the discriminator has won
+FOOL_MARGIN = 0.1  # this much above it the generator has won
 
 
 class BaseGAN(AdversarialModel):
@@ -34,8 +39,8 @@ class BaseGAN(AdversarialModel):
         loss: "non_saturating" or "minimax" (Goodfellow et al. 2014), "least_squares" (Mao et al. 2017), "hinge"
             (Miyato et al. 2018), or "wasserstein_gp", with 10 times the gradient penalty at points drawn uniformly
             between real and generated images (Gulrajani et al. 2017).
-        discriminator_steps: moves of the discriminator per batch, over the same data, each with other generated images;
-            5 in the paper of "wasserstein_gp".
+        discriminator_steps: how often the discriminator moves per batch: over the same real images, with new generated
+            images each time. The paper of "wasserstein_gp" has 5.
         discriminator_warmup: steps in which the discriminator learns alone, against the untrained generator.
         generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
         ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
@@ -80,7 +85,7 @@ class BaseGAN(AdversarialModel):
         """The functions of the loss; see `losses.ADVERSARIAL`."""
         return losses.ADVERSARIAL[self.loss]
 
-    def build_networks(self, generator, discriminator, latent_size):
+    def build_networks(self, generator, discriminator, latent_size) -> None:
         """Makes generator, discriminator and critic (its logit).
 
         Args:
@@ -103,18 +108,18 @@ class BaseGAN(AdversarialModel):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         return (
             Player("d", (self.discriminator, self.critic), self.discriminator_steps, learning_rate=self.rates[0]),
             Player("g", (self.generator, self.image), learning_rate=self.rates[1]),
         )
 
     @property
-    def rates(self):
+    def rates(self) -> tuple[float, float]:
         """Learning rates of Adam, of the discriminator and of the generator; the papers'."""
         return (1e-4, 1e-4) if self.loss == "wasserstein_gp" else (2e-4, 2e-4)
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         alone = self.discriminator_warmup
         if not self._warm_up:
             return ()
@@ -128,11 +133,11 @@ class BaseGAN(AdversarialModel):
         """Steps before both move."""
         return self.discriminator_warmup + self.generator_warmup
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"gradient_penalty": 10.0}
 
     @property
-    def betas(self):
+    def betas(self) -> tuple[float, float]:
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
     def fakes(self, x, y, turn, training):
@@ -152,13 +157,17 @@ class BaseGAN(AdversarialModel):
         """The critic's value of features. (B, F) -> (B,)."""
         return self.critic(features if labels is None else [features, self.one_hot(labels)])[:, 0]
 
+    def with_label(self, latents, labels):
+        """Latents followed by the one-hot label, if there is one. -> (B, latent_size)."""
+        return latents if labels is None else ops.concatenate([latents, self.one_hot(labels)], axis=-1)
+
     def one_hot(self, labels):
         """(B,) -> (B, num_classes)."""
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         latents, images, mix = fakes
-        training = training and "d" in self.moving  # while it rests, its statistics rest too
+        training = training and "d" in self.active_players  # while it rests, its statistics rest too
         real = self.logits(self.discriminator(x, training=training), y)
         features = self.discriminator(images, training=training)
         fake = self.logits(features, y)
@@ -173,15 +182,15 @@ class BaseGAN(AdversarialModel):
             terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
         return terms | self.code_terms(features, latents, training)
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         latents, images, _ = fakes
-        training = training and "d" in self.moving
+        training = training and "d" in self.active_players
         features = self.discriminator(images, training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
 
-    def code_terms(self, features, latents, training):
-        """What both players minimise besides, of the features of generated images and of their latents."""
+    def code_terms(self, features, latents, training) -> dict:
+        """Further terms of both players, made of the features of generated images and of their latents."""
         return {}
 
     def _gradient_penalty(self, points, labels, training):
@@ -192,10 +201,10 @@ class BaseGAN(AdversarialModel):
 
     # === The average of the generator ===
 
-    def averaged_weights(self):
+    def averaged_weights(self) -> list:
         return [weight for network in (self.generator, self.image) for weight in network.weights]
 
-    def make_averages(self):
+    def make_averages(self) -> list:
         """Copies of the networks, which `generate` calls, also inside a graph."""
         self.averages = [networks.copy(self.generator), networks.copy(self.image)]
         for network in self.averages:
@@ -208,7 +217,8 @@ class BaseGAN(AdversarialModel):
         last_step = int(ops.convert_to_numpy(self.step)) + (data.total_steps or 0)
         if data.total_steps and self._warm_up and self._warm_up >= last_step:
             warnings.warn(
-                f"The run ends before both players move. Received: discriminator_warmup={self.discriminator_warmup}, "
+                "The run ends before both players move: make it longer, or the warm-ups shorter. Received: "
+                f"discriminator_warmup={self.discriminator_warmup}, "
                 f"generator_warmup={self.generator_warmup}, last step of the run={last_step}",
                 stacklevel=3,
             )
@@ -217,6 +227,16 @@ class BaseGAN(AdversarialModel):
         return [DominanceMonitor()]
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        labels = {"labels": ()} if self.num_classes else {}
+        return {
+            "generator": (
+                {"latents": (self.latent_dim,), **labels},
+                lambda latents, y=None: self.generate(self.with_label(latents, y)),
+            ),
+            "critic": ({"data": self.data_shape, **labels}, lambda x, y=None: self.logits(self.discriminator(x), y)),
+        }
 
     def call(self, x, training=False):
         """The critic's values of data, logits for the losses that have such. (B, *data_shape) -> (B,)."""
@@ -256,13 +276,13 @@ class DominanceMonitor(keras.callbacks.Callback):
         if loss.is_logit:
             real, fake = (math.log(max(p, 1e-7) / max(1 - p, 1e-7)) for p in (real, fake))
         contest = float(loss.real(real) + loss.fake(fake))
-        if loss.at_chance is not None and contest < WON * loss.at_chance:
+        if loss.at_chance is not None and contest < WIN_RATIO * loss.at_chance:
             self._say(
                 "The discriminator has won: it tells nearly all images apart, and the generator has little to learn "
                 "from. Give the discriminator a smaller learning rate, fewer steps or a smaller network, or use "
                 f'loss="wasserstein_gp". Epoch {epoch + 1}: {figures}'
             )
-        elif fake > real and contest > (loss.at_chance or 0) + FOOLED:
+        elif fake > real and contest > (loss.at_chance or 0) + FOOL_MARGIN:
             self._say(
                 "The generator has won: the discriminator takes generated images for real rather than real ones. Give "
                 f"the discriminator a larger learning rate, more steps or a larger network. Epoch {epoch + 1}: "

@@ -4,7 +4,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_gen.core import batched, distribution, provenance
 from keras_gen.core.arguments import Classes, Count
@@ -74,22 +73,19 @@ class GAN(BaseGAN):
         self.build_networks(generator, discriminator, latent_dim + (num_classes or 0))
 
     @classmethod
-    def labelling_of(cls, arguments):
+    def labelling_of(cls, arguments) -> str | None:
         return "required" if arguments.get("num_classes") is not None else None
 
     def draw_latents(self, n, labels, turn, training):
         z = distribution.normal((n, self.latent_dim), self.key(f"latents {turn}", training))
-        return self._with(z, labels)
-
-    def _with(self, z, labels):
-        return z if labels is None else ops.concatenate([z, self.one_hot(labels)], axis=-1)
+        return self.with_label(z, labels)
 
     @batched(images=True)
     def decode(self, z, labels=None):
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
-        return self.generate(self._with(z, labels))
+        return self.generate(self.with_label(z, labels))
 
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
         seed = provenance.fresh_seed() if seed is None else seed
         if self.num_classes and labels is None:
             labels = np.arange(n) % self.num_classes

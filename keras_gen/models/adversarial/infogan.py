@@ -1,4 +1,7 @@
-"""The information-maximising generative adversarial network."""
+"""The information-maximising generative adversarial network.
+
+Longer than other models: categories and continuous codes, given, drawn, recognised and traversed.
+"""
 
 import math
 
@@ -10,6 +13,7 @@ from keras import ops
 from keras_gen import losses
 from keras_gen.core import (
     Adjustable,
+    Parts,
     Player,
     batched,
     check_whole,
@@ -20,12 +24,13 @@ from keras_gen.core import (
 from keras_gen.core.arguments import CountOrZero
 from keras_gen.layers import bounded_log_variance
 from keras_gen.models.adversarial.base import BaseGAN
+from keras_gen.models.adversarial.categories import Categorical
 
 HIDDEN = 128  # units of the recognition network's own layer, at most as many as it has features
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class InfoGAN(BaseGAN):
+class InfoGAN(Categorical, BaseGAN):
     """GAN whose latent holds a category and numbers that must show in the image: it finds kinds and directions.
 
     The generator is given noise ~ N(0, I), a category c ~ uniform over `num_categories`, and `num_continuous` codes u ~
@@ -71,6 +76,7 @@ class InfoGAN(BaseGAN):
     information_weight = Adjustable(minimum=0)
     continuous_weight = Adjustable(minimum=0)
     reported = (*BaseGAN.reported, "information", "continuous_information")
+    without_category = "An InfoGAN needs categories to classify. Received: num_categories=0"
     rates = (2e-4, 1e-3)  # the paper's, appendix C.1
     image_body = "infogan"  # with the wide dense layer of the paper
 
@@ -90,8 +96,8 @@ class InfoGAN(BaseGAN):
         super().__init__(data_shape, **kwargs)
         if num_categories == 1 or num_categories + num_continuous == 0:
             raise ValueError(
-                "InfoGAN needs two categories or more, or continuous codes. Received: "
-                f"num_categories={num_categories}, num_continuous={num_continuous}"
+                "InfoGAN needs two categories or more, or continuous codes: `num_categories` cannot be 1, nor 0 "
+                f"with num_continuous=0. Received: num_categories={num_categories}, num_continuous={num_continuous}"
             )
         self.num_categories = num_categories
         self.num_continuous = num_continuous
@@ -118,11 +124,11 @@ class InfoGAN(BaseGAN):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         d, g = super().players
         return (Player(d.name, (*d.networks, self.recognition), d.steps, learning_rate=d.learning_rate), g)
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {
             **super().term_weights(training),
             "category": self.information_weight,
@@ -140,7 +146,7 @@ class InfoGAN(BaseGAN):
         """The latent: [noise, one-hot category, codes]. -> (B, latent_dim)."""
         return ops.concatenate([noise, ops.one_hot(category, self.num_categories, dtype="float32"), codes], axis=-1)
 
-    def code_terms(self, features, latents, training):
+    def code_terms(self, features, latents, training) -> dict:
         _, category, codes = ops.split(latents, [self.noise_dim, self.noise_dim + self.num_categories], axis=-1)
         logits, mean, log_variance = self._recognised(features, training)
         terms = {}
@@ -161,6 +167,12 @@ class InfoGAN(BaseGAN):
 
     # === Abilities ===
 
+    def network_parts(self) -> Parts:
+        parts = super().network_parts()
+        if self.num_categories:
+            parts["classifier"] = ({"data": self.data_shape}, self.category_probabilities)
+        return parts
+
     @batched
     def _codes(self, x):
         """Category probabilities and means of the codes, side by side. -> (B, num_categories + num_continuous)."""
@@ -169,26 +181,24 @@ class InfoGAN(BaseGAN):
         parts = ([ops.softmax(logits)] if self.num_categories else []) + ([mean] if self.num_continuous else [])
         return ops.concatenate(parts, axis=-1)
 
-    def infer_codes(self, x):
+    def infer_codes(self, x) -> tuple[np.ndarray, np.ndarray]:
         """What q reads in images: q(c|x) (B, num_categories), and the means of q(u|x) (B, num_continuous)."""
         probabilities, means = np.split(self._codes(x), [self.num_categories], axis=-1)
         return probabilities, means
 
     @property
-    def classify(self):
-        """The most probable category of images, (B, *data_shape) -> (B,) int64, of a model that has categories."""
-        if not self.num_categories:
-            raise AttributeError("An InfoGAN with num_categories=0 does not classify.")
-        return lambda x: np.argmax(self.infer_codes(x)[0], axis=-1)
+    def has_category(self) -> bool:
+        return self.num_categories > 0
 
-    cluster = classify
+    def category_logits(self, x):
+        return self._recognised(self.discriminator(x))[0]
 
     @batched(images=True)
     def decode(self, z):
         """Images of whole latents, [noise, one-hot category, codes]. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(z)
 
-    def sample(self, n, labels=None, seed=None, codes=None):
+    def sample(self, n, labels=None, seed=None, codes=None) -> np.ndarray:
         """Draws n images of given categories and codes.
 
         Args:
@@ -211,7 +221,7 @@ class InfoGAN(BaseGAN):
         latents = np.concatenate([noise, one_hot, codes], axis=-1).astype("float32")
         return provenance.note(self.decode(latents), self, seed=seed)
 
-    def traversal(self, unit, steps=11, rows=10, seed=None):
+    def traversal(self, unit, steps=11, rows=10, seed=None) -> np.ndarray:
         """Images along one continuous code, a row for each category in turn, the rest of the latent held.
 
         Args:
@@ -226,7 +236,9 @@ class InfoGAN(BaseGAN):
         check_whole(0, unit=unit)
         check_whole(1, steps=steps, rows=rows)
         if unit >= self.num_continuous:
-            raise ValueError(f"`unit` must be among the {self.num_continuous} continuous codes. Received: unit={unit}")
+            raise ValueError(
+                f"`unit` must be below {self.num_continuous}, the number of continuous codes. Received: unit={unit}"
+            )
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
         noise = np.repeat(rng.standard_normal((rows, 1, self.noise_dim)), steps, axis=1)
@@ -240,7 +252,7 @@ class InfoGAN(BaseGAN):
 
     def _given_categories(self, n, labels):
         if not self.num_categories:
-            raise ValueError("This InfoGAN has no categories to draw from. Received: labels, with num_categories=0")
+            raise ValueError("An InfoGAN with num_categories=0 cannot take labels. Received: labels")
         return sample_labels(n, labels, self.num_categories, f"{type(self).__name__}.sample")
 
     def _given_codes(self, n, codes):

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, batched, by_averages, check_whole
+from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
 from keras_gen.core.arguments import Activation, Count
 
 
@@ -56,8 +56,14 @@ class BaseAutoencoder(GenerativeModel):
         self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, self.encoder, self.code, activation)
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         # Where the decoder unpools, the same layers, giving their switches too.
-        self.what_and_where = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
+        self.encoder_with_switches = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
         self.built = True
+
+    def network_parts(self) -> Parts:
+        # A tied layer has no kernel without the encoder.
+        decode = WholeModel(self, "_decoded") if networks.is_tied(self.decoder) else self._decoded
+        code = {"code": (self.latent_dim,)}
+        return {"encoder": ({"data": self.data_shape}, self._encoded), "decoder": (code, decode)}
 
     def call(self, x, training=False):
         self.check_shape(x)
@@ -69,23 +75,29 @@ class BaseAutoencoder(GenerativeModel):
                     self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self._image(code, switches, training)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         code, switches = self._code_and_switches(x, training)
         images = self._image(code, switches, training)
         return {"reconstruction_loss": self.reconstruction_term(x, images), **self.penalties(code, training)}
 
-    def penalties(self, code, training):
+    def penalties(self, code, training) -> dict:
         """Terms of the code, besides the reconstruction term. (B, latent_dim) -> (B,) each, by name."""
         return {}
 
     def _code_and_switches(self, x, training=False):
-        if self.what_and_where is None:
+        if self.encoder_with_switches is None:
             return self.code(self.encoder(x, training=training)), []
-        features, *switches = self.what_and_where(x, training=training)
+        features, *switches = self.encoder_with_switches(x, training=training)
         return self.code(features), switches
 
     def _image(self, code, switches, training=False):
         return self.image(self.decoder([code, *switches] if switches else code, training=training))
+
+    def _encoded(self, x):
+        return self.code(self.encoder(x))
+
+    def _decoded(self, z):
+        return self._image(z, networks.even_switches(self.decoder, z))
 
     def reconstruction_term(self, target, y_pred):
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
@@ -94,12 +106,12 @@ class BaseAutoencoder(GenerativeModel):
     @batched
     def encode(self, x):
         self.check_shape(x)
-        return self.code(self.encoder(x))
+        return self._encoded(x)
 
     @batched(images=True)
     def decode(self, z):
         """Images of codes. Where the decoder unpools, the code does not say to which place: to each its share."""
-        return self._image(z, networks.even_switches(self.decoder, z))
+        return self._decoded(z)
 
     @batched(images=True)
     def reconstruct(self, x):
@@ -112,7 +124,7 @@ class BaseAutoencoder(GenerativeModel):
         return -self.reconstruction_term(x, self.reconstruct(x))
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The encoder and its code, copied, with a softmax on top, to be fine-tuned on labels.
 
         Args:

@@ -81,7 +81,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.check_shape(x)
         return super().call(self.corrupter(x, training=True, level=self.level) if self.corrupter and training else x)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         given = x
         if self.corrupter and training:
             given = self.corrupter(x, training=True, level=self.level)
@@ -108,7 +108,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         draw = rng.standard_normal if self.corrupter.noise == "normal" else rng.random
         return draw(shape).astype("float32")
 
-    def corrupt(self, x, seed=0):
+    def corrupt(self, x, seed=0) -> np.ndarray:
         """What the model is trained to undo. (N, *data_shape) -> (N, *data_shape), an array.
 
         Args:
@@ -117,8 +117,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         if self.corrupter is None:
             raise ValueError(
-                "A model of corruption='given' does not know how its data were corrupted: give it noisy data as they "
-                "are (--as-given)."
+                "A model with corruption='given' cannot corrupt: it does not know how its data were corrupted. Give it "
+                "noisy data as they are (--as-given). Received: corruption='given'"
             )
         x, _ = self.in_memory(x)
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
@@ -128,10 +128,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
         return self.reconstruct(x)
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
-    def pictures(self, originals, seed=0):
+    def pictures(self, originals, seed=0) -> dict:
         if self.corrupter is None:
             return super().pictures(originals, seed)
         corrupted = self.corrupt(originals, seed)

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import GenerativeModel, batched, distribution
+from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, distribution
 from keras_gen.core.arguments import Count
 
 
@@ -75,10 +75,16 @@ class LinearAutoencoder(GenerativeModel):
         self.check_shape(x)
         return self._synthesize(self._analyze(x))
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         if training:
             self._centre(x)
         return {"reconstruction_loss": losses.squared_error(x, self(x))}
+
+    def network_parts(self) -> Parts:
+        return {
+            "encoder": ({"data": self.data_shape}, WholeModel(self, "_analyze")),
+            "decoder": ({"code": (self.latent_dim,)}, WholeModel(self, "_decoded")),
+        }
 
     def _centre(self, x):
         """Takes a batch of all devices into the mean."""
@@ -102,6 +108,9 @@ class LinearAutoencoder(GenerativeModel):
 
     @batched(images=True)
     def decode(self, z):
+        return self._decoded(z)
+
+    def _decoded(self, z):
         x = self._synthesize(z)
         return ops.clip(x, 0.0, 1.0) if self.bounded else x
 

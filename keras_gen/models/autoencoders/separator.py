@@ -1,4 +1,7 @@
-"""The source separator."""
+"""The source separator.
+
+Longer than other models: it mixes its own training data.
+"""
 
 import itertools
 import math
@@ -10,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, Targets, batched
+from keras_gen.core import GenerativeModel, Parts, Targets, batched
 from keras_gen.core.arguments import Count, whole
 from keras_gen.models.autoencoders import mixing
 
@@ -126,7 +129,7 @@ class SourceSeparator(GenerativeModel):
 
     watched = ("si_sdr", "si_sdr_of_mixture")
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         estimates = self(x, training=training)
         matched = self.match(y, estimates)
         return {
@@ -168,19 +171,33 @@ class SourceSeparator(GenerativeModel):
     @batched
     def encode(self, x):
         self.check_shape(x)
-        return self.code(self.encoder(x))
+        return self._encoded(x)
 
     @batched(images=True)
     def decode(self, z):
         """The mixtures of codes: the means of their sources. (B, latent_dim) -> (B, *data_shape)."""
+        return self._decoded(z)
+
+    def _encoded(self, x):
+        return self.code(self.encoder(x))
+
+    def _decoded(self, z):
         return ops.mean(self._sources(z), axis=1)
 
-    def compared(self, x, y=None):
+    def network_parts(self) -> Parts:
+        data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
+        return {
+            "encoder": (data, self._encoded),
+            "decoder": (code, self._decoded),
+            "separator": (data, lambda x: self._sources(self._encoded(x))),
+        }
+
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         mixtures, sources = self.mix(x) if y is None or np.ndim(y) == 1 else (x, y)
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 
-    def pictures(self, originals, seed=0):
+    def pictures(self, originals, seed=0) -> dict:
         mixtures, _ = self.mix(originals)
         separated = self.separate(mixtures)
         return {"separated": [mixtures, *(separated[:, s] for s in range(self.num_sources))]}

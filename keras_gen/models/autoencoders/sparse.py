@@ -111,10 +111,10 @@ class SparseAutoencoder(BaseAutoencoder):
         if penalty == "kl":
             self.unit_means = UnitMeans(latent_dim)
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"sparsity_loss": self.beta}
 
-    def penalties(self, code, training):
+    def penalties(self, code, training) -> dict:
         seen = {"mean_activation": ops.mean(code, axis=-1), "dead_units": code}
         if self.penalty == "l1":
             return {"sparsity_loss": ops.sum(ops.abs(code), axis=-1), **seen}
@@ -126,7 +126,7 @@ class SparseAutoencoder(BaseAutoencoder):
         divergence = ops.sum(losses.bernoulli_kl(self.rho, rho_hat))
         return {"sparsity_loss": distribution.for_each(divergence, code), **seen}
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict:
         """Keras' own, with the penalty of an evaluation made from the mean activations over all of it.
 
         KL is convex: its mean over batches grows as they shrink, and would be a figure of the batch size.

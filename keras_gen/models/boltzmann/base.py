@@ -7,32 +7,49 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import by_averages, check_whole, distribution, provenance
+from keras_gen.core import Parts, WholeModel, by_averages, check_whole, distribution, provenance
 from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
 
 
 class GibbsSampling:
-    """`sample` of a model with a `machine`, and with `means(states, seed)` of the data given its visible states."""
+    """Part of a Boltzmann machine: draws by Gibbs chains, SGD, and its two networks.
+
+    The model has a `machine`, a `boltzmann.Machine`, and `means(states, seed)`: the data, given visible states of it.
+    """
 
     @property
-    def loops(self):
-        """Whether a step has loops; see `core.execution`."""
+    def loops(self) -> bool:
+        """Whether a training step contains loops, which XLA slows down on a CPU; see `core.execution`."""
         return self.gibbs_steps > 1
 
     @property
-    def momentum(self):
-        """Of SGD: none where chains go on, for they follow only weights that move slowly."""
+    def momentum(self) -> float:
+        """Momentum of SGD: 0 for persistent chains, which can follow the model only if its weights move slowly."""
         return 0.0 if self.persistent else MOMENTUM
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD: Adam's steps have one length for all weights, and chains would lag behind the large ones."""
-        rate = self.rate(learning_rate or self.learning_rate, decay_steps)
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
+        """SGD, not Adam: Adam moves all weights by steps of one length, too fast for the chains to follow."""
+        rate = self.learning_rate_schedule(learning_rate or self.learning_rate, decay_steps)
         return {"optimizer": keras.optimizers.SGD(rate, momentum=self.momentum)}
 
+    def network_parts(self) -> Parts:
+        return {
+            "encoder": ({"data": self.data_shape}, WholeModel(self, "up")),
+            "decoder": ({"code": (self.latent_dim,)}, WholeModel(self, "down")),
+        }
+
+    def up(self, x):
+        """Means of the top layer given data. (B, *data_shape) -> (B, latent_dim)."""
+        raise NotImplementedError
+
+    def down(self, z):
+        """Means of the data given the top layer. (B, latent_dim) -> (B, *data_shape)."""
+        raise NotImplementedError
+
     @by_averages
-    def sample(self, n, labels=None, seed=None, steps=1000):
+    def sample(self, n, labels=None, seed=None, steps=1000) -> np.ndarray:
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
 
         Args:
@@ -49,15 +66,19 @@ class GibbsSampling:
         images = np.clip(images, 0.0, 1.0) if self.bounded else images
         return provenance.note(provenance.mark(images, self), self, seed=seed)
 
-    def base_rates(self, x):
-        """How often units of `machine` are on given images: by side, where it is known. -> {"visible_bias": (D,)}."""
+    def base_rates(self, x) -> dict:
+        """Mean activations of units of `machine`, given images, for the sides where they are known.
+
+        Returns:
+            {"visible_bias": (D,), "hidden_bias": (H,)}, or one of them, or {}.
+        """
         return {}
 
     def _flat(self, x):
         return ops.cast(ops.reshape(x, (-1, math.prod(self.data_shape))), "float32")
 
     def walk(self, states, steps, key):
-        """Visible states of the machine, (n, visible units), after some steps of their chains."""
+        """Visible states of the machine after some steps of Gibbs sampling. (n, D) -> (n, D)."""
         return _walk(self.machine, states, tf.constant(steps), key)
 
 

@@ -1,4 +1,7 @@
-"""The deep belief network."""
+"""The deep belief network.
+
+Longer than other models: layers one after the other, and the up-down algorithm.
+"""
 
 import dataclasses
 
@@ -74,7 +77,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     watched = ("reconstruction_loss",)
     weight_decay = Adjustable(minimum=0)
     likelihood = "bernoulli"
-    watches_resting = False
+    evaluates_frozen = False
     own_rate = 0.05
 
     def __init__(
@@ -120,7 +123,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         self.built = True
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the units of the top."""
         return self.hidden_units[-1]
 
@@ -132,14 +135,14 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     # === Phases ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         found = [
-            Player(f"layer_{i + 1}", (machine,), meets_fakes=False, learning_rate=self.own_rate)
+            Player(f"layer_{i + 1}", (machine,), uses_generated=False, learning_rate=self.own_rate)
             for i, machine in enumerate(self.machines)
         ]
         if self.fine_tuning:
             everything = (*self.machines, *self.generators)
-            found.append(Player("up_down", everything, meets_fakes=False, learning_rate=self.own_rate / 10))
+            found.append(Player("up_down", everything, uses_generated=False, learning_rate=self.own_rate / 10))
         return tuple(found)
 
     @property
@@ -147,10 +150,10 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return tuple(machine.name for machine in self.machines)
 
     @property
-    def first_phase(self):
+    def first_phase(self) -> Phase:
         return Phase("layers", self._layer_names)
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
         """SGD for each, as `RBM`, over the steps of its turn."""
         scale = (learning_rate or self.own_rate) / self.own_rate
         optimizers = {}
@@ -158,11 +161,13 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             share = (
                 (1 - self.fine_tuning) / len(self.machines) if player.name in self._layer_names else self.fine_tuning
             )
-            rate = self.rate(scale * player.learning_rate, decay_steps and max(1, round(share * decay_steps)))
+            rate = self.learning_rate_schedule(
+                scale * player.learning_rate, decay_steps and max(1, round(share * decay_steps))
+            )
             optimizers[player.optimizer_name] = keras.optimizers.SGD(rate, momentum=self.momentum)
         return optimizers
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         """The epochs are shared by the layers, from the data upwards, and the fine-tuning."""
         alone = epochs - round(self.fine_tuning * epochs)
         ends = np.cumsum([len(part) for part in np.array_split(np.arange(alone), len(self.machines))])
@@ -173,7 +178,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
 
     # === What each minimises ===
 
-    def terms_of(self, player, x, y, fakes, training):
+    def terms_of(self, player, x, y, fakes, training) -> dict:
         v, seen = self._flat(x), {}
         if training or player.name == self.players[0].name:
             seen["reconstruction_loss"] = losses.squared_error(v, self._down(self._up(v)))
@@ -211,9 +216,9 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         )
         return waking + contrast + dreaming
 
-    def on_step_end(self):
+    def on_step_end(self) -> None:
         """The way down is the way up, as long as a layer is trained by itself."""
-        moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.moving]
+        moving = [i for i, machine in enumerate(self.machines[:-1]) if machine.name in self.active_players]
         self._tie(moving)
 
     def _tie(self, which):
@@ -234,20 +239,26 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             v = generator(v)
         return v
 
+    def up(self, x):
+        return self._up(self._flat(x))
+
+    def down(self, z):
+        return ops.reshape(self._down(z), (-1, *self.data_shape))
+
     def call(self, x, training=False):
         self.check_shape(x)
-        return ops.reshape(self._down(self._up(self._flat(x))), (-1, *self.data_shape))
+        return self.down(self.up(x))
 
     @batched
     def encode(self, x):
         """Probabilities of the top layer after a pass up. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
-        return self._up(self._flat(x))
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Means after a pass down. (B, hidden_units[-1]) -> (B, *data_shape)."""
-        return ops.reshape(self._down(z), (-1, *self.data_shape))
+        return self.down(z)
 
     @batched
     def score(self, x):
@@ -268,7 +279,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return total / SCORE_DRAWS
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The way up with a softmax on top, copied, to be fine-tuned on labels; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         weights = [machine.recognition for machine in self.machines]

@@ -1,4 +1,7 @@
-"""The deep Boltzmann machine."""
+"""The deep Boltzmann machine.
+
+Longer than other models: mean field, persistent chains and a pretraining by pairs of layers.
+"""
 
 import keras
 import numpy as np
@@ -116,7 +119,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         self.built = True
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the units of the top."""
         return self.hidden_units[-1]
 
@@ -147,7 +150,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
             rates = self._flat(data.sample(RATE_EXAMPLES)).numpy().mean(axis=0)
             self.biases[0].assign(boltzmann.log_odds(rates, RATE_MARGIN))
 
-    def phases(self, epochs):
+    def phases(self, epochs) -> tuple[Phase, ...]:
         return (Phase(PRETRAINING, until_epoch=round(self.pretraining * epochs)), TOGETHER)
 
     def call(self, x, training=False):
@@ -155,10 +158,10 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         v, machine = self._flat(x), self.machine
         return self._energy(machine, v, mu := self._mean_field(machine, v)) - _entropy(mu)
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"weight_decay": self.weight_decay}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         v, machine = self._flat(x), self.machine
         mu = self._mean_field(machine, v)
         if training and self.phase.name == PRETRAINING:
@@ -231,7 +234,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def score(self, x):
         return -self(x)
 
-    def elbo(self, x, log_z):
+    def elbo(self, x, log_z) -> np.ndarray:
         """The lower bound of log p(x), nats. (B, *data_shape) -> (B,).
 
         Args:
@@ -241,7 +244,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         return self.score(x) - log_z
 
     @by_averages
-    def base_rates(self, x):
+    def base_rates(self, x) -> dict:
         v = self._flat(x)
         odd, even = self._mean_field(self.machine, v)
         return {"visible_bias": np.mean(odd, axis=0), "hidden_bias": np.mean(np.concatenate([v, even], 1), axis=0)}
@@ -250,12 +253,18 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def encode(self, x):
         """Means of the top layer in the mean field. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
-        odd, even = self._mean_field(self.machine, self._flat(x))
-        return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Means of x after a pass down, that counts double what will come from both sides. -> (B, *data_shape)."""
+        return self.down(z)
+
+    def up(self, x):
+        odd, even = self._mean_field(self.machine, self._flat(x))
+        return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
+
+    def down(self, z):
         for i in reversed(range(len(self.kernels))):
             field = tf.matmul(z, tf.convert_to_tensor(self.kernels[i]), transpose_b=True)
             z = tf.sigmoid((2 if i else 1) * field + self.biases[i])

@@ -1,4 +1,7 @@
-"""The restricted Boltzmann machine."""
+"""The restricted Boltzmann machine.
+
+Longer than other models: half of it is documentation, for binary and gaussian units and two ways to train.
+"""
 
 from typing import Literal
 
@@ -20,7 +23,7 @@ from keras_gen.core.arguments import Count, Positive
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
-WATCHED = 16  # images of a batch: what is only reported should not cost a product of matrices
+WATCHED = 16  # images of a batch that are used for what is only reported: of all, it would cost too much time
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -34,26 +37,26 @@ class RBM(GibbsSampling, GenerativeModel):
     where v' are draws of the model, taken as constants: the gradient is that of -log p(v), as far as v' are from p.
 
     - Contrastive divergence: v' comes from the data v by `gibbs_steps` steps of h from p(h | v), v from p(v | h).
-    - Persistent: v' are `num_chains` chains that go on from step to step. They are saved with the model; of several
-      devices each moves its own.
+    - Persistent contrastive divergence: v' are the states of `num_chains` chains that are never started again. They are
+      saved with the model; each of several devices moves a part of them.
 
-    Values between 0 and 1 of binary units count as probabilities. Of "gaussian" units, of standard deviation sigma, the
-    first part of F is `|v - b|^2 / (2 sigma^2)`, and v / sigma stands for v in the second.
+    For binary units, values between 0 and 1 count as probabilities. For "gaussian" units with standard deviation sigma,
+    the term `-b.v` of F becomes `|v - b|^2 / (2 sigma^2)`, and v in the other term becomes v / sigma.
 
-    Reported: `loss`, which is 0 where the draws are as likely as the data and says nothing of the likelihood;
-    `reconstruction_loss`, the squared error of the visible means given the hidden means; and, of binary units,
-    `pseudo_likelihood`, `D log p(v_i | v without i)` for one i drawn for each image, nats. While training, the last two
-    are of the first 16 images of each batch.
+    Reported: `loss`, which is 0 where the draws are as likely as the data, and does not tell the likelihood;
+    `reconstruction_loss`, the squared error of the visible means given the hidden means; and, for binary units,
+    `pseudo_likelihood`, `D log p(v_i | v without i)` with one i drawn for each image, nats. In training, the last two
+    are those of the first 16 images of each batch.
 
     Args:
         hidden_units: how many, H.
-        gibbs_steps: k of CD-k, or between two updates of the chains.
-        persistent: whether the chains go on.
-        num_chains: how many of them, over all devices.
+        gibbs_steps: k of CD-k; of persistent chains, the steps between two updates of the weights.
+        persistent: whether the chains are kept from step to step.
+        num_chains: how many persistent chains there are, on all devices together.
         likelihood: "bernoulli" for binary visible units, "gaussian" for images or vectors of any value.
         sigma: standard deviation of gaussian units.
-        rho: mean activation of a hidden unit that is asked for, between 0 and 1; None for any.
-        beta: weight of that wish.
+        rho: target for the mean activation of each hidden unit, between 0 and 1; None for no target.
+        beta: weight of the penalty for missing rho.
         weight_decay: lambda.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -132,7 +135,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.likelihood == "bernoulli"
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Size of the code: the hidden units."""
         return self.hidden_units
 
@@ -141,8 +144,8 @@ class RBM(GibbsSampling, GenerativeModel):
         """The `boltzmann.Machine` of the weights as they are now."""
         return self.units.machine
 
-    def default_optimizers(self, learning_rate=None, decay_steps=None):
-        """SGD. Of gaussian units of a small sigma slower, for their energy curves by 1 / sigma^2."""
+    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
+        """SGD; slower for gaussian units with a small sigma, whose energy has a curvature of 1 / sigma^2."""
         scale = 1.0 if self._is_binary else min(1.0, self.sigma**2)
         return super().default_optimizers(scale * (learning_rate or self.learning_rate), decay_steps)
 
@@ -152,14 +155,17 @@ class RBM(GibbsSampling, GenerativeModel):
         self.check_shape(x)
         return self.machine.free_energy(self._flat(x))
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name == "rho" and (value is None) != (self.setting("rho") is None):
-            raise ValueError(f"Whether `rho` is wished for is settled at construction. Received: rho={value}")
+            raise ValueError(
+                "Whether there is a `rho` is settled at construction: a number must stay a number, and None must stay "
+                f"None. Received: rho={value}"
+            )
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {"weight_decay": self.weight_decay, "sparsity": self.beta}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         machine, v = self.machine, self._flat(x)
         terms = {"contrast": self.units.contrast(v, self.key("chains", training), training)}
         if self.setting("weight_decay"):
@@ -206,22 +212,28 @@ class RBM(GibbsSampling, GenerativeModel):
         return -self(x)
 
     @by_averages
-    def base_rates(self, x):
+    def base_rates(self, x) -> dict:
         return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
     @batched
     def encode(self, x):
         """p(h = 1 | x). (B, *data_shape) -> (B, H)."""
         self.check_shape(x)
-        return self.machine.hidden_mean(self._flat(x))
+        return self.up(x)
 
     @batched(images=True)
     def decode(self, z):
         """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
+        return self.down(z)
+
+    def up(self, x):
+        return self.machine.hidden_mean(self._flat(x))
+
+    def down(self, z):
         return self._images(self.machine.visible_mean(z))
 
     @by_averages
-    def gibbs(self, x, steps=1, seed=0):
+    def gibbs(self, x, steps=1, seed=0) -> np.ndarray:
         """States after some steps of Gibbs chains that begin at x. (B, *data_shape) -> the same.
 
         Of binary units zeros and ones; of gaussian ones any values, which may be given as x again.
@@ -239,7 +251,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return np.asarray(states).reshape(-1, *self.data_shape)
 
     @by_averages
-    def as_classifier(self, num_classes):
+    def as_classifier(self, num_classes) -> keras.Model:
         """The hidden units with a softmax on top, copied, to be fine-tuned; see `Autoencoder.as_classifier`."""
         check_whole(2, num_classes=num_classes)
         return networks.sigmoid_classifier(self.data_shape, [self.units.recognition], num_classes)

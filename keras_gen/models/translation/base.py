@@ -10,7 +10,7 @@ from keras_gen import losses
 from keras_gen.core import AdversarialModel, Targets
 from keras_gen.core.arguments import DataShape
 
-SPAN = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
+PIXEL_RANGE = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
 
 
 class BaseTranslator(AdversarialModel):
@@ -33,7 +33,8 @@ class BaseTranslator(AdversarialModel):
         for name, shape in (("data_shape", self.data_shape), ("target_shape", self.target_shape)):
             if len(shape) != 3:
                 raise ValueError(
-                    f"{type(self).__name__} is for images (height, width, channels). Received: {name}={shape}"
+                    f"{type(self).__name__} is for images only: `{name}` must be (height, width, channels). Received: "
+                    f"{name}={shape}"
                 )
 
     @property
@@ -47,7 +48,7 @@ class BaseTranslator(AdversarialModel):
 
     watched = ("d_real", "d_fake")
 
-    def told_apart(self, real, fake):
+    def told_apart(self, real, fake) -> dict:
         """The discriminator's terms of its values of real and of made images, means over patches, and the values."""
         shown = ops.sigmoid if self.adversarial.is_logit else tf.identity
         return {
@@ -68,7 +69,7 @@ class BaseTranslator(AdversarialModel):
         spec = super().spec_of(ability)
         return dataclasses.replace(spec, shape=(None, None, None)) if ability == "translate" else spec
 
-    def check_fits(self, x, shape, multiples):
+    def check_fits(self, x, shape, multiples) -> None:
         """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
 
         Args:

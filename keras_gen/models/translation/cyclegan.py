@@ -1,4 +1,7 @@
-"""Translation of images that do not come in pairs."""
+"""Translation of images that do not come in pairs.
+
+Longer than other models: everything is there in both directions.
+"""
 
 from typing import Literal
 
@@ -6,9 +9,9 @@ import keras
 import numpy as np
 
 from keras_gen import layers, networks
-from keras_gen.core import Adjustable, Player, batched, check_choice
+from keras_gen.core import Adjustable, Parts, Player, batched, check_choice
 from keras_gen.core.arguments import Count
-from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
 
 DIRECTIONS = ("forward", "backward")
 
@@ -85,8 +88,8 @@ class CycleGAN(BaseTranslator):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
         if self.data_shape[:2] != self.target_shape[:2]:
             raise ValueError(
-                "The way there and back takes images of one height and width; resize them, for example with "
-                f"image_size. Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
+                "Images of both kinds must have one height and width: resize them, for example with image_size. "
+                f"Received: data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
         self.check_setting("identity_weight", identity_weight)
 
@@ -109,26 +112,26 @@ class CycleGAN(BaseTranslator):
         self.made_a.build((None, *a))
         self.built = True
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name == "identity_weight" and value and self.data_shape != self.target_shape:
             raise ValueError(
-                "Only where both kinds have as many channels can an image stay what it is. Received: "
+                "`identity_weight` must be 0 or None unless both kinds have as many channels. Received: "
                 f"identity_weight={value}, data_shape={self.data_shape}, target_shape={self.target_shape}"
             )
 
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         return (
             Player("d", (self.discriminator, self.inverse_discriminator)),
             Player("g", (self.generator, self.inverse_generator)),
         )
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         # The paper does not halve the squares that its weights stand beside.
         fooling = 2.0 if self.loss == "least_squares" else 1.0
-        weights = {"cycle_loss": SPAN * self.cycle_weight, "identity_loss": SPAN * self._identity}
+        weights = {"cycle_loss": PIXEL_RANGE * self.cycle_weight, "identity_loss": PIXEL_RANGE * self._identity}
         return {**weights, "fooling_a": fooling, "fooling_b": fooling}
 
     @property
@@ -145,7 +148,7 @@ class CycleGAN(BaseTranslator):
     def fakes(self, x, y, turn, training):
         return self.generator(x, training=training), self.inverse_generator(y, training=training)
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         made_b, made_a = self.made_b(fakes[0], training=training), self.made_a(fakes[1], training=training)
         terms = {}
         for kind, critic, real, made in (
@@ -159,7 +162,7 @@ class CycleGAN(BaseTranslator):
             terms[name] = (terms.pop(f"{name}_a") + terms.pop(f"{name}_b")) / 2
         return terms
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         made_b, made_a = fakes
         fooling = self.adversarial.generator
         terms = {
@@ -175,6 +178,15 @@ class CycleGAN(BaseTranslator):
         return terms
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        a, b = {"data": self.data_shape}, {"data": self.target_shape}
+        return {
+            "generator": (a, self.generator),
+            "inverse_generator": (b, self.inverse_generator),
+            "critic": (b, lambda images: self.judged(self.discriminator, images, training=False)),
+            "inverse_critic": (a, lambda images: self.judged(self.inverse_discriminator, images, training=False)),
+        }
 
     def call(self, x, training=False):
         self.check_shape(x)
@@ -195,11 +207,11 @@ class CycleGAN(BaseTranslator):
         self.check_fits(x, shape, networks.multiples_of(network, shape))
         return network(x)
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         """The way there and back, and what it began with."""
         return self.translate(self.translate(x), direction="backward"), x
 
-    def pictures(self, originals, seed=0, targets=None):
+    def pictures(self, originals, seed=0, targets=None) -> dict:
         def there_and_back(images, direction, reverse):
             made = self.translate(images, direction=direction)
             return [images, made, np.asarray(self.translate(made, direction=reverse))]

@@ -8,8 +8,10 @@ import numpy as np
 from keras import ops
 
 from keras_gen import networks
-from keras_gen.core import Adjustable, Player, batched
-from keras_gen.models.translation.base import SPAN, BaseTranslator, absolute_error, in_one_colour, over_pixels
+from keras_gen.core import Adjustable, Parts, Player, batched
+from keras_gen.models.translation.base import PIXEL_RANGE, BaseTranslator, absolute_error, in_one_colour, over_pixels
+
+NO_WEIGHT = "One weight must be above 0. Received: l1_weight=0, adversarial_weight=0"
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -76,7 +78,7 @@ class Pix2Pix(BaseTranslator):
     ):
         super().__init__(data_shape, target_shape, loss, seed, **kwargs)
         if l1_weight == adversarial_weight == 0:
-            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+            raise ValueError(NO_WEIGHT)
         if adversarial_weight == 0 and discriminator is not None:
             raise ValueError(
                 "`discriminator` must be None where adversarial_weight=0: there is no game. "
@@ -97,10 +99,10 @@ class Pix2Pix(BaseTranslator):
             self.discriminator = networks.make_patch_critic(discriminator, self.target_shape, channels + made)
         self.built = True
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         weights = {"l1_weight": self.l1_weight, "adversarial_weight": self.adversarial_weight, name: value}
         if not any(weights.values()):
-            raise ValueError("One weight must be above 0. Received: l1_weight=0, adversarial_weight=0")
+            raise ValueError(NO_WEIGHT)
         if (self.discriminator is None) != (weights["adversarial_weight"] == 0):
             raise ValueError(
                 "Whether a Pix2Pix has a discriminator is settled at construction: an adversarial_weight above 0 must "
@@ -110,13 +112,13 @@ class Pix2Pix(BaseTranslator):
     # === The game ===
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         if self.discriminator is None:
             return (Player("g", (self.generator,), learning_rate=1e-3),)
         return Player("d", (self.discriminator,)), Player("g", (self.generator,))
 
-    def term_weights(self, training):
-        return {"l1_loss": SPAN * self.l1_weight, "fooling": self.adversarial_weight}
+    def term_weights(self, training) -> dict:
+        return {"l1_loss": PIXEL_RANGE * self.l1_weight, "fooling": self.adversarial_weight}
 
     def fakes(self, x, y, turn, training):
         given = self._resized(x)
@@ -125,11 +127,11 @@ class Pix2Pix(BaseTranslator):
     def _values(self, given, images, training):
         return self.judged(self.discriminator, ops.concatenate([given, images], axis=-1), training)
 
-    def d_terms(self, x, y, fakes, training):
+    def d_terms(self, x, y, fakes, training) -> dict:
         given, images = fakes
         return self.told_apart(self._values(given, y, training), self._values(given, images, training))
 
-    def g_terms(self, x, y, fakes, training):
+    def g_terms(self, x, y, fakes, training) -> dict:
         given, images = fakes
         terms = {"l1_loss": absolute_error(y, images)}
         if self.discriminator is not None:
@@ -138,6 +140,14 @@ class Pix2Pix(BaseTranslator):
         return terms
 
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        given = {"data": self.data_shape}
+        parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
+        if self.discriminator is not None:
+            judged = {**given, "images": self.target_shape}
+            parts["critic"] = (judged, lambda x, images: self._values(self._resized(x), images, training=False))
+        return parts
 
     def call(self, x, training=False):
         self.check_shape(x)
@@ -164,10 +174,10 @@ class Pix2Pix(BaseTranslator):
         multiples = networks.multiples_of(self.generator, (*self.target_shape[:2], self.data_shape[-1]))
         return tuple(map(before_resizing, self.data_shape[:2], self.target_shape[:2], multiples))
 
-    def compared(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed=0, targets=None):
+    def pictures(self, originals, seed=0, targets=None) -> dict:
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]

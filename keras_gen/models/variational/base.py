@@ -1,11 +1,12 @@
-"""What the variational autoencoders share. The models themselves are in files of their own."""
+"""What the variational autoencoders share. The models themselves are in files of their own.
 
-import math
+Longer than a model: networks, likelihoods, bounds, warm-up and free bits of all of them meet here.
+"""
+
 import warnings
 from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -13,64 +14,21 @@ from keras_gen import layers, losses, networks
 from keras_gen.core import (
     Adjustable,
     GenerativeModel,
-    batched,
-    by_averages,
+    Parts,
     distribution,
-    provenance,
 )
 from keras_gen.core.arguments import Count, Positive
 from keras_gen.core.metrics import ActiveUnits
 from keras_gen.likelihoods import likelihood
+from keras_gen.models.variational.abilities import VariationalAbilities
+from keras_gen.models.variational.bounds import BOUNDS
 from keras_gen.priors import NormalPrior
 
 EARLY = 200  # training steps before which nobody speaks of a collapse
 FEW_ACTIVE = 0.1  # share of the code's units; fewer that say anything are a collapse
 
 
-class ElboBound:
-    """`E_q[log p(x | z)] - D(q(z | x), p(z))`, with the divergence of the model."""
-
-    watched = ()
-    balances_draws = True  # whether the draws of an evaluation are balanced to mean 0 and variance 1
-
-    @staticmethod
-    def terms(model, nll, z, mean, log_variance, training):
-        """What is minimised, of `-log p(x | z_k)`, (k, B), for draws z, (k, B, D). -> terms by name, (B,) each."""
-        return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence(mean, log_variance, z)}
-
-    @staticmethod
-    def value(model, nll, z, mean, log_variance):
-        """The bound at beta = 1. -> (B,), nats."""
-        return -ops.mean(nll, axis=0) - ops.sum(model.code_prior.kl(mean, log_variance, z), axis=-1)
-
-
-class IwaeBound:
-    """`E[log 1/K sum_k p(x, z_k) / q(z_k | x)]` (Burda et al. 2015, equation 8). The parts are only reported."""
-
-    watched = ("reconstruction_loss", "kl_loss")
-    balances_draws = False  # importance weights need standard normal ones
-
-    @staticmethod
-    def terms(model, nll, z, mean, log_variance, training):
-        """As of `ElboBound`."""
-        log_weights = model.kl_weight(training) * model.log_ratio(z, mean, log_variance) - nll
-        return {**ElboBound.terms(model, nll, z, mean, log_variance, training), "bound": -_log_mean_exp(log_weights)}
-
-    @staticmethod
-    def value(model, nll, z, mean, log_variance):
-        """The bound. -> (B,), nats."""
-        return _log_mean_exp(model.log_ratio(z, mean, log_variance) - nll)
-
-
-BOUNDS = {"elbo": ElboBound, "iwae": IwaeBound}
-
-
-def _log_mean_exp(values):
-    """`log 1/K sum_k exp(v_k)`. (K, B) -> (B,)."""
-    return ops.logsumexp(values, axis=0) - math.log(values.shape[0])
-
-
-class BaseVAE(GenerativeModel):
+class BaseVAE(VariationalAbilities, GenerativeModel):
     """An encoder with a normal posterior, a prior, a decoder, and a bound of the likelihood. Abstract.
 
     A model makes its networks by `build_networks`, and may set another `code_prior`.
@@ -115,13 +73,16 @@ class BaseVAE(GenerativeModel):
         super().__init__(data_shape, seed=seed, **kwargs)
         if variance != "learned" and likelihood != "gaussian":
             raise ValueError(
-                "`variance` is that of likelihood='gaussian'. "
+                "Only likelihood='gaussian' has a variance: `variance` must be 'learned' with others. "
                 f"Received: variance={variance!r}, likelihood={likelihood!r}"
             )
         if likelihood == "discretized_logistic" and len(self.data_shape) == 1:
-            raise ValueError(f"A discretized likelihood is one of images. Received: data_shape={self.data_shape}")
+            raise ValueError(
+                "likelihood='discretized_logistic' needs images (height, width, channels). Received: "
+                f"data_shape={self.data_shape}"
+            )
         if bound == "iwae" and free_bits:
-            raise ValueError(f"Free bits belong to the bound 'elbo'. Received: bound='iwae', free_bits={free_bits}")
+            raise ValueError(f"Free bits need bound='elbo'. Received: bound='iwae', free_bits={free_bits}")
 
         # === Config ===
         self.latent_dim = latent_dim
@@ -137,13 +98,13 @@ class BaseVAE(GenerativeModel):
     warmup_steps = Adjustable(minimum=0, whole=True)
     free_bits = Adjustable(minimum=0)
     evaluation_draws = 8  # of z, for each image
-    expansion = 8
+    memory_factor = 8
 
     @property
-    def has_normal_prior(self):
+    def has_normal_prior(self) -> bool:
         return isinstance(self.code_prior, NormalPrior)
 
-    def build_networks(self, encoder, decoder, num_given=0, shape=None):
+    def build_networks(self, encoder, decoder, num_given=0, shape=None) -> None:
         """Makes encoder, posterior, decoder, image and likelihood.
 
         Args:
@@ -168,13 +129,13 @@ class BaseVAE(GenerativeModel):
 
     # === Training ===
 
-    def check_setting(self, name, value):
+    def check_setting(self, name, value) -> None:
         if name != "free_bits" or not value:
             return
         if self.bound != "elbo" or not self.has_normal_prior or self.labelling == "partial":
             raise ValueError(
-                f"Free bits belong to the bound 'elbo' and a normal prior. Received: free_bits={value}, of a "
-                f"{type(self).__name__} with bound={self.bound!r}"
+                f"Free bits belong to the bound 'elbo' and a normal prior: they must be 0 here. Received: "
+                f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
             )
 
     def before_training(self, data):
@@ -218,7 +179,7 @@ class BaseVAE(GenerativeModel):
                 self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self.decode_draws(z, labels, training)
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
@@ -237,7 +198,7 @@ class BaseVAE(GenerativeModel):
         """Of the terms of `divergence`: with free bits, those above them are minimised."""
         return ("kl_loss",) if self.setting("free_bits") else ()
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         weight = self.kl_weight(training)
         return {"kl_loss": weight, "kl_above_free_bits": weight}
 
@@ -247,7 +208,7 @@ class BaseVAE(GenerativeModel):
             return self.beta
         return self.beta * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
 
-    def divergence(self, mean, log_variance, z):
+    def divergence(self, mean, log_variance, z) -> dict:
         """How far the posterior is from the prior, as terms by name, (B,) each: the KL divergence, nats.
 
         A paper that asks for another divergence overrides this method; what it adds and what that weighs, it lists in
@@ -309,59 +270,9 @@ class BaseVAE(GenerativeModel):
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
         return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
 
-    # === Abilities ===
-
-    @batched
-    def encode(self, x, labels=None):
-        return self.posterior(x, labels)[0]
-
-    def draw_code(self, x, rng, labels=None):
-        """A draw of q(z | x) for each image, by a `numpy.random.Generator`. (B, *data_shape) -> (B, latent_dim)."""
-        mean, deviation = np.split(self._mean_and_deviation(x, labels), 2, axis=-1)
-        return (mean + deviation * rng.standard_normal(mean.shape)).astype("float32")
-
-    @batched
-    def _mean_and_deviation(self, x, labels=None):
-        mean, log_variance = self.posterior(x, labels)
-        return ops.concatenate([mean, ops.exp(0.5 * log_variance)], axis=-1)
-
-    @batched(images=True)
-    def decode(self, z, labels=None):
-        return self.images(z, labels)
-
-    @batched(images=True)
-    def reconstruct(self, x, labels=None):
-        return self.images(self.posterior(x, labels)[0], labels)
-
-    @batched
-    def score(self, x, labels=None):
-        mean, log_variance = self.posterior(x, labels)
-        z = self._draws(mean, log_variance)
-        images = self.decode_draws(z, labels)
-        nll = self.negative_log_likelihood(x, images, z.shape[0])
-        return self._bound.value(self, nll, z, mean, log_variance)
-
-    @batched
-    def unit_kl(self, x, labels=None):
-        """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
-        return losses.normal_kl(*self.posterior(x, labels))
-
-    @by_averages
-    def sample(self, n, labels=None, seed=None):
-        seed = provenance.fresh_seed() if seed is None else seed
-        return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
-
-    def draw(self, n, labels, rng, details):
-        """n images, with details for their provenance; where no labels are given, of the classes in turn."""
-        if self.labelling is not None and labels is None:
-            labels = np.arange(n) % self.num_classes
-        given = {} if labels is None else {"labels": labels}
-        return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
-
-    def log_weights(self, x, num_samples, seed=0, labels=None):
-        x = tf.convert_to_tensor(x, tf.float32)
-        mean, log_variance = self.posterior(x, labels)
-        noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
-        z = layers.draw_codes(mean, log_variance, noise)
-        nll = self.negative_log_likelihood(x, self.decode_draws(z, labels), num_samples)
-        return self.log_ratio(z, mean, log_variance) - nll
+    def network_parts(self) -> Parts:
+        labels = {"labels": ()} if self.labelling == "required" else {}
+        decoder = {"decoder": ({"code": (self.latent_dim,), **labels}, self.images)}
+        if not self.latent_dim:
+            return decoder
+        return {"encoder": ({"data": self.data_shape, **labels}, self._encoded), **decoder}

@@ -58,7 +58,9 @@ class ConditionalVAE(BaseVAE):
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
         if latent_dim == 0 and encoder is not None:
-            raise ValueError(f"Without a code there is nothing to encode. Received: latent_dim=0, encoder={encoder}")
+            raise ValueError(
+                f"With latent_dim=0 there is nothing to encode: `encoder` must be None. Received: encoder={encoder}"
+            )
         self.num_classes = num_classes
         self.build_networks(encoder, decoder, num_classes)
 

@@ -67,7 +67,7 @@ class MixtureVAE(BaseVAE):
     ):
         super().__init__(data_shape, latent_dim, **kwargs)
         if self.free_bits:
-            raise ValueError(f"Free bits are counted from a normal prior. Received: free_bits={self.free_bits}")
+            raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
         self.num_components = num_components
         self.pretraining_epochs = pretraining_epochs
         self.build_networks(encoder, decoder)
@@ -90,7 +90,7 @@ class MixtureVAE(BaseVAE):
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
             warnings.warn(
-                "The mixture is not fitted yet: that happens when the pretraining is over. Received: "
+                "The mixture is not fitted yet: train for more epochs than those of the pretraining. Received: "
                 f"pretraining_epochs={self.pretraining_epochs}, {done} epochs so far",
                 stacklevel=3,
             )
@@ -103,7 +103,7 @@ class MixtureVAE(BaseVAE):
             weight = weight * ops.minimum(1.0, ops.cast(self.step - self.fitted_at, "float32") / self.warmup_steps)
         return weight
 
-    def fit_prior(self, images):
+    def fit_prior(self, images) -> None:
         """Fits the mixture to the codes of images, by expectation maximisation. (N, *data_shape)."""
         from sklearn.mixture import GaussianMixture
 
@@ -128,7 +128,7 @@ class MixtureVAE(BaseVAE):
         z = self._draws(*self.posterior(x))
         return ops.mean(self.code_prior.responsibilities(z), axis=0)
 
-    def cluster(self, x):
+    def cluster(self, x) -> np.ndarray:
         """The most probable component of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.cluster_probabilities(x), axis=-1)
 

@@ -1,4 +1,7 @@
-"""The semi-supervised variational autoencoder."""
+"""The semi-supervised variational autoencoder.
+
+Longer than other models: a bound for known and one for unknown labels, alone or on the codes of M1.
+"""
 
 import math
 
@@ -8,9 +11,12 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, batched, distribution
+from keras_gen.core import Adjustable, Parts, batched, distribution
 from keras_gen.core.arguments import Classes
+from keras_gen.core.labels import classification_terms
+from keras_gen.core.views import nested
 from keras_gen.models.variational.base import BaseVAE
+from keras_gen.models.variational.stacked import Data, FrozenFeatures, frozen_copy
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -83,48 +89,38 @@ class SemiSupervisedVAE(BaseVAE):
         super().__init__(data_shape, latent_dim, **kwargs)
         if self.bound == "iwae" or self.free_bits:
             raise ValueError(
-                f"The bound with unknown labels is the ELBO. Received: bound={self.bound!r}, free_bits={self.free_bits}"
+                "With unknown labels `bound` must be 'elbo' and `free_bits` 0. Received: "
+                f"bound={self.bound!r}, free_bits={self.free_bits}"
+            )
+        if features is not None and self.likelihood != "gaussian":
+            raise ValueError(
+                "Codes have any value, so the model of `features` needs likelihood='gaussian'. Received: "
+                f"likelihood={self.likelihood!r}"
             )
         self.num_classes = num_classes
         self.alpha = alpha
-        self.features = None if features is None else self._frozen(features)
-        shape = None if features is None else (features.latent_dim,)
-        self.classifier = networks.make_encoder(classifier, shape or self.data_shape, "classifier")
+        self.features = None if features is None else frozen_copy(features, self.data_shape)
+        self.described = Data(self.data_shape) if features is None else FrozenFeatures(self.features)
+        self.classifier = networks.make_encoder(classifier, self.described.shape, "classifier")
         self.class_head = networks.code_head(self.classifier, num_classes)
-        self.build_networks(encoder, decoder, num_classes, shape)
+        self.build_networks(encoder, decoder, num_classes, None if features is None else self.described.shape)
         self.accuracy = keras.metrics.Mean(name="accuracy")
         self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
-    def _frozen(self, features):
-        """A copy of M1 that is neither compiled nor trained: the user's own goes on as it was."""
-        known = isinstance(features, BaseVAE) and features.labelling is None
-        if not known or features.data_shape != self.data_shape:
-            raise ValueError(
-                f"`features` must be a VAE of data_shape={self.data_shape}. Received: {type(features).__name__} "
-                f"of data_shape={getattr(features, 'data_shape', None)}"
-            )
-        if self.likelihood != "gaussian":
-            raise ValueError(f"Codes have any value: likelihood='gaussian'. Received: likelihood={self.likelihood!r}")
-        frozen = type(features).from_config({**features.get_config(), "trainable": True, "ema": None})
-        with features.using_averages():
-            frozen.set_weights(features.get_weights()[: len(frozen.weights)])  # averages come last
-        frozen.trainable = False
-        return frozen
-
     @property
-    def expansion(self):
+    def memory_factor(self) -> int:
         """Every class is decoded, for each draw."""
         return self.evaluation_draws * self.num_classes
 
     @property
-    def data_likelihood(self):
-        return self.likelihood if self.features is None else self.features.data_likelihood
+    def data_likelihood(self) -> str:
+        return self.described.likelihood or self.likelihood
 
     @property
-    def metrics(self):
-        """Keras' own, without those of `features`, which have the same names."""
-        foreign = self.features.metrics if self.features is not None else []
-        return [metric for metric in super().metrics if not any(metric is other for other in foreign)]
+    def metrics(self) -> list:
+        """Keras' own, without those of the described model, which have the same names."""
+        foreign = {id(metric) for metric in self.described.metrics}
+        return [metric for metric in super().metrics if id(metric) not in foreign]
 
     # === Training ===
 
@@ -133,12 +129,12 @@ class SemiSupervisedVAE(BaseVAE):
         super().before_training(data)
         if data.is_repeatable and not (data.has_y and any(np.any(y >= 0) for _, y in data.dataset.as_numpy_iterator())):
             raise ValueError(
-                f"{type(self).__name__} needs some labels that are known; -1 says unknown. Received: "
+                f"{type(self).__name__} needs some labels that are known; -1 stands for unknown. Received: "
                 f"{'all labels -1' if data.has_y else 'no labels'}"
             )
 
-    def averaged_weights(self):
-        constant = {id(weight) for weight in self.features.weights} if self.features is not None else ()
+    def averaged_weights(self) -> list:
+        constant = {id(weight) for weight in self.described.weights}
         return [weight for weight in super().averaged_weights() if id(weight) not in constant]
 
     def call(self, x, training=False):
@@ -147,39 +143,34 @@ class SemiSupervisedVAE(BaseVAE):
         self.check_shape(x)
         if not training:
             return self.reconstruct(x, given)
-        return self._to_data(super().call((x, self._known_or_best(self.visible(x), given)), training=True))
+        return self.described.images(super().call((x, self._known_or_best(self.visible(x), given)), training=True))
 
-    def term_weights(self, training):
+    def term_weights(self, training) -> dict:
         return {**super().term_weights(training), "classification": self.alpha}
 
-    def terms(self, x, y, training):
+    def terms(self, x, y, training) -> dict:
         v = self.visible(x, training)
         log_q = self.log_q_classes(v, training)
         _, nll, kl, mean = self._of_each_class(v, training)
-        known, weights, kl_of_class = self._weigh(log_q, y)
-        cross_entropy = -ops.sum(weights * log_q, axis=-1)
-        right = ops.cast(ops.argmax(log_q, axis=-1) == ops.argmax(weights, axis=-1), "float32")
-        # Its mean over the batch is that over the known labels.
-        classification = known * cross_entropy / ops.maximum(distribution.global_mean(known), 1e-6)
+        weights, kl_of_class = self._weigh(log_q, y)
+        classification = classification_terms(log_q, y)
         return {
             "reconstruction_loss": ops.sum(weights * nll, axis=-1),
             "kl_loss": ops.sum(weights * kl, axis=-1) + kl_of_class,
-            "classification": classification,
-            "classification_loss": (cross_entropy, known),
-            "accuracy": (right, known),
+            **classification,
             "active_units": ops.sum(weights[:, :, None] * mean, axis=1),
-            **({} if training else {"classification_in_loss": classification}),
+            **({} if training else {"classification_in_loss": classification["classification"]}),
         }
 
     def _weigh(self, log_q, given):
-        """Which labels are known (B,), the weight of each class (B, C), and the KL divergence of q(y|x) (B,)."""
+        """The weight of each class, 1 if known, else q(y|x), and the KL divergence of q(y|x). -> (B, C), (B,)."""
         given = -ops.ones((ops.shape(log_q)[0],), "int64") if given is None else given
         known = ops.cast(given >= 0, "float32")
         q = ops.exp(log_q)
         weights = known[:, None] * ops.one_hot(given, self.num_classes, dtype="float32") + (1 - known[:, None]) * q
-        return known, weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
+        return weights, (1 - known) * ops.sum(q * log_q, axis=-1) + math.log(self.num_classes)
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict:
         """Keras' own; the loss of an evaluation with the mean over all known labels, whatever their batches."""
         logs = super().get_metrics_result()
         in_loss = logs.pop("classification_in_loss")
@@ -191,7 +182,8 @@ class SemiSupervisedVAE(BaseVAE):
         """Of each class y: images (k * C * B, ...), `-log p(x|y,z)`, KL(q(z|x,y) || p(z)), means of z, (B, C, ...)."""
         batch, classes = ops.shape(v)[0], self.num_classes
         every = ops.repeat(ops.arange(classes), batch)  # (C * B,): class 0 for all examples, class 1, ...
-        mean, log_variance = self.posterior_of(v, every, training)
+        features = self.encoder(v, training=training)
+        mean, log_variance = self.posterior_head([ops.tile(features, (classes, 1)), self.given(every)])
         z = self._draws(mean, log_variance, training)
         images = self.decode_draws(z, every, training)  # (k * C * B, ...)
         nll = layers.per_draw(self.pixel_loss, v, images, z.shape[0] * classes)  # (k * C, B)
@@ -203,23 +195,16 @@ class SemiSupervisedVAE(BaseVAE):
     # === Distributions ===
 
     def visible(self, x, training=False):
-        """What M2 describes: the data, or the codes of `features`, drawn in training, else their means."""
-        if self.features is None:
-            return x
-        mean, log_variance = self.features.posterior(x)
-        if not training:
-            return mean
-        return layers.draw_codes(mean, log_variance, distribution.normal(tf.shape(mean), self.noise_key("features")))
+        """What the model describes: the data, or the codes of `features`, drawn in training, else their means."""
+        return self.described.codes(x, self.noise_key("features") if training else None)
 
     def log_q_classes(self, v, training=False):
         """log q(y|x). (B, ...) -> (B, num_classes)."""
         return ops.log_softmax(self.class_head(self.classifier(v, training=training)))
 
-    def posterior_of(self, v, given, training=False):
-        """Mean and log variance of q(z | x, y), for labels of a multiple of the batch. -> two of (len(given), D)."""
-        features = self.encoder(v, training=training)
-        times = ops.shape(given)[0] // ops.maximum(ops.shape(v)[0], 1)
-        return self.posterior_head([ops.tile(features, (times, 1)), self.given(given)])
+    def posterior_of(self, v, labels, training=False):
+        """Mean and log variance of q(z | x, y). (B, ...), (B,) -> two of (B, latent_dim)."""
+        return self.posterior_head([self.encoder(v, training=training), self.given(labels)])
 
     def posterior(self, x, labels=None, training=False):
         """Mean and log variance of q(z | x, y), y the labels, or the most probable classes where they are unknown."""
@@ -235,10 +220,22 @@ class SemiSupervisedVAE(BaseVAE):
     def given(self, labels):
         return ops.one_hot(labels, self.num_classes, dtype="float32")
 
-    def _to_data(self, v):
-        return v if self.features is None else self.features.images(v)
-
     # === Abilities ===
+
+    def network_parts(self) -> Parts:
+        to_visible, to_data = self.described.encoder, self.described.decoder
+
+        def encode(x):
+            v = to_visible(x)
+            log_q = nested(self.log_q_classes, v, "log_q_classes")
+            return self.posterior_of(v, ops.argmax(log_q, axis=-1))[0]
+
+        data, code = {"data": self.data_shape}, {"code": (self.latent_dim,), "labels": ()}
+        return {
+            "encoder": (data, encode),
+            "decoder": (code, lambda z, labels: to_data(self.images(z, labels))),
+            "classifier": (data, lambda x: ops.exp(self.log_q_classes(to_visible(x)))),
+        }
 
     @batched
     def class_probabilities(self, x):
@@ -246,7 +243,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.check_shape(x)
         return ops.exp(self.log_q_classes(self.visible(x)))
 
-    def classify(self, x):
+    def classify(self, x) -> np.ndarray:
         """The most probable class of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.class_probabilities(x), axis=-1)
 
@@ -257,15 +254,13 @@ class SemiSupervisedVAE(BaseVAE):
         With `features`, the image of the mean of its codes.
         """
         if labels is None:
-            return self._to_data(self._mean_over_classes(z))
+            return self.described.images(layers.mean_over_classes(self.images, z, self.num_classes))
         if tf.executing_eagerly() and bool(ops.any(labels < 0)):
-            raise ValueError(f"Each code is decoded as one of the classes. Received: labels={np.asarray(labels)}")
-        return self._to_data(self.images(z, labels))
+            raise ValueError(f"To decode, every label must be known, 0 or more. Received: labels={np.asarray(labels)}")
+        return self._decoded(z, labels)
 
-    def _mean_over_classes(self, z):
-        every = ops.repeat(ops.arange(self.num_classes), ops.shape(z)[0])
-        images = self.images(ops.tile(z, (self.num_classes, 1)), every)
-        return ops.mean(ops.reshape(images, (self.num_classes, -1, *images.shape[1:])), axis=0)
+    def _decoded(self, z, labels):
+        return self.described.images(self.images(z, labels))
 
     @batched(images=True)
     def reconstruct(self, x, labels=None):
@@ -273,29 +268,16 @@ class SemiSupervisedVAE(BaseVAE):
         self.check_shape(x)
         v = self.visible(x)
         classes = self._known_or_best(v, labels)
-        return self._to_data(self.images(self.posterior_of(v, classes)[0], classes))
+        return self._decoded(self.posterior_of(v, classes)[0], classes)
 
     @batched
     def score(self, x):
-        v, surplus = self._visible_draws(x)
+        self.check_shape(x)
+        v, surplus = self.described.draws(x)
         log_q = self.log_q_classes(v)
         _, nll, kl, _ = self._of_each_class(v)
         bound = -ops.sum(ops.exp(log_q) * (nll + kl + log_q), axis=-1) - math.log(self.num_classes)
         return ops.mean(ops.reshape(bound, (-1, ops.shape(x)[0])) + surplus, axis=0)
-
-    def _visible_draws(self, x, noise=None):
-        """What M2 describes, (k * B, ...), and `log p(x | v) - log q(v | x)`, (k, B): the data themselves, and 0.
-
-        With `features`, draws of its posterior, by noise (k, B, D), or by the noise of an evaluation.
-        """
-        self.check_shape(x)
-        if self.features is None:
-            return x, ops.zeros((1, 1))
-        m1 = self.features
-        mean, log_variance = m1.posterior(x)
-        z = m1._draws(mean, log_variance) if noise is None else layers.draw_codes(mean, log_variance, noise)
-        surplus = -m1.negative_log_likelihood(x, m1.decode_draws(z)) - losses.normal_log_density(z, mean, log_variance)
-        return ops.reshape(z, (-1, m1.latent_dim)), surplus
 
     def log_weights(self, x, num_samples, seed=0, labels=None):
         """`log p(x, y_k, z_k) - log q(y_k, z_k | x)`, y_k drawn from q(y|x). -> (num_samples, B), nats."""
@@ -304,10 +286,8 @@ class SemiSupervisedVAE(BaseVAE):
         def normal(size, purpose):
             return distribution.normal((num_samples, len(x), size), distribution.noise_key(0, seed, purpose))
 
-        if self.features is None:
-            v, surplus = layers.repeat_batch(x, num_samples), 0.0
-        else:
-            v, surplus = self._visible_draws(x, normal(self.features.latent_dim, "log_weights of features"))
+        self.check_shape(x)
+        v, surplus = self.described.draws(x, normal(self.described.noise_size, "log_weights of features"))
         log_q = self.log_q_classes(v)  # (k * B, C)
         uniform = distribution.uniform(tf.shape(log_q), distribution.noise_key(0, seed, "log_weights of classes"))
         classes = ops.argmax(log_q - ops.log(-ops.log(uniform + 1e-20)), -1)  # Gumbel's way to draw

@@ -62,7 +62,7 @@ class VAE(BaseVAE):
     ):
         super().__init__(data_shape, latent_dim, beta, likelihood, **kwargs)
         if prior == "vamp" and self.free_bits:
-            raise ValueError(f"Free bits are counted from a normal prior. Received: free_bits={self.free_bits}")
+            raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
         self.prior = prior
         self.num_pseudo_inputs = num_pseudo_inputs
         self.build_networks(encoder, decoder)

@@ -1,0 +1,32 @@
+"""Names that hooks of models had in version 0.1.0: they go on working, and warn."""
+
+import warnings
+
+RENAMED = {
+    "compared": "reconstruction_pairs",
+    "expansion": "memory_factor",
+    "rate": "learning_rate_schedule",
+    "watches_resting": "evaluates_frozen",
+}
+
+
+def warn_of(old, new, stacklevel=3):
+    """Says that a name is another now."""
+    warnings.warn(f"`{old}` is called `{new}` now.", DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+class Renamed:
+    """Part of a model: subclasses may define hooks by their old names, and everybody may read them by those."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for old in RENAMED.keys() & vars(cls).keys():
+            warn_of(old, RENAMED[old])
+            setattr(cls, RENAMED[old], vars(cls)[old])
+
+    # Not by attributes of the class: Keras reads all that it finds there when it saves a model.
+    def __getattr__(self, name):
+        if name not in RENAMED:
+            return self.__getattribute__(name)  # raises again what a property of that name has raised
+        warn_of(name, RENAMED[name], stacklevel=2)
+        return getattr(self, RENAMED[name])

@@ -1,0 +1,44 @@
+"""The classes that a model with a category in its code tells images apart by."""
+
+import numpy as np
+from keras import ops
+
+from keras_gen.core import batched
+
+
+class Categorical:
+    """Part of a model with a category in its code: `classify` and `cluster`, where it `has_category`.
+
+    The model gives `category_logits`, and in `without_category` the sentence for one that has none.
+    """
+
+    has_category = True
+    without_category = ""
+
+    def category_logits(self, x):
+        """Logits of q(y|x). (B, *data_shape) -> (B, num_classes)."""
+        raise NotImplementedError
+
+    def category_probabilities(self, x):
+        """q(y|x), tensors. (B, *data_shape) -> (B, num_classes)."""
+        return ops.softmax(self.category_logits(x))
+
+    @batched
+    def _class_probabilities(self, x):
+        self.check_shape(x)
+        return self.category_probabilities(x)
+
+    @property
+    def class_probabilities(self):
+        """q(y|x) of images, (B, *data_shape) -> (B, num_classes), of a model with a category."""
+        if not self.has_category:
+            raise AttributeError(self.without_category)
+        return self._class_probabilities
+
+    @property
+    def classify(self):
+        """The most probable class of images, (B, *data_shape) -> (B,) int64, of a model with a category."""
+        probabilities = self.class_probabilities
+        return lambda x: np.argmax(probabilities(x), axis=-1)
+
+    cluster = classify

@@ -1,0 +1,70 @@
+"""What a variational autoencoder can do once it is trained."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gen import layers, losses
+from keras_gen.core import batched, by_averages, distribution, provenance
+
+
+class VariationalAbilities:
+    """Part of `BaseVAE`: codes, images and likelihoods by its `posterior`, its `code_prior` and its decoder."""
+
+    @batched
+    def encode(self, x, labels=None):
+        return self._encoded(x, labels)
+
+    def _encoded(self, x, labels=None):
+        return self.posterior(x, labels)[0]
+
+    def draw_code(self, x, rng, labels=None) -> np.ndarray:
+        """A draw of q(z | x) for each image, by a `numpy.random.Generator`. (B, *data_shape) -> (B, latent_dim)."""
+        mean, deviation = np.split(self._mean_and_deviation(x, labels), 2, axis=-1)
+        return (mean + deviation * rng.standard_normal(mean.shape)).astype("float32")
+
+    @batched
+    def _mean_and_deviation(self, x, labels=None):
+        mean, log_variance = self.posterior(x, labels)
+        return ops.concatenate([mean, ops.exp(0.5 * log_variance)], axis=-1)
+
+    @batched(images=True)
+    def decode(self, z, labels=None):
+        return self.images(z, labels)
+
+    @batched(images=True)
+    def reconstruct(self, x, labels=None):
+        return self.images(self.posterior(x, labels)[0], labels)
+
+    @batched
+    def score(self, x, labels=None):
+        mean, log_variance = self.posterior(x, labels)
+        z = self._draws(mean, log_variance)
+        images = self.decode_draws(z, labels)
+        nll = self.negative_log_likelihood(x, images, z.shape[0])
+        return self._bound.value(self, nll, z, mean, log_variance)
+
+    @batched
+    def unit_kl(self, x, labels=None):
+        """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
+        return losses.normal_kl(*self.posterior(x, labels))
+
+    @by_averages
+    def sample(self, n, labels=None, seed=None) -> np.ndarray:
+        seed = provenance.fresh_seed() if seed is None else seed
+        return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
+
+    def draw(self, n, labels, rng, details):
+        """n images, with details for their provenance; where no labels are given, of the classes in turn."""
+        if self.labelling is not None and labels is None:
+            labels = np.arange(n) % self.num_classes
+        given = {} if labels is None else {"labels": labels}
+        return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
+
+    def log_weights(self, x, num_samples, seed=0, labels=None):
+        x = tf.convert_to_tensor(x, tf.float32)
+        mean, log_variance = self.posterior(x, labels)
+        noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
+        z = layers.draw_codes(mean, log_variance, noise)
+        nll = self.negative_log_likelihood(x, self.decode_draws(z, labels), num_samples)
+        return self.log_ratio(z, mean, log_variance) - nll
