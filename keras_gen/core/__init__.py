@@ -8,11 +8,11 @@ from keras_gen.core.checks import check_whole as check_whole
 from keras_gen.core.checks import is_probability as is_probability
 from keras_gen.core.ema import by_averages as by_averages
 from keras_gen.core.model import GenerativeModel as GenerativeModel
+from keras_gen.core.players import Phase as Phase
+from keras_gen.core.players import Player as Player
 from keras_gen.core.scalars import Adjustable as Adjustable
 from keras_gen.core.spec import DataSpec as DataSpec
 from keras_gen.core.spec import Targets as Targets
 from keras_gen.core.spec import sample_labels as sample_labels
-from keras_gen.core.step import Phase as Phase
-from keras_gen.core.step import Player as Player
 from keras_gen.core.views import Parts as Parts
 from keras_gen.core.views import WholeModel as WholeModel

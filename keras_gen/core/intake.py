@@ -9,9 +9,6 @@ and Python iterables.
 import contextlib
 import dataclasses
 import functools
-import itertools
-import math
-import numbers
 from collections.abc import Callable, Iterable, Iterator
 
 import keras
@@ -19,38 +16,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import distribution, epochs
+from keras_gen.core.arrays import Arrays, as_array, is_array_like, split_off
 from keras_gen.core.labels import known_per_batch
 from keras_gen.core.spec import DataSpec
+from keras_gen.core.streams import PyDatasetCallback, Streams, first_examples, refuse_weights, x_of
 
 BATCH_SIZE = 32  # of arrays, Keras' own
 
 TAKEN = (
     "`x` must be an array, a tensor, a data frame, a tf.data.Dataset, a keras.utils.PyDataset or an iterable of batches"
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Arrays:
-    """Examples with random access.
-
-    Args:
-        x: (N, ...) array or tensor, or a sparse matrix of scipy; of any number type.
-        y: (N, ...) array, or None.
-    """
-
-    x: object
-    y: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return self.x.shape[0]
-
-    def __getitem__(self, part) -> "Arrays":
-        return Arrays(self.x[part], None if self.y is None else self.y[part])
-
-    def rows(self, indices) -> np.ndarray:
-        """x of some examples, as an array."""
-        rows = self.x[indices] if not tf.is_tensor(self.x) else tf.gather(self.x, indices).numpy()
-        return rows.toarray() if hasattr(rows, "toarray") else rows
 
 
 @dataclasses.dataclass
@@ -83,7 +58,7 @@ class Taken:
         return isinstance(self.dataset.element_spec, tuple)
 
 
-class Intake:
+class Intake(Streams):
     """Takes in data of a specification.
 
     Args:
@@ -124,7 +99,7 @@ class Intake:
             return x if self.has_taken(x) else self._checked(x)
         if isinstance(x, keras.utils.PyDataset):
             return self._of_py_dataset(x, seed)
-        if _is_array_like(x):
+        if is_array_like(x):
             return self.arrays(x, y)
         if isinstance(x, Iterable) and not isinstance(x, str | bytes | dict):
             return self._of_iterable(x, y)
@@ -146,7 +121,7 @@ class Intake:
 
     def arrays(self, x, y=None) -> Arrays:
         """`Arrays` of what is array-like, checked."""
-        x = _as_array(x, self.spec)
+        x = as_array(x, self.spec)
         self.spec.check_shape(x)
         if x.shape[0] == 0:
             raise ValueError(f"{self.spec.takes}, at least one example. Received: none")
@@ -189,133 +164,6 @@ class Intake:
         target = self.spec.target_spec
         return y if target is None else target.to_float(y)
 
-    # === Batch by batch ===
-
-    def _checked(self, dataset):
-        """A user's dataset as one of checked x or (x, y)."""
-        element = dataset.element_spec
-        if isinstance(element, dict) or (isinstance(element, tuple) and not 1 <= len(element) <= 3):
-            raise ValueError(
-                f"A dataset must give x or (x, y) in batches. Received: elements of {type(element).__name__}"
-            )
-        spec_x, spec_y, weight = keras.utils.unpack_x_y_sample_weight(element)
-        if weight is not None:
-            refuse_weights(self.spec.name)
-        for part in tf.nest.flatten([spec_x, spec_y]):
-            if part is not None and not isinstance(part, tf.TensorSpec):
-                raise ValueError(f"A dataset must give dense tensors. Received: {type(part).__name__}")
-        if isinstance(spec_x, tuple | dict | list):
-            raise ValueError(f"{self.spec.takes}, one tensor. Received: {type(spec_x).__name__}")
-        if spec_x.shape.rank is not None:
-            self.spec.check_shape(spec_x)
-        self.spec.check_dtype(spec_x.dtype)
-        self._check_y_spec(spec_y)
-
-        def check(*batch):
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            x = tf.ensure_shape(x, (None, *self.spec.shape))
-            good = self.spec.are_good(x)
-            converted, y_good = self._y_in_graph(x, y)
-            good, given = good & y_good, 0 if y is None else y
-            good = good | tf.cond(good, lambda: True, lambda: tf.numpy_function(self._say, [x, given], tf.bool))
-            with tf.control_dependencies([tf.debugging.Assert(good, [f"{self.spec.name} refuses a batch"])]):
-                x = self.spec.to_float(tf.identity(x))
-            return x if converted is None else (x, converted)
-
-        return dataset.map(check)
-
-    def _check_y_spec(self, y):
-        spec = self.spec
-        if spec.labels == "required" and y is None:
-            spec.as_labels(None)
-        if spec.labels is not None and y is not None:
-            spec.labels_in_graph(tf.zeros([size or 1 for size in (y.shape.as_list() if y.shape.rank else [1])], y.dtype)
-                                 if y.dtype != tf.string else tf.constant(["a"]))  # fmt: skip
-        if spec.targets is not None:
-            spec.check_target_shape(y)
-
-    def _y_in_graph(self, x, y):
-        """y of a batch as it goes on, or None, and whether it is good."""
-        spec, fine = self.spec, tf.constant(True)
-        if y is None:
-            return None, fine
-        if spec.labels is not None:
-            return spec.labels_in_graph(y)
-        if spec.targets is not None:
-            target = spec.target_spec
-            if spec.has_no_target(y):
-                return None, fine
-            if target is None:
-                return y, fine
-            return target.to_float(y), target.are_good(y)
-        if y.shape.rank == x.shape.rank and y.shape[1:].is_compatible_with(x.shape[1:]) and y.dtype == x.dtype:
-            return None, tf.reduce_all(tf.equal(x, y))
-        return None, fine
-
-    def _say(self, x, y):
-        """Keeps the sentence for a batch: TensorFlow raises an error of its own."""
-        try:
-            self.arrays(x, None if np.ndim(y) == 0 else y)
-        except ValueError as error:
-            self.refusal = error
-        return False
-
-    def _raw(self, item):
-        """A batch of a Python object, as arrays: (x,) or (x, y)."""
-        if isinstance(item, dict) or (isinstance(item, tuple) and not 1 <= len(item) <= 3):
-            raise ValueError(f"Batches must be x or (x, y). Received: {type(item).__name__}")
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(item)
-        if weight is not None:
-            refuse_weights(self.spec.name)
-        x = _as_array(x, self.spec)
-        x = x.toarray() if hasattr(x, "toarray") else np.asarray(x)
-        return (x,) if y is None else (x, np.asarray(y))
-
-    def _signature(self, item):
-        """The specification of batches like this one, which is checked."""
-        parts = self._raw(item)
-        self.arrays(*parts)
-        return tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts)
-
-    def _of_py_dataset(self, py_dataset, seed):
-        """The batches of a PyDataset, whose `__getitem__` runs in as many threads as it has workers."""
-        count = py_dataset.num_batches
-        signature = self._signature(py_dataset[0])
-        if count is None:
-            numbers = tf.data.Dataset.range(np.iinfo("int64").max)
-        else:
-            order = epochs.always() if seed is None else epochs.numbers()
-            numbers = epochs.index_batches(order, np.arange(count), 1, seed)[0].map(lambda _, n, index: index[0])
-
-        def get(number):
-            types = [part.dtype for part in signature]
-            parts = tf.numpy_function(lambda number: self._raw(py_dataset[int(number)]), [number], types)
-            return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(parts, signature, strict=True))
-
-        dataset = numbers.map(get, num_parallel_calls=max(1, py_dataset.workers), deterministic=True)
-        known = tf.data.INFINITE_CARDINALITY if count is None else count
-        return self._checked(dataset.apply(tf.data.experimental.assert_cardinality(known)))
-
-    def _of_iterable(self, iterable, y):
-        """The batches of a generator, once, or of an iterable, as often as it is asked."""
-        if y is not None:
-            raise ValueError("An iterable must give labels or targets itself, as (x, y). Received: y besides it")
-        iterator = iter(iterable)
-        try:
-            first = next(iterator)
-        except StopIteration:
-            raise ValueError(f"{self.spec.takes}, at least one batch. Received: an empty iterable") from None
-        signature = self._signature(first)
-        once = itertools.chain([first], iterator)
-
-        def batches():
-            yield from map(self._raw, once if iterable is iterator else iterable)
-
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        if hasattr(iterable, "__len__"):
-            dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(iterable)))
-        return self._checked(dataset)
-
     # === Data of `fit`, `evaluate`, `predict` and the abilities ===
 
     def training(self, x, y=None, *, batch_size=None, seed=None, split=0.0, steps_per_epoch=None):
@@ -334,7 +182,7 @@ class Intake:
         """
         opened, held_out = self.open(x, y, seed), None
         if split:
-            opened, held_out = _split(opened, split)
+            opened, held_out = split_off(opened, split)
         if isinstance(opened, Arrays):
             size = min(len(opened), batch_size or BATCH_SIZE)
             if even_batch(size) != size:
@@ -349,12 +197,12 @@ class Intake:
         steps = steps_per_epoch or (cardinality if cardinality >= 0 else None)
         if isinstance(x, Iterator):
             return Taken(opened, None, steps, is_endless, self._sample_of_generator, is_repeatable=False), None
-        first = len(_x_of(next(iter(opened.take(1)), np.zeros(0))))
+        first = len(x_of(next(iter(opened.take(1)), np.zeros(0))))
         if first == 0:
             raise ValueError(f"{self.spec.takes}, at least one example. Received: none")
         if even_batch(first) != first:
             refuse_odd_batch(first)
-        sample = functools.partial(_first_examples, opened)
+        sample = functools.partial(first_examples, opened)
         callbacks = [PyDatasetCallback(x)] if isinstance(x, keras.utils.PyDataset) else []
         return Taken(opened, steps and steps * first, steps, is_endless, sample, callbacks), None
 
@@ -430,90 +278,6 @@ class Intake:
                 yield *(batch if isinstance(batch, tuple) else (batch, None)), None
 
 
-class PyDatasetCallback(keras.callbacks.Callback):
-    """Tells a PyDataset where an epoch begins and ends.
-
-    Args:
-        py_dataset: the `keras.utils.PyDataset`.
-    """
-
-    def __init__(self, py_dataset):
-        super().__init__()
-        self.py_dataset = py_dataset
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.py_dataset.on_epoch_begin()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.py_dataset.on_epoch_end()
-
-
-def _is_array_like(x):
-    """Whether numpy, or scipy, holds x as one array: it has a shape, or is a list of such or of numbers."""
-    if hasattr(x, "shape"):
-        return True
-    return isinstance(x, list | tuple) and (
-        not x or isinstance(x[0], numbers.Number | list | tuple) or hasattr(x[0], "shape")
-    )
-
-
-def _as_array(x, spec):
-    """An array, eager tensor or sparse matrix of what is array-like."""
-    if isinstance(x, tuple) and len(x) in (1, 2, 3) and getattr(x[0], "ndim", 0) == len(spec.shape) + 1:
-        raise ValueError(f"{spec.takes}; labels or targets go beside them, as fit(x, y). Received: a tuple of {len(x)}")
-    if isinstance(x, np.ma.MaskedArray):
-        if np.ma.is_masked(x):
-            raise ValueError(f"{spec.name} cannot learn from masked values. Received: {x.mask.sum()} masked values")
-        return x.data
-    if isinstance(x, tf.Variable | keras.Variable):
-        return np.asarray(x)
-    if tf.is_tensor(x) and not hasattr(x, "numpy"):
-        return x
-    if hasattr(x, "tocsr"):
-        return x.tocsr()
-    if isinstance(x, np.ndarray) or tf.is_tensor(x):
-        array = x
-    else:
-        try:
-            array = np.asarray(x)
-        except ValueError:
-            raise ValueError(f"{spec.takes}. Received: a {type(x).__name__} of parts of unequal shapes") from None
-    if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf" and str(array.dtype) != "bfloat16":
-        raise ValueError(f"{spec.takes}, of real numbers. Received: values of {array.dtype}")
-    return array
-
-
-def _split(opened, share):
-    """The first examples, and the last ones of a share."""
-    if not isinstance(opened, Arrays):
-        raise ValueError(
-            "`validation_split` is for arrays; give validation_data. Received: "
-            f"validation_split={share}, with data that come in batches"
-        )
-    at = math.floor(len(opened) * (1 - share)) if 0 < share < 1 else 0
-    if not 0 < at < len(opened):
-        raise ValueError(
-            "`validation_split` must leave examples to train on and to validate on. "
-            f"Received: {share}, of {len(opened)}"
-        )
-    return opened[:at], opened[at:]
-
-
-def _x_of(batch):
-    return batch[0] if isinstance(batch, tuple) else batch
-
-
-def _first_examples(dataset, count):
-    """Up to `count` examples of a dataset, the first."""
-    batches, found = [], 0
-    for batch in dataset.as_numpy_iterator():
-        batches.append(_x_of(batch))
-        found += len(batches[-1])
-        if found >= count:
-            break
-    return np.concatenate(batches)[:count]
-
-
 def even_batch(size):
     """The largest size up to this one of which the replicas get equal parts.
 
@@ -527,11 +291,4 @@ def refuse_odd_batch(size):
     raise ValueError(
         f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
         f"Received: a first batch of {size}"
-    )
-
-
-def refuse_weights(name):
-    raise ValueError(
-        f"{name} weighs every example alike: its objective is a sum of terms of which some have no weight. Repeat "
-        "examples instead. Received: weights of examples or classes"
     )

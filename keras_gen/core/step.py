@@ -1,97 +1,19 @@
 """The one training step: players that minimise weighted sums of named terms, one value per example."""
 
 import contextlib
-import dataclasses
 import math
-import sys
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import distribution, execution
-from keras_gen.core.renamed import Renamed, warn_of
+from keras_gen.core import distribution
+from keras_gen.core.compiling import Compiled
+from keras_gen.core.players import EVERYBODY, OUTSIDE, Phase, Player
+from keras_gen.core.renamed import Renamed
 
 
-@dataclasses.dataclass(frozen=True)
-class Player:
-    """One player of a game: what it moves, and how.
-
-    Args:
-        name: short, such as "d". `{name}_terms` of the model says what the player minimises, `{name}_optimizer` moves
-            it, and `{name}_loss` is reported. The one player of a model without opponents has no name: `terms`,
-            `optimizer`, `loss`.
-        networks: the layers whose trainable weights it moves.
-        steps: how many times it moves per batch.
-        uses_generated: whether its terms use what `fakes` makes. Players that do not use it move first.
-        reports: whether the step reports its loss; else the model does so by its terms.
-        learning_rate: of Adam, where the model is compiled without an optimizer.
-        meets_fakes: the old name of `uses_generated`.
-    """
-
-    name: str
-    networks: tuple
-    steps: int = 1
-    uses_generated: bool = True
-    reports: bool = True
-    learning_rate: float = 2e-4
-    meets_fakes: bool | None = dataclasses.field(default=None, repr=False)
-
-    def __post_init__(self):
-        if self.meets_fakes is not None:
-            warn_of("meets_fakes", "uses_generated")
-            object.__setattr__(self, "uses_generated", self.meets_fakes)
-
-    @property
-    def variables(self) -> list:
-        """The trainable weights of its networks, each once."""
-        return list({id(v): v for network in self.networks for v in network.trainable_variables}.values())
-
-    def _named(self, what):
-        return f"{self.name}_{what}" if self.name else what
-
-    @property
-    def optimizer_name(self) -> str:
-        """The attribute of the model that holds its optimizer, and the argument of `compile`."""
-        return self._named("optimizer")
-
-    @property
-    def terms_name(self) -> str:
-        """The method of the model that gives its terms."""
-        return self._named("terms")
-
-    @property
-    def loss_name(self) -> str:
-        """The name that its loss is reported by."""
-        return self._named("loss")
-
-
-@dataclasses.dataclass(frozen=True)
-class Phase:
-    """A part of training in which some players move and the others rest.
-
-    Args:
-        name: of the phase.
-        players: names of the players that move; None for all.
-        until_step: it lasts as long as the model has made fewer steps than this.
-        until_epoch: it lasts as long as fewer epochs of this `fit` are over.
-    """
-
-    name: str
-    players: tuple | None = None
-    until_step: float = math.inf
-    until_epoch: float = math.inf
-
-    def contains(self, step, epoch) -> bool:
-        """Whether a step of the model, in an epoch of `fit`, may belong to it."""
-        return step < self.until_step and epoch < self.until_epoch
-
-
-OUTSIDE = sys.maxsize  # the epoch outside of any `fit`: after all that are counted
-EVERYBODY = Phase("everybody")
-
-
-class SteppedModel(Renamed, keras.Model):
+class SteppedModel(Renamed, Compiled, keras.Model):
     """A `keras.Model` that is trained by the one step of named terms.
 
     A model of one objective gives `terms(x, y, training)`: terms by name, (B,) each. It minimises the mean over the
@@ -113,7 +35,6 @@ class SteppedModel(Renamed, keras.Model):
     well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
     """
 
-    betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
     watched = ()  # names of the terms that are reported and not minimised
     evaluates_frozen = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
@@ -140,137 +61,6 @@ class SteppedModel(Renamed, keras.Model):
 
     def on_step_end(self) -> None:
         """Called at the end of each training step, on each replica."""
-
-    # === Compiling: an optimizer for each player ===
-
-    def compile(
-        self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
-    ) -> None:
-        """Keras' `compile` with optimizers only: the model brings its objective.
-
-        Args:
-            optimizer: name or `keras.optimizers.Optimizer`, of which each player of a game gets its own copy; None for
-                those of `default_optimizers`. They are built here, so that training may start under any strategy.
-            jit_compile: bool, or "auto" for the measured rule of `core.execution`.
-            steps_per_execution: int, or "auto" for the measured rule of `core.execution`.
-            run_eagerly: bool, for debugging.
-            **kwargs: `{name}_optimizer`, such as `d_optimizer`, for one player of a game; `auto_scale_loss` of Keras.
-
-        Raises:
-            ValueError: if a loss or metrics are given, or an optimizer of nobody.
-        """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"{type(self).__name__} brings its own objective and metrics; compile it with an optimizer "
-                    f"only. Received: {name}={kwargs[name]}"
-                )
-        chosen = self._chosen_optimizers(optimizer, kwargs)
-        auto_scale_loss = kwargs.pop("auto_scale_loss", True)
-        scale = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
-        for player in self.players:
-            own = chosen[player.optimizer_name]
-            if len(chosen) > 1:
-                self._check_player(player, own)
-            if scale and not isinstance(own, keras.optimizers.LossScaleOptimizer):
-                own = keras.optimizers.LossScaleOptimizer(own)
-            if not own.built:
-                own.build(player.variables)
-            setattr(self, player.optimizer_name, own)
-        if self._has_phases_in_steps and steps_per_execution not in ("auto", 1):
-            raise ValueError(
-                "Phases end between two calls: each call must be one step. Received: "
-                f"steps_per_execution={steps_per_execution}"
-            )
-        jit, steps = execution.resolve(self, jit_compile, 1 if self._has_phases_in_steps else steps_per_execution)
-        if run_eagerly:
-            jit, steps = False, 1
-        # Of a game Keras knows the last player's only, for callbacks that look at a learning rate. It is built and
-        # scaled.
-        super().compile(
-            optimizer=own,
-            jit_compile=jit,
-            steps_per_execution=steps,
-            run_eagerly=run_eagerly,
-            auto_scale_loss=False,
-            **kwargs,
-        )
-        self.max_steps_per_execution = steps
-        self.compile_options = {
-            "jit_compile": jit_compile,
-            "steps_per_execution": 1 if self._has_phases_in_steps else steps_per_execution,
-            "auto_scale_loss": auto_scale_loss,
-            **kwargs,
-        }
-        self.phase = self._phase_of(self.phases(1), epoch=OUTSIDE)
-
-    def _chosen_optimizers(self, optimizer, options):
-        """An optimizer for each player, by name; those of single players are taken out of the options."""
-        names = [player.optimizer_name for player in self.players]
-        for name in options:
-            if name.endswith("_optimizer") and name not in names:
-                raise ValueError(
-                    f"{type(self).__name__} takes {', '.join(names)}, or one `optimizer` for all. Received: {name}"
-                )
-        if names == ["optimizer"]:
-            chosen = {"optimizer": optimizer}
-        else:
-            chosen = {name: options.pop(name, None) for name in names}
-            if optimizer is not None:
-                shared = keras.optimizers.serialize(keras.optimizers.get(optimizer))
-                chosen = {name: shared if value is None else value for name, value in chosen.items()}
-        defaults = self.default_optimizers() if None in chosen.values() else {}
-        chosen = {
-            name: keras.optimizers.get(defaults[name] if value is None else value) for name, value in chosen.items()
-        }
-        if len({id(value) for value in chosen.values()}) < len(names):
-            raise ValueError(f"Each player needs an optimizer of its own. Received: one object for {', '.join(chosen)}")
-        return chosen
-
-    def _check_player(self, player, optimizer):
-        if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
-            raise ValueError(
-                "Keras would write the averages of one player's optimizer into the weights of all. Received: "
-                f"use_ema=True in {player.optimizer_name}"
-            )
-        for network in player.networks:
-            for layer in getattr(network, "layers", [network]):
-                if getattr(layer, "activity_regularizer", None) is not None:
-                    raise ValueError(
-                        "A network is called for several purposes in a step, so regularizers of activities are not "
-                        f"counted; those of weights are. Received: activity_regularizer in the layer {layer.name}"
-                    )
-
-    def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
-        """Arguments for `compile`: Adam for each player, as the model is best trained.
-
-        Args:
-            learning_rate: float; None for the players' own.
-            decay_steps: batches over which it goes down to 0 by a cosine; None for a constant rate.
-        """
-        optimizers = {}
-        for player in self.players:
-            own_steps = max(1, decay_steps - self._rest_of(player)) * player.steps if decay_steps else None
-            rate = self.learning_rate_schedule(learning_rate or player.learning_rate, own_steps)
-            optimizers[player.optimizer_name] = keras.optimizers.Adam(rate, *self.betas)
-        return optimizers
-
-    @staticmethod
-    def learning_rate_schedule(learning_rate, decay_steps=None):
-        """A constant rate, or one that goes down to 0 by a cosine."""
-        return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
-
-    def get_compile_config(self) -> dict:
-        if not self.compiled:
-            return {}
-        names = [player.optimizer_name for player in self.players]
-        optimizers = {name: keras.optimizers.serialize(getattr(self, name)) for name in names}
-        return {**optimizers, **self.compile_options, "num_examples": self.setting("num_examples")}
-
-    def compile_from_config(self, config) -> None:
-        config = dict(config)
-        self.num_examples = config.pop("num_examples", None)  # files of version 0.1.0 do not have it
-        self.compile(**config)
 
     # === The step ===
 
@@ -447,29 +237,3 @@ class SteppedModel(Renamed, keras.Model):
         if self.compiled:
             self.make_train_function(force=True)
             self.make_test_function(force=True)
-
-
-class PhaseSchedule(keras.callbacks.Callback):
-    """Lets a model trace its step anew where a phase begins: the moves of those who rest are left out of the graph.
-
-    Args:
-        phases: as of `SteppedModel.phases`.
-    """
-
-    def __init__(self, phases):
-        super().__init__()
-        self.phases = phases
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-        self._enter()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.model.phase.until_step < math.inf:
-            self._enter()
-
-    def _enter(self):
-        phase = self.model._phase_of(self.phases, self.epoch)
-        if phase != self.model.phase:
-            self.model.phase = phase
-            self.model.make_train_function(force=True)

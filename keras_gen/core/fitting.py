@@ -1,0 +1,184 @@
+"""Keras' `fit`, `evaluate` and `predict` on all that `Intake` takes."""
+
+import keras
+import tensorflow as tf
+
+from keras_gen.core import distribution, execution
+from keras_gen.core.epochs import EpochClock
+from keras_gen.core.intake import Arrays, Intake, refuse_weights
+from keras_gen.core.players import PhaseSchedule
+from keras_gen.core.step import SteppedModel
+
+
+class Fitted(SteppedModel):
+    """A `SteppedModel` with a `data_spec` for what it is trained on. What a model does around a training are hooks."""
+
+    _pairs = None  # specification of pairs of which several machines make one tensor
+
+    def prepare_batch(self, x, y):
+        """What the model is trained on, of a batch that `fit` was given, in a graph or not: x, y or None."""
+        return x, y
+
+    def prepare_evaluation(self, dataset):
+        """What the model is evaluated on, of a dataset of x or of (x, y), in their order."""
+        return dataset
+
+    def before_training(self, data):
+        """Called by `fit` before the first epoch: the place for a look at the data, and for a model's warnings.
+
+        Args:
+            data: the `Taken`.
+        """
+
+    def callbacks_of(self, data):
+        """Callbacks that belong to the model, for a `fit` on `Taken` data. They come before the user's."""
+        return []
+
+    def after_training(self, history):
+        """Called by `fit` after the last epoch, with its `History`."""
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        *,
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        validation_batch_size=None,
+        shuffle=True,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        **kwargs,
+    ):
+        """Keras' `fit`, on whatever `Intake` takes. Labels are taken and ignored by a model that has no use for them.
+
+        The order of an epoch is a function of (seed, epoch). A `fit` of a model that has been trained begins with the
+        epoch that follows from its number of steps, or with `initial_epoch`.
+
+        Raises:
+            ValueError: if the data do not have the model's shape or range, or examples are weighted.
+        """
+        if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
+            refuse_weights(type(self).__name__)
+        intake = Intake(self.data_spec)
+        with intake.refusals():
+            data, held_out = intake.training(
+                x, y, batch_size=batch_size, seed=self.seed if shuffle else None, steps_per_epoch=steps_per_epoch,
+                split=validation_split if validation_data is None else 0.0,
+            )  # fmt: skip
+            if validation_data is not None:
+                held_out = intake.open_held_out(validation_data)
+            if held_out is not None:
+                held_out = self._handed_over(
+                    self.prepare_evaluation(intake.held_out(held_out, batch_size=validation_batch_size or batch_size))
+                )
+            data.total_steps = data.steps and data.steps * (epochs - initial_epoch)
+            self.num_examples = data.count
+            clock = EpochClock(0 if initial_epoch else self._epochs_done(data.steps), data.is_endless)
+            self._make_whole_calls(data.steps)
+            self.before_training(data)
+            phases = self.phases(epochs)
+            callbacks = [
+                clock, *data.callbacks, *([PhaseSchedule(phases)] if phases else []), *self.callbacks_of(data),
+                *tf.nest.flatten(callbacks or []),
+            ]  # fmt: skip
+            self._is_scheduled = bool(phases)
+            try:
+                history = super().fit(
+                    self._handed_over(self._prepared(data.dataset)),
+                    epochs=epochs,
+                    callbacks=callbacks,
+                    validation_data=held_out,
+                    shuffle=False,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch,
+                    **kwargs,
+                )
+            finally:
+                self._is_scheduled = False
+                clock.close()
+        self.after_training(history)
+        return history
+
+    def _epochs_done(self, steps):
+        return int(keras.ops.convert_to_numpy(self.step)) // steps if steps else 0
+
+    def _prepared(self, dataset):
+        """A dataset with `prepare_batch` in it."""
+
+        def prepare(*batch):
+            x, y = self.prepare_batch(*batch) if len(batch) == 2 else self.prepare_batch(*batch, None)
+            return x if y is None else (x, y)
+
+        return dataset.map(prepare)
+
+    def _handed_over(self, dataset):
+        """A dataset as Keras gets it: not tuned; of several machines each reads its part, and pairs as one tensor."""
+        self._pairs = None
+        if distribution.num_machines() > 1 and isinstance(dataset.element_spec, tuple):
+            self._pairs = dataset.element_spec
+            dataset = distribution.joined(dataset)
+        dataset = distribution.sharded(execution.untuned(dataset.prefetch(2)))
+        dataset.taken_by = self.data_spec  # Keras hands the validation data of `fit` to `evaluate`
+        return dataset
+
+    def _make_whole_calls(self, steps_per_epoch):
+        if not self.compiled or self.run_eagerly or self.compile_options["steps_per_execution"] != "auto":
+            return
+        steps = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
+        if steps != self.steps_per_execution:
+            self.steps_per_execution = steps
+            self.make_train_function(force=True)
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Keras' `evaluate`."""
+        intake = Intake(self.data_spec)
+        if intake.has_taken(x):
+            return super().evaluate(x, **kwargs)
+        if kwargs.pop("sample_weight", None) is not None:
+            refuse_weights(type(self).__name__)
+        with intake.refusals():
+            dataset = self.prepare_evaluation(intake.held_out(x, y, batch_size))
+            return super().evaluate(self._handed_over(dataset), **kwargs)
+
+    def predict(self, x, batch_size=None, *args, **kwargs):
+        """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
+        spec = self.data_spec.of_inputs
+        y = None
+        if spec.labels is not None and isinstance(x, tuple | list) and len(x) == 2:
+            x, y = x
+        intake = Intake(spec)
+        with intake.refusals():
+            opened = intake.open_inputs(x, y)
+            dataset = intake.held_out(opened, batch_size=batch_size) if isinstance(opened, Arrays) else opened
+            if isinstance(dataset.element_spec, tuple):
+                dataset = dataset.map(lambda x, y: ((x, y),))  # the model is called with both
+            dataset = distribution.sharded(execution.untuned(dataset.prefetch(2)))
+            return super().predict(dataset, None, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Keras' `train_on_batch`, on a batch that is checked."""
+        return super().train_on_batch(*self._one_batch(x, y, sample_weight, class_weight), return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Keras' `test_on_batch`, on a batch that is checked."""
+        return super().test_on_batch(*self._one_batch(x, y, sample_weight), return_dict=return_dict)
+
+    def _one_batch(self, x, y, *weights):
+        if any(weight is not None for weight in weights):
+            refuse_weights(type(self).__name__)
+        return self.prepare_batch(*Intake(self.data_spec).batch(x, y))
+
+    def unpack_batch(self, data):
+        """x, float32, and what the model learns from besides, or None, of a batch as Keras gives it to a step."""
+        data = data if self._pairs is None else distribution.separated(data, self._pairs)
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        spec = self.data_spec
+        if spec.labels is None and spec.targets is None:
+            y = None
+        elif y is None and spec.needs_y:
+            spec.refuse_missing_y()
+        return tf.cast(x, tf.float32), y  # of a loop of one's own x may be of another type
