@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_gen import plots
+
 
 def roc(normal, others, path=None):
     """Area under the ROC of scores that are higher for normal data: 1 tells all apart, 0.5 is chance.
@@ -37,18 +39,5 @@ def roc(normal, others, path=None):
         areas[name] = float(roc_auc_score(found, -np.concatenate(both)))
         curves[name] = roc_curve(found, -np.concatenate(both))[:2]
     if path is not None:
-        _draw(curves, areas, path)
+        plots.roc(curves, areas, path)
     return areas if isinstance(others, dict) else areas["others"]
-
-
-def _draw(curves, areas, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
-    for name, (false_alarms, found) in curves.items():
-        axes.plot(false_alarms, found, label=f"{name}: {areas[name]:.3f}")
-    axes.set(xlabel="false alarms", ylabel="found", title="ROC and the area under it", aspect="equal")
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)

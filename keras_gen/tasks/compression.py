@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_gen import plots
 from keras_gen.core import provenance
 from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
@@ -140,7 +141,7 @@ def rate_distortion(model, images, path=None, bits=(1, 2, 3, 4, 5, 6, 8)):
     for codec, qualities in QUALITIES.items():
         rows += [_measure_codec(codec, images, quality) for quality in qualities[:: len(qualities) // 10]]
     if path is not None:
-        _draw(rows, path)
+        plots.rate_distortion(rows, path)
     return rows
 
 
@@ -192,21 +193,3 @@ def _cut(sheet, shape, columns):
     count, height, width, channels = shape
     tiles = sheet.reshape(-1, height, columns, width, channels).swapaxes(1, 2)
     return tiles.reshape(-1, height, width, channels)[:count]
-
-
-def _draw(rows, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axes = figure.subplots()
-    for codec in dict.fromkeys(row["codec"] for row in rows):
-        chosen = [row for row in rows if row["codec"] == codec]
-        axes.plot(
-            [row["bits_per_pixel"] for row in chosen], [row["psnr"] for row in chosen], marker="o", ms=4, label=codec
-        )
-    axes.set(xlabel="bits per pixel", ylabel="PSNR (dB)", title="Rate and distortion")
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=120)
