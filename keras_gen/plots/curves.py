@@ -27,7 +27,8 @@ def history(history, path=None):
     """Draws the curves of a training: a panel for each metric, in which training and validation meet.
 
     Args:
-        history: what `fit` returns, or its dict of name to values, or a run folder.
+        history: what `fit` returns, its dict of name to values, or a run folder. Only a run folder tells when a model
+            was validated; elsewhere fewer values than epochs count as those of every k-th (`validation_freq=k`).
         path: file to write (.png, .pdf, .svg), or None.
 
     Returns:
@@ -42,7 +43,7 @@ def history(history, path=None):
         >>> trained = model.fit(kg.data.load("digits"), epochs=2, verbose=0)
         >>> figure = kg.plots.history(trained)
         >>> [axes.get_title() for axes in figure.axes]
-        ['active_units', 'kl_loss', 'loss', 'reconstruction_loss']
+        ['loss', 'active_units', 'kl_loss', 'reconstruction_loss']
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -50,10 +51,12 @@ def history(history, path=None):
 
     curves, epochs = _read(history)
     names = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
+    names.sort(key=lambda name: name != "loss")
     units = _units(names, getattr(history, "model", None))
-    columns = min(COLUMNS, len(names))
-    rows = math.ceil(len(names) / columns)
+    rows = math.ceil(len(names) / COLUMNS)
+    columns = math.ceil(len(names) / rows)
     figure = Figure(3.6 * columns, 2.6 * rows)
+    figure.get_layout_engine().set(wspace=0.06, hspace=0.06)
     marker = "." if len(epochs) <= MARKED else None
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
@@ -61,10 +64,11 @@ def history(history, path=None):
             if key in curves:
                 axes.plot(_epochs_of(key, curves, epochs), curves[key], marker=marker, color=colour, label=label)
         axes.set(xlabel="epoch", ylabel=units.get(name, ""), title=name)
+        axes.title.set_size("medium")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(fontsize="small")
     return figure.write(path)
 
 
