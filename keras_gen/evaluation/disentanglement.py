@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_gen.core import check_whole
 
-MIN_CODES = 100  # codes below which none of the figures means anything
+MIN_CODES = 100  # codes below which none of the metrics means anything
 DEAD = 0.05  # standard deviation over that of the liveliest unit, below which a unit says nothing (Kim and Mnih)
 
 
@@ -154,7 +154,7 @@ def factor_vae_score(codes, factors, votes=800, group=64, bins=10, seed=0):
     """FactorVAE score: a factor is held, and the unit that moves least, over its own spread, votes for it.
 
     Groups of codes are drawn from those whose held factor is in one bin. A majority vote of the units names the
-    factor; the figure is its accuracy on votes of its own.
+    factor; the metric is its accuracy on votes of its own.
 
     Args:
         codes: (N, D).

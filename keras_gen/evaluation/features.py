@@ -1,4 +1,4 @@
-"""Features of images that a figure of fidelity is measured on: those of a classifier of the dataset's own labels."""
+"""Features of images that fidelity is measured on: those of a classifier of the dataset's own labels."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ BATCH = 500
 
 
 class Features:
-    """Features of a classifier, and what it takes images for. Figures on them are named for it.
+    """Features of a classifier, and what it takes images for. Metrics on them are named for it.
 
     Args:
         classifier: a `keras.Model` from images to probabilities of classes, of which the last layer but one gives the
@@ -43,7 +43,7 @@ class Features:
 def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
     """`Features` of a small convolutional classifier that is trained on given images and labels.
 
-    It is no Inception network: its distances are neither KID nor FID, and compare only with figures on the same
+    It is no Inception network: its distances are neither KID nor FID, and compare only with metrics on the same
     features. Where the images are digits, a difference that does not matter to telling digits apart hardly counts.
 
     Args:

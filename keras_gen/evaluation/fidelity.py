@@ -187,10 +187,10 @@ def check_features(real, generated, fewest):
 
 
 def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
-    """Every figure of fidelity, each with what it is between real images, and for noise.
+    """Every metric of fidelity, each with what it is between real images, and for noise.
 
     Look at the control first: features of a classifier of digits gave noise a precision of 0.997, with a recall of 0.
-    Only figures that tell noise from images, there kernel distance and recall, tell anything about samples.
+    Only metrics that tell noise from images, there kernel distance and recall, tell anything about samples.
 
     Equal numbers of both are compared: as many as there are generated images, and no more than half of the real ones,
     so that the other half gives the floor.

@@ -85,13 +85,13 @@ def clustering(codes, labels, num_clusters=None, seed=0):
             count, covariance_type="diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed
         ),
     }
-    figures = {}
+    metrics = {}
     for name, method in methods.items():
         found = method.fit_predict(codes)
-        figures[f"{name}_accuracy"] = clustering_accuracy(labels, found)
-        figures[f"{name}_nmi"] = float(normalized_mutual_info_score(labels, found))
-        figures[f"{name}_ari"] = float(adjusted_rand_score(labels, found))
-    return figures
+        metrics[f"{name}_accuracy"] = clustering_accuracy(labels, found)
+        metrics[f"{name}_nmi"] = float(normalized_mutual_info_score(labels, found))
+        metrics[f"{name}_ari"] = float(adjusted_rand_score(labels, found))
+    return metrics
 
 
 def can_judge(codes, labels):
