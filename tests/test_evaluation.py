@@ -176,7 +176,7 @@ def test_fidelity_while_training(digits):
         (lambda x, y, f: EVALUATION.classifier_features(x, None), "labels=None"),
         (lambda x, y, f: EVALUATION.classifier_features(x, y[:5]), r"shape=\(5,\)"),
         (lambda x, y, f: EVALUATION.classifier_features(x, 0 * y), "two classes or more"),
-        (lambda x, y, f: f(x[:, :4]), r"takes images \(8, 8, 1\).*\(1437, 4, 8, 1\)"),
+        (lambda x, y, f: f(x[:, :4]), r"must be \(8, 8, 1\).*\(1437, 4, 8, 1\)"),
         (lambda x, y, f: EVALUATION.fidelity(x[:5], x, f), "at least 10 generated.*Received: 5 generated"),
     ],
 )

@@ -32,7 +32,7 @@ def roc(normal, others, path=None):
         both = [np.asarray(part, "float64") for part in (normal, scores)]
         if any(part.ndim != 1 or not len(part) or not np.isfinite(part).all() for part in both):
             raise ValueError(
-                "A ROC takes finite scores, (N,), of both kinds. "
+                "Scores must be finite, (N,), at least one of each kind. "
                 f"Received: shapes {both[0].shape} of normal and {both[1].shape} of {name}"
             )
         found = np.repeat([0, 1], [len(part) for part in both])  # 1 is what there is to find, which scores low

@@ -178,11 +178,11 @@ def check_features(real, generated, fewest):
         )
     for name, part in (("real", real), ("generated", generated)):
         if len(part) < fewest:
-            raise ValueError(f"This needs at least {fewest} features of each set. Received: {len(part)} {name} ones")
+            raise ValueError(f"Both sets must have at least {fewest} features. Received: {len(part)} {name} ones")
         if not np.isfinite(part).all():
             raise ValueError(f"Features must be finite. Received: {name} ones with infinities or NaN")
     if (real.std(axis=0) == 0).all():
-        raise ValueError("The real features are all alike: they tell nothing apart. Received: constant features")
+        raise ValueError("Real features must differ to tell anything apart: take others. Received: constant features")
     return real, generated
 
 

@@ -36,7 +36,7 @@ def parzen_log_likelihood(samples, validation, images, widths=WIDTHS):
             f"{samples.shape[1:]}, {validation.shape[1:]} and {images.shape[1:]}"
         )
     if not len(widths) or not min(widths) > 0:
-        raise ValueError(f"`widths` must be above 0. Received: widths={widths}")
+        raise ValueError(f"`widths` must hold one or more, all above 0. Received: widths={widths}")
     samples = samples.reshape(len(samples), -1)
     distances = _squared_distances(samples, validation)
     best = max(widths, key=lambda width: _log_density(distances, width, samples.shape[1]).mean())

@@ -32,7 +32,7 @@ def latent_map(model, images, labels, path, method="pca", seed=0):
     codes = codes.reshape(len(codes), -1)
     size = np.abs(codes).max()
     if not np.isfinite(size) or np.ptp(codes, axis=0).max() <= 1e-6 * size:  # equal images may differ in the last digit
-        raise ValueError(f"A map shows finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
+        raise ValueError(f"A map needs finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
     codes, axes_names = _plane(codes, method, seed)
     title = f"Codes of {len(codes):,} images by {type(model).__name__}"
     return plots.latent_map(codes, labels, axes_names, title, path)

@@ -55,7 +55,7 @@ class OneDimension(keras.callbacks.Callback):
         game = getattr(model, "adversarial", None)
         if game is None or model.data_shape != (1,) or not game.is_logit or model.num_classes:
             raise ValueError(
-                "The picture is of a GAN of one number, without labels, with a loss of logits. Received: "
+                "The picture needs a GAN of one number, without labels, with a loss of logits. Received: "
                 f"{type(model).__name__}, data_shape={model.data_shape}, loss={getattr(model, 'loss', None)!r}"
             )
         if not self.frames:
@@ -96,7 +96,7 @@ class OneDimension(keras.callbacks.Callback):
     def save(self, path, frame=-1):
         """Draws a frame (.png), or all as an animation (.gif, .webp). Returns the path."""
         if not self.frames:
-            raise ValueError("Nothing was watched yet: give this callback to `fit` first. Received: save before fit")
+            raise ValueError("There must be a frame: give this callback to `fit` first. Received: save before fit")
         marks = {"epochs": self.frames[-1]["epoch"]}
         if Path(path).suffix.lower() in image_files.ANIMATIONS:
             pictures = np.stack([self._picture(f) for f in self.frames])
