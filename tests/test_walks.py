@@ -79,7 +79,7 @@ def test_walks_that_the_codes_do_not_suit():
         lambda: kg.tasks.interpolate(codeless, IMAGES[:1], IMAGES[:1], labels=1),
         lambda: kg.tasks.CodeSampler(codeless).fit(IMAGES),
     ):
-        with pytest.raises(ValueError, match="needs a model with codes.*Received: ConditionalVAE of latent_dim=0"):
+        with pytest.raises(ValueError, match="needs .*codes.*Received: ConditionalVAE of latent_dim=0"):
             walk()
     with pytest.raises(ValueError, match="a start and an end. Received"):
         kg.tasks.interpolate(MODEL, IMAGES[:2], IMAGES[:3])
