@@ -108,7 +108,7 @@ def test_a_folder(autoencoder, data, tmp_path):
     scores = [float(row["score"]) for row in rows]
     assert scores == sorted(scores)
     assert kg.images.provenance(tmp_path / "report/worst.png")["model"] == "Autoencoder"
-    with pytest.raises(FileExistsError, match="which has a report"):
+    with pytest.raises(FileExistsError, match="report cannot be overwritten"):
         kg.tasks.detect_folder(detector, tmp_path / "in", tmp_path / "report", verbose=0)
 
 
@@ -120,7 +120,7 @@ def test_a_folder(autoencoder, data, tmp_path):
         (lambda m, x: detector_of(kg.GAN((8, 8, 1), 4), x), "one that GAN gives: likelihood, critic"),
         (lambda m, x: detector_of(m, x, false_alarms=0), "between 0 and 1.*Received: 0"),
         (lambda m, x: kg.tasks.AnomalyDetector(m, relative="size").fit(x), "relative='size'"),
-        (lambda m, x: kg.tasks.AnomalyDetector(m, "latent", blur=1).fit(x), "need score='reconstruction'.*score='latent'"),
+        (lambda m, x: kg.tasks.AnomalyDetector(m, "latent", blur=1).fit(x), "need score='reconst.*score='latent'"),
         (lambda m, x: kg.tasks.AnomalyDetector(m, blur=-1).fit(x), "at least 0. Received: blur=-1"),
         (lambda m, x: detector_of(m, x[:5]), "at least 20 normal examples. Received: 5"),
         (lambda m, x: detector_of(kg.Autoencoder((4,), 2), x[:, 0, :4, 0]).heatmap(x), r"data_shape=\(4,\)"),

@@ -81,7 +81,7 @@ def test_walks_that_the_codes_do_not_suit():
     ):
         with pytest.raises(ValueError, match="needs .*codes.*Received: ConditionalVAE of latent_dim=0"):
             walk()
-    with pytest.raises(ValueError, match="a start and an end. Received"):
+    with pytest.raises(ValueError, match="must have one shape. Received"):
         kg.tasks.interpolate(MODEL, IMAGES[:2], IMAGES[:3])
     conditional = kg.ConditionalVAE(SHAPE, 2, num_classes=2)
     assert kg.tasks.random_walk(conditional, 3, 4, labels=1).shape == (3, 4, *SHAPE)

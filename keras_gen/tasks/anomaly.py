@@ -215,7 +215,7 @@ def detect_folder(detector, source, out, *, on_error="stop", count=20, verbose=1
     if not source.is_dir():
         raise FileNotFoundError(f"`source` must be a folder of images. Received: {source}, which is none")
     if (out / "scores.csv").exists():
-        raise FileExistsError(f"Reports cannot be overwritten: choose another folder. Received: {out}, which has a report")
+        raise FileExistsError(f"A report cannot be overwritten: choose another folder. Received: {out}, which has one")
     opened = FolderSource(source, image_size=shape[:2], channels=shape[2], on_error=on_error)
     files = [path for paths in opened.files.values() for path in paths]
 
