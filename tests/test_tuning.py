@@ -233,7 +233,7 @@ def test_workers_that_cannot_work_are_told_of(tmp_path, monkeypatch):
 def test_a_trial_that_its_process_dies_of_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "RESTARTS", 1)
     trials = trials_of(tmp_path / "search", {"latent_dim": [1, 2]})
-    pool = workers.WorkerPool(trials, 1)
+    pool = workers.WorkerPool(trials, 1, ())
     (tmp_path / "search/tuner").mkdir(parents=True)
     (tmp_path / "search/tuner/worker0.log").touch()
     trial = {"name": "latent_dim=1,epochs=1", "values": {"latent_dim": 1}, "epochs": 1}
