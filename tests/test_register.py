@@ -1,7 +1,9 @@
 """A class of one's own, by the README's page alone, in the command, runs and searches. 40 s in one process."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,10 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 PAGE = re.search(r"## A model of your own.*?```python\n(.*?)```", README, re.DOTALL)[1]
 SMALL = ["--limit", "60", "--epochs", "1", "--verbose", "0"]
 DENSE = ["--latent-dim", "3", "--encoder", "dense", "--decoder", "dense"]
+
+
+CONTRACT = re.search(r"The contract that.*?```python\n(.*?)```", README, re.DOTALL)[1]
+SECOND = re.search(r"An argument of its own.*?```python\n(.*?)```", README, re.DOTALL)[1]
 
 
 @pytest.fixture
@@ -63,11 +69,42 @@ def test_workers_of_a_search_know_the_class(folder):
     assert call("tune", "my_vae", *words) == 0
 
 
+def test_an_argument_a_term_and_an_ability_of_its_own(folder, capsys):
+    (folder / "my_models.py").write_text(SECOND)
+    assert call("train", "normal_autoencoder", "--help") == 0
+    help_text = capsys.readouterr().out
+    for words in ("--weight", "of the penalty", "--latent-dim", "size of the code"):
+        assert words in help_text
+    words = ["--data", "digits", "--weight", "2", "--out", "run", *SMALL, *DENSE]
+    assert call("train", "normal_autoencoder", *words) == 0
+    model = kg.load("run")
+    assert model.weight == 2
+    model.weight = 0.5
+    images = model.sample(4, seed=1)
+    assert images.provenance["seed"] == 1
+    with pytest.raises(ValueError, match="`n` must be a whole number"):
+        model.sample(-1)
+    with pytest.raises(ValueError, match="takes no labels"):
+        model.sample(1, labels=[0])
+
+
+@pytest.mark.extended
+def test_the_contract_as_a_script(folder):
+    (folder / "my_models.py").write_text(PAGE)
+    (folder / "contract.py").write_text(CONTRACT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "contract.py"], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "two_devices holds" in done.stdout
+
+
 def test_without_the_import_the_sentence_says_what_is_missing(folder, capsys):
     assert call("train", "my_vae", "--data", "digits", "--out", "run", *SMALL, *DENSE) == 0
     registry._own.pop("my_vae")
     assert cli.main(["resume", "run", "--epochs", "2"]) == 2
     assert "one of your own must be registered by `kg.register` and its module imported" in capsys.readouterr().err
+    assert cli.main(["train", "my_vae", "--out", "other"]) == 2
+    assert "its module imported: --import MODULE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

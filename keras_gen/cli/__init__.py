@@ -17,6 +17,9 @@ from keras_gen.cli.options import with_imports
 from keras_gen.training import cluster
 
 
+OWN = " A model of your own must be registered by `kg.register` and its module imported: --import MODULE."
+
+
 def main(tokens: Sequence[str] | None = None) -> int:
     """The command: returns its exit code."""
     given = tokens is not None
@@ -30,7 +33,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return 0
     except cyclopts.CycloptsError as error:
-        return _fail(error, 2)
+        unknown = isinstance(error, cyclopts.UnknownCommandError) and tokens[:1] == ["train"]
+        return _fail(f"{error}{OWN if unknown else ''}", 2)
     except FloatingPointError as error:
         return _fail(error, 1)
     except tf.errors.OpError as error:  # a file that went away, memory that ran out

@@ -10,7 +10,9 @@ from keras_gen.cli.options import options_of
 from keras_gen.training.registry import registry
 
 train_app = cyclopts.App(
-    name="train", help="Train a model; see `keras-gen train MODEL --help`.", help_format="plaintext"
+    name="train",
+    help="Train a model; see `keras-gen train MODEL --help`. For a model of your own: --import MODULE.",
+    help_format="plaintext",
 )
 app.command(train_app)
 

@@ -20,6 +20,11 @@ def complete(cls, names):
     for owner in cls.__mro__:
         own = inspect.cleandoc(vars(owner).get("__doc__") or "").partition("\nArgs:\n")[2].partition("    **kwargs:")[0]
         entries = {match[1]: match[0] for match in ARGUMENT.finditer(own)} | entries
-    if not kwargs:
-        return text
+    if not section:  # a class that says nothing of its arguments
+        return text + "\n\nArgs:\n" + "".join(entries[name] + "\n" for name in names if name in entries)
+    if not kwargs:  # one that says nothing of those of the classes above
+        own, blank, after = rest.partition("\n\n")
+        told = {match[1] for match in ARGUMENT.finditer(own)}
+        above = [entries[name] for name in names if name in entries.keys() - told]
+        return before + section + "\n".join([own.rstrip(), *above]) + blank + after
     return before + section + "".join(entries[name] + "\n" for name in names if name in entries) + kwargs + after
