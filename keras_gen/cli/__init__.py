@@ -16,7 +16,6 @@ from keras_gen.cli.app import app
 from keras_gen.cli.options import with_imports
 from keras_gen.training import cluster
 
-
 OWN = " A model of your own must be registered by `kg.register` and its module imported: --import MODULE."
 
 
