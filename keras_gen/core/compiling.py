@@ -1,5 +1,7 @@
 """Compiling a model with an optimizer for each of its players."""
 
+from typing import Any
+
 import keras
 
 from keras_gen.core import execution
@@ -124,7 +126,7 @@ class Compiled:
         return optimizers
 
     @staticmethod
-    def learning_rate_schedule(learning_rate, decay_steps=None):
+    def learning_rate_schedule(learning_rate, decay_steps=None) -> Any:
         """A constant rate, or one that goes down to 0 by a cosine."""
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 

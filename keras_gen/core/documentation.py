@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 
 ARGUMENT = re.compile(r"^    (\w+): .*(?:\n {8,}.*)*", re.MULTILINE)  # name, and all its lines
 
 
-def complete(cls, names):
+def complete(cls: type, names: Iterable[str]) -> str:
     """The docstring of a class, from the margin, with an entry for every argument, in the order of the signature.
 
     Args:

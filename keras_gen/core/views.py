@@ -1,8 +1,10 @@
 """The networks of a model as Keras models of their own, such as the way from data to codes."""
 
 from collections.abc import Callable
+from typing import Any, Self
 
 import keras
+import tensorflow as tf
 
 Parts = dict[str, tuple[dict[str, tuple], Callable]]
 
@@ -54,7 +56,7 @@ class Networks:
         return views[name]
 
 
-def nested(compose, x, name):
+def nested(compose: Callable, x, name: str) -> tf.Tensor:
     """What a function makes of a symbolic tensor, by a network of its own: its layers may have names that recur."""
     inner = keras.Input(x.shape[1:], dtype=x.dtype)
     return keras.Model(inner, compose(inner), name=name)(x)
@@ -76,15 +78,15 @@ class WholeModel(keras.layers.Layer):
         self.shared = model.weights
         self.built = True
 
-    def call(self, x):
+    def call(self, x) -> tf.Tensor:
         return getattr(self._model(), self.method)(x)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self._model())
         model.pop("compile_config", None)
         return {**super().get_config(), "model": model, "method": self.method}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)

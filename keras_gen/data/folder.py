@@ -4,6 +4,7 @@ import functools
 import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +19,7 @@ LARGEST = 89_478_485  # pixels; beyond this Pillow warns of a decompression bomb
 SPLITS = ("train", "validation", "test")
 
 
-def read_image(path, size=None, channels=None):
+def read_image(path: Path, size: tuple[int, int] | None = None, channels: int | None = None) -> np.ndarray:
     """One image file as uint8 (H, W, channels): upright, in gray or RGB, cropped to the aspect of `size`.
 
     Transparent pixels are laid on white. Raises ValueError naming the file if it cannot be read whole.
@@ -111,7 +112,7 @@ class FolderSource(Source):
             self.size = (height, width)
 
     @property
-    def info(self):
+    def info(self) -> Info:
         """What the folder holds."""
         return Info(
             str(self.root),
@@ -121,11 +122,11 @@ class FolderSource(Source):
             {split: len(files) for split, files in self.files.items()},
         )
 
-    def keep(self, split, files):
+    def keep(self, split: str, files: list[Path]) -> None:
         """Leaves nothing in a split but some of its files, in their order."""
         self.files[split] = files
 
-    def open(self, split):
+    def open(self, split: str) -> Examples:
         paths, shape = self.files[split], self.info.data_shape
         labels = None
         if self.class_names:

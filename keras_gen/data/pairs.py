@@ -4,6 +4,7 @@ import math
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,22 +16,22 @@ from keras_gen.data.tasks import TASKS
 
 
 def pairs(
-    source,
-    target=None,
-    split="train",
+    source: Any,
+    target: str | Path | None = None,
+    split: str = "train",
     *,
-    task=None,
-    level=None,
-    batch_size=128,
-    image_size=None,
-    channels=None,
-    shuffle=None,
-    seed=0,
-    drop_remainder=False,
-    limit=None,
-    on_error="stop",
-    first_epoch=0,
-):
+    task: str | None = None,
+    level: float | None = None,
+    batch_size: int = 128,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    on_error: str = "stop",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
     """Pairs (input, target) of images as a `tf.data.Dataset` of float32 batches in [0, 1].
 
     Either of one source and a task, which makes inputs out of its images, or of two folders, whose files belong
@@ -105,20 +106,20 @@ def pairs(
 
 
 def unpaired(
-    source_a,
-    source_b,
-    split="train",
+    source_a: Any,
+    source_b: Any,
+    split: str = "train",
     *,
-    batch_size=128,
-    image_size=None,
-    channels=None,
-    shuffle=None,
-    seed=0,
-    drop_remainder=False,
-    limit=None,
-    on_error="stop",
-    first_epoch=0,
-):
+    batch_size: int = 128,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    on_error: str = "stop",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
     """Images of two sources that do not belong together, as a `tf.data.Dataset` of (images a, images b).
 
     A pass is as long as the longer source; the shorter one is repeated, shuffled anew each time. Each source has an

@@ -1,9 +1,13 @@
 """Receiver operating characteristics: how many are found at each rate of false alarms."""
 
+from pathlib import Path
+
 import numpy as np
 
 
-def roc(normal, others, path=None):
+def roc(
+    normal: np.ndarray, others: np.ndarray | dict[str, np.ndarray], path: str | Path | None = None
+) -> float | dict[str, float]:
     """Area under the ROC of scores that are higher for normal data: 1 tells all apart, 0.5 is chance.
 
     The probability that a normal example scores higher than another, ties counted by half.

@@ -9,7 +9,9 @@ MAX_CODES = 5_000  # codes that are looked at: k-means and a mixture of more tak
 MIN_PER_CLASS = 10  # of a class, below which a held-out half says nothing
 
 
-def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
+def probe(
+    codes: np.ndarray, labels: np.ndarray, neighbors: int = 5, seed: int = 0, learn_from=None
+) -> dict[str, float]:
     """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
 
     Args:
@@ -51,7 +53,9 @@ def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
     return {name: float(learner.fit(train, known).score(test, asked)) for name, learner in learners.items()}
 
 
-def clustering(codes, labels, num_clusters=None, seed=0):
+def clustering(
+    codes: np.ndarray, labels: np.ndarray, num_clusters: int | None = None, seed: int = 0
+) -> dict[str, float]:
     """How well clusters of the codes, found without labels, agree with the classes.
 
     Args:
@@ -94,7 +98,7 @@ def clustering(codes, labels, num_clusters=None, seed=0):
     return figures
 
 
-def can_judge(codes, labels):
+def can_judge(codes: np.ndarray, labels: np.ndarray) -> bool:
     """Whether labels are classes, with enough codes of each, and the codes tell anything apart."""
     try:
         return bool(_checked(codes, labels)[1].min() >= 0)

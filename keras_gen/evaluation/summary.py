@@ -1,7 +1,9 @@
 """`report`: every figure that a model's abilities allow."""
 
 import math
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +19,9 @@ HALF_A_GIGABYTE = 2**29
 BATCH = 100
 
 
-def report(model, images, labels=None, num_samples=200, features=None, verbose=0):
+def report(
+    model: keras.Model, images, labels=None, num_samples: int = 200, features=None, verbose: int = 0
+) -> dict[str, Any]:
     """Held-out figures of a model on images that it was not trained on.
 
     Args:
@@ -103,7 +107,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     return figures
 
 
-def cap_by_memory(count, data_shape):
+def cap_by_memory(count: int, data_shape: tuple[int, ...]) -> int:
     """So many images, or as many as there are in half a gigabyte."""
     return min(count, max(2 * MIN_IMAGES, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
 
@@ -118,7 +122,7 @@ class Reservoir:
         self.most, self.count, self.rng = most, 0, np.random.default_rng(0)
         self.largest, self.parts = 1.0, []  # key that is still kept; lists of keys and arrays
 
-    def add(self, *arrays):
+    def add(self, *arrays) -> None:
         """Arrays of one length, the same ones each time."""
         keys = self.rng.random(len(arrays[0]))
         self.count += len(keys)
@@ -126,7 +130,7 @@ class Reservoir:
         if sum(len(part[0]) for part in self.parts) > 2 * self.most:
             self._thin()
 
-    def all(self):
+    def all(self) -> list:
         self._thin()
         return self.parts[0][1:]
 
@@ -152,7 +156,7 @@ def _fidelity_of(model, real, classes, features):
     }
 
 
-def has_probability(likelihood, x):
+def has_probability(likelihood, x) -> Any:
     """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
     if likelihood == "bernoulli":
         return (x == 0) | (x == 1)

@@ -13,7 +13,13 @@ SLOPE = 0.2  # of the leaky ReLU
 KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
 
 
-def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=128, batch_norm=True):
+def dcgan_generator(
+    latent_dim: int,
+    data_shape: tuple[int, ...],
+    filters: tuple[int, ...] = (64, 128),
+    features: int = 128,
+    batch_norm: bool = True,
+) -> keras.Model:
     """Dense, then transposed 4x4 convolutions of stride 2 up to the image. (latent_dim,) -> (H, W, C) in [0, 1].
 
     Args:
@@ -51,7 +57,9 @@ def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=128, bat
     return keras.Model(latent, x, name="dcgan_generator")
 
 
-def dcgan_discriminator(data_shape, filters=(64, 128), features=128, batch_norm=True):
+def dcgan_discriminator(
+    data_shape: tuple[int, ...], filters: tuple[int, ...] = (64, 128), features: int = 128, batch_norm: bool = True
+) -> keras.Model:
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 
     Args:

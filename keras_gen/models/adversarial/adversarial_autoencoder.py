@@ -4,7 +4,7 @@ Longer than other models: it has three posteriors, three priors and three uses o
 """
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -195,7 +195,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
         return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
 
-    def codes(self, x, training=False, noise=(None, None)):
+    def codes(self, x, training: bool = False, noise=(None, None)) -> tuple[tf.Tensor, tf.Tensor | None]:
         """z, and the probabilities of y, a draw of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes).
 
         Args:
@@ -213,10 +213,10 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             y = layers.draw_category(logits, category_noise, TEMPERATURE) if drawn else ops.softmax(logits)
         return z, y
 
-    def category_logits(self, x, training=False):
+    def category_logits(self, x, training: bool = False) -> tf.Tensor:
         return self.category(self.encoder(x, training=training), training=training)
 
-    def posterior_noise(self, x, training):
+    def posterior_noise(self, x, training: bool) -> tuple[tf.Tensor | None, tf.Tensor | None]:
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
         n, noise, category_noise = tf.shape(x)[0], None, None
         if self.coding.noise_size:
@@ -225,20 +225,20 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             category_noise = distribution.uniform((n, self.num_classes), self.key("posterior category", training))
         return noise, category_noise
 
-    def images(self, z, y=None, training=False):
+    def images(self, z, y=None, training: bool = False) -> tf.Tensor:
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
         return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         return self.codes(x, training, self.posterior_noise(x, training))
 
-    def reconstruction_terms(self, x, y, fakes, training) -> dict:
+    def reconstruction_terms(self, x, y, fakes, training: bool) -> dict:
         return {"error": self.reconstruction_term(x, self._map(x, training))}
 
-    def reconstruction_term(self, target, y_pred):
+    def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         return self.likelihoods[self.likelihood](target, y_pred)
 
-    def classification_terms(self, x, y, fakes, training) -> dict:
+    def classification_terms(self, x, y, fakes, training: bool) -> dict:
         return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)
 
     # === Abilities ===
@@ -248,7 +248,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         x, _ = self.unpack(x)
         self.check_shape(x)
         return self._map(x, training)
@@ -270,12 +270,12 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         return parts
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         self.check_shape(x)
         return self.codes(x)[0]
 
     @batched(images=True)
-    def decode(self, z, labels=None):
+    def decode(self, z, labels=None) -> np.ndarray:
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
             known = f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None without categories"
@@ -290,16 +290,16 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
 
     @batched(images=True)
-    def reconstruct(self, x):
+    def reconstruct(self, x) -> np.ndarray:
         """The image of the code and of the category's probabilities."""
         return self(x)
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -self.reconstruction_term(x, self(x))
 
     @by_averages
-    def sample(self, n, labels=None, seed=None) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images; of given classes, or of all in turn, if it has such."""
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
