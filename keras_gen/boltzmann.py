@@ -122,7 +122,8 @@ def log_partition(machine: Machine) -> float:
             f"The exact partition function visits all states of one side; that side may have at most {MAX_SIDE_UNITS} "
             f"binary units. Use kg.evaluation.annealed_importance_sampling. Received: {sides}"
         )
-    exact = Machine(*(tf.cast(part, tf.float64) for part in machine[:3]), machine.sigma)
+    kernel, visible_bias, hidden_bias = (tf.cast(part, tf.float64) for part in machine[:3])
+    exact = Machine(kernel, visible_bias, hidden_bias, machine.sigma)
     energy = exact.hidden_free_energy if by_hidden else exact.free_energy
     total = -np.inf
     for states in all_states(units):

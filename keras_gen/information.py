@@ -55,8 +55,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, base: float = math.e) -> np.ndarra
 
 def js_divergence(p: ArrayLike, q: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Jensen-Shannon divergence, `(KL(p || m) + KL(q || m)) / 2`, m the mean of both; at most log 2."""
-    p, q = _probabilities("p", p), _probabilities("q", q)
-    middle = (p + q) / 2
+    middle = (_probabilities("p", p) + _probabilities("q", q)) / 2
     return (kl_divergence(p, middle, base) + kl_divergence(q, middle, base)) / 2
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_gen.core import provenance
 from keras_gen.core.intake import Intake
+from keras_gen.core.part import Part
 from keras_gen.core.spec import DataSpec
 
 ABILITIES = (
@@ -103,10 +104,10 @@ def _together(model, method, batches, args, kwargs):
     return np.concatenate(results) if isinstance(results, list) else results
 
 
-class Abilities:
+class Abilities(Part):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
-    offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
@@ -126,7 +127,7 @@ class Abilities:
         """Of one code."""
         return (getattr(self, "latent_dim", None),)
 
-    def _cannot(self, what, reason=""):
+    def _cannot(self, what: str, reason: str = "") -> NoReturn:
         offered = ", ".join(sorted(self.offers)) or "nothing else"
         raise NotImplementedError(f"{type(self).__name__} does not {what}{reason}. It offers: {offered}.")
 

@@ -17,7 +17,7 @@ class AdversarialModel(GenerativeModel):
 
     learning_rate = None  # a `Player` brings its own
     betas = (0.5, 0.999)
-    _adversarial_loss = None
+    _adversarial_loss: str | None = None
 
     @property
     def loss(self) -> str | None:

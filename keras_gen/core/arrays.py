@@ -21,7 +21,7 @@ class Arrays:
         y: (N, ...) array, or None.
     """
 
-    x: object
+    x: Any
     y: np.ndarray | None = None
 
     def __len__(self) -> int:

@@ -5,13 +5,14 @@ from typing import Any
 import keras
 
 from keras_gen.core import execution
+from keras_gen.core.part import Part
 from keras_gen.core.players import OUTSIDE
 
 
-class Compiled:
+class Compiled(Part):
     """Part of `SteppedModel`: `compile` with optimizers only, and what a file keeps of it."""
 
-    betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
 
     def compile(
         self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs

@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,8 +26,8 @@ from keras_gen.core.renamed import warn_of
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
 # Of the step that a thread traces.
-_global_batch_size = contextvars.ContextVar("global_batch_size", default=None)
-_loss_keeper = contextvars.ContextVar("loss_keeper", default=None)
+_global_batch_size: contextvars.ContextVar[Any] = contextvars.ContextVar("global_batch_size", default=None)
+_loss_keeper: contextvars.ContextVar[Any] = contextvars.ContextVar("loss_keeper", default=None)
 
 
 def strategy(devices=None) -> tf.distribute.Strategy:
@@ -91,7 +92,7 @@ def smallest(strategy, value) -> int:
     return int(strategy.experimental_local_results(together())[0])
 
 
-def reported(logs: dict | None) -> dict:
+def reported(logs: dict) -> dict:
     """The figures of a step as Keras takes them: over several machines it reduces over an axis."""
     of_machines = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
     return {name: value[None] for name, value in logs.items()} if of_machines and num_machines() > 1 else logs

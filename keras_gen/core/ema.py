@@ -3,13 +3,14 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gen.core import distribution
+from keras_gen.core.part import Part
 
 Method = TypeVar("Method", bound=Callable)
 
@@ -38,10 +39,10 @@ class WeightAverages(keras.layers.Layer):
         self.built = True
 
 
-class Averaged:
+class Averaged(Part):
     """Part of `GenerativeModel`: step t moves the average by `(1 - d) (w - a)`, d = min(ema, (1 + t) / (10 + t))."""
 
-    averages = None
+    averages: Any = None  # a layer, or the networks themselves
     swaps_averages = True  # whether `by_averages` puts them in the place of the weights; else the model reads them
     _by_averages = False
 
@@ -60,8 +61,8 @@ class Averaged:
         if self.ema is None or self.averages is not None:
             return
         weights = self.averaged_weights()
-        self._average_pairs = lambda: zip(variables, weights, strict=True)  # behind a function: Keras tracks lists
         variables = self.make_averages()
+        self._average_pairs = lambda: zip(variables, weights, strict=True)  # behind a function: Keras tracks lists
         # a' = a - 1 * (share of the way to go): an optimizer may write on every replica, a model may not.
         self.averaging = keras.optimizers.SGD(1.0)
         self.averaging.build(variables)
@@ -111,4 +112,4 @@ def by_averages(method: Method) -> Method:
         with self.using_averages():
             return method(self, *args, **kwargs)
 
-    return wrapper
+    return cast(Method, wrapper)

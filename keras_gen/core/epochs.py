@@ -50,15 +50,16 @@ class EpochClock(keras.callbacks.Callback):
         is_endless: whether the data never end, so that one pass is not one epoch.
     """
 
-    def __init__(self, offset=0, is_endless=False):
+    def __init__(self, offset: int = 0, is_endless: bool = False) -> None:
         super().__init__()
         self.offset, self.is_endless = offset, is_endless
-        self._outer = None
+        self._outer: _Clock | None = None
+        self._own: _Clock | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._outer, self._own = _clock, None
 
-    def on_epoch_begin(self, epoch, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         global _clock
         if self._own is None or not self.is_endless:
             self._own = _Clock(epoch + self.offset, self.is_endless)

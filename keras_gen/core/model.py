@@ -39,15 +39,17 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
+    reported: tuple[str, ...] = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
     has_targets = False  # whether `fit` may be given targets that are neither labels nor pairs of images
     # How many `fit` trains on, to within a batch of a dataset; None where it cannot know.
     num_examples = Adjustable(minimum=1, optional=True)
-    likelihood = None  # "bernoulli" or "gaussian" where the model has one
-    labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
-    pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
+    likelihood: str | None = None  # "bernoulli" or "gaussian" where the model has one
+    # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`.
+    labelling: str | None = None
+    # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it.
+    pairing: str | None = None
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
-    learning_rate = 1e-3  # of Adam, where none is asked for
+    learning_rate: float | None = 1e-3  # of Adam, where none is asked for
 
     def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
@@ -124,7 +126,7 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
 
     def unpack(self, x) -> tuple:
         """What `call` was given: data alone, or data and their labels. -> x, labels or None."""
-        return x if isinstance(x, tuple | list) else (x, None)
+        return tuple(x) if isinstance(x, tuple | list) else (x, None)
 
     def key(self, purpose: str, training: bool, shared: bool = False) -> tf.Tensor:
         """The key of this step's noise on this replica; of an evaluation, the same for each batch.

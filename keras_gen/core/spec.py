@@ -1,7 +1,7 @@
 """`DataSpec`: what a model takes as data, labels and targets, and the sentences for what it does not."""
 
 import dataclasses
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +64,7 @@ class DataSpec:
         """Whether there is no training without labels or targets."""
         return self.labels == "required" or (self.targets is not None and self.targets.required)
 
-    def refuse_missing_y(self) -> NoReturn:
+    def refuse_missing_y(self) -> None:
         """Raises the sentence of a batch without the labels or targets that it needs."""
         self.as_labels(None) if self.labels is not None else self.check_target_shape(None)
 
@@ -140,7 +140,8 @@ class DataSpec:
     def label_sentence(self) -> str:
         """What labels the model takes."""
         also = ", -1 where it is unknown" if self.labels == "partial" else ""
-        return f"{self.name} takes the label of each example, a whole number from 0 to {self.num_classes - 1}{also}."
+        last = (self.num_classes or 0) - 1
+        return f"{self.name} takes the label of each example, a whole number from 0 to {last}{also}."
 
     def as_labels(self, y, count: int | None = None) -> np.ndarray:
         """Labels as (N,) int64 of whole numbers, (N,) or (N, 1), or of one-hot rows (N, num_classes).
@@ -192,7 +193,7 @@ class DataSpec:
         """The same of a tensor of a dataset: (B,) int64, and whether they are good."""
         if y.dtype == tf.string:
             self.as_labels(np.array(["..."]))
-        if y.shape.rank == 2 and y.shape[1] == self.num_classes and self.num_classes > 1:
+        if y.shape.rank == 2 and y.shape[1] == self.num_classes and y.shape[1] > 1:
             hot = tf.cast(y, tf.float32)
             good = tf.reduce_all((hot == 0) | (hot == 1)) & tf.reduce_all(tf.reduce_sum(hot, axis=1) == 1)
             return tf.argmax(hot, axis=1), good
@@ -216,11 +217,12 @@ class DataSpec:
     def has_no_target(self, y) -> bool:
         """Whether y, anything with a `shape` or None, is nothing to be trained towards: where there may be targets or
         not, labels are none."""
-        return y is None or (not self.targets.required and self.targets.shape is not None and is_like_labels(y))
+        targets = self.targets or Targets()
+        return y is None or (not targets.required and targets.shape is not None and is_like_labels(y))
 
     def check_target_shape(self, y) -> None:
         """Raises a sentence if y is not what the model is trained towards; None may be all right."""
-        targets, shape = self.targets, None if y is None else tuple(y.shape)
+        targets, shape = self.targets or Targets(), None if y is None else tuple(y.shape)
         if targets.shape is None or (self.has_no_target(y) and not targets.required):
             return
         if shape is None or not _fits(shape[1:], targets.shape):

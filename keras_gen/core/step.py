@@ -36,7 +36,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
     well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
     """
 
-    watched = ()  # names of the terms that are reported and not minimised
+    watched: tuple[str, ...] = ()  # names of the terms that are reported and not minimised
     evaluates_frozen = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
     phase = EVERYBODY

@@ -6,13 +6,15 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
+from keras_gen.core.part import Part
+
 Parts = dict[str, tuple[dict[str, tuple], Callable]]
 
 
-class Networks:
+class Networks(Part):
     """Part of `GenerativeModel`: `network` gives what the model's layers make up together, by name."""
 
-    _views = None
+    _views: Callable[[], dict[str, keras.Model]] | None = None
 
     def network_parts(self) -> Parts:
         """How each network is made up, by name: shapes of its inputs by name, and a function of them to its output.
@@ -38,7 +40,7 @@ class Networks:
             ValueError: if the model has no network of that name; the message lists those that it has.
         """
         if self._views is None:
-            views = {}
+            views: dict[str, keras.Model] = {}
             self._views = lambda: views  # behind a function: Keras would save what it finds in a dict
         views = self._views()
         if name not in views:

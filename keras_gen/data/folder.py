@@ -25,7 +25,8 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int | 
     Transparent pixels are laid on white. Raises ValueError naming the file if it cannot be read whole.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as file:
+            image: Image.Image = file
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width} x {image.height} pixels, more than {LARGEST:,}")
             if image.mode == "F":
@@ -112,7 +113,7 @@ class FolderSource(Source):
             self.size = (height, width)
 
     @property
-    def info(self) -> Info:
+    def info(self) -> Info:  # type: ignore[override]  # `keep` changes it
         """What the folder holds."""
         return Info(
             str(self.root),

@@ -17,7 +17,7 @@ from keras_gen.data.tasks import TASKS
 
 def pairs(
     source: Any,
-    target: str | Path | None = None,
+    target: Any = None,
     split: str = "train",
     *,
     task: str | None = None,
@@ -63,9 +63,10 @@ def pairs(
     Raises:
         ValueError, FileNotFoundError: if the sources do not make pairs, or an option is not what it should be.
     """
-    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
-               "seed": seed, "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error,
-               "first_epoch": first_epoch}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "seed": seed,
+        "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error, "first_epoch": first_epoch,
+    }  # fmt: skip
     if (task is None) == (target is None):
         raise ValueError(
             f"Pairs come from a source and a task ({', '.join(TASKS)}), or from two folders. "
@@ -142,9 +143,10 @@ def unpaired(
     Returns:
         A dataset of (images a, images b), as many of each.
     """
-    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
-               "limit": limit, "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None,
-               "binarize": None}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "limit": limit,
+        "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
+    }  # fmt: skip
     # Two seeds: by one, sources of as many images would be shuffled alike, and be pairs after all.
     readers = [open_reader(source, split, seed=seed + i, **options) for i, source in enumerate((source_a, source_b))]
     count = max(reader.count for reader in readers)

@@ -82,9 +82,11 @@ def load(
     Raises:
         ValueError, FileNotFoundError: if the source, the split or an option is not what it should be.
     """
-    options = {"batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
-               "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed,
-               "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
+        "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder,
+        "limit": limit, "on_error": on_error,
+    }  # fmt: skip
     reader = open_reader(source, split, **options)
     dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
@@ -101,15 +103,27 @@ class Reader(NamedTuple):
     """
 
     batches: Callable
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name
     steps: int
     varies: bool
 
 
 def open_reader(
-    source: Any, split: str, *, batch_size: int, labels: bool, num_labels: int, image_size: int | tuple[int, int] | None, channels: int, binarize: str | None, shuffle: bool, seed: int, drop_remainder: bool,
-    limit: int, on_error: str,
-) -> Reader:  # fmt: skip
+    source: Any,
+    split: str,
+    *,
+    batch_size: int,
+    labels: bool,
+    num_labels: int | None,
+    image_size: int | tuple[int, int] | None,
+    channels: int | None,
+    binarize: str | None,
+    shuffle: bool | None,
+    seed: int,
+    drop_remainder: bool,
+    limit: int | None,
+    on_error: str,
+) -> Reader:
     """The `Reader` of a source, with the options of `load`."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
@@ -155,7 +169,7 @@ def open_reader(
     return Reader(batches, count, steps, shuffle or binarize == "dynamic")
 
 
-def stack(dataset: tf.data.Dataset) -> np.ndarray | tuple[np.ndarray, ...]:
+def stack(dataset: tf.data.Dataset) -> Any:
     """All of a dataset in memory: an array, or a tuple of arrays where it gives images and labels."""
     batches = list(dataset.as_numpy_iterator())
     if isinstance(batches[0], tuple):

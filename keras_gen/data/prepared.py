@@ -91,7 +91,7 @@ def _examples(builder, split, labelled):
     )
 
 
-_in_memory = {}  # the last split read: its parts are opened one after the other
+_in_memory: dict[tuple, tuple] = {}  # the last split read: its parts are opened one after the other
 
 
 def _read(builder, split, labelled):

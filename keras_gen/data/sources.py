@@ -45,6 +45,11 @@ class Stream:
 class Source:
     """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
 
+    info: Info
+
+    def open(self, split: str) -> Examples | Stream:
+        raise NotImplementedError
+
 
 class ArraySource(Source):
     """Arrays in memory: `splits` maps a name to (x, y), y may be None."""

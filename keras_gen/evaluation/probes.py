@@ -44,7 +44,8 @@ def probe(
     else:
         pairs = zip((learn_from[0], codes), (learn_from[1], labels), strict=True)
         parts = [(np.asarray(z)[:MAX_CODES], np.asarray(y)[:MAX_CODES]) for z, y in pairs]
-        both, classes = _checked(*map(np.concatenate, zip(*parts, strict=True)), most=2 * MAX_CODES)
+        both, classes = map(np.concatenate, zip(*parts, strict=True))
+        both, classes = _checked(both, classes, 2 * MAX_CODES)
         (train, test), (known, asked) = (np.split(values, [len(parts[0][0])]) for values in (both, classes))
     learners = {
         "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),

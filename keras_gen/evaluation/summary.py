@@ -46,7 +46,7 @@ def report(
         of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
         and white images the pixels of samples are drawn.
     """
-    figures = {"images": 0}
+    figures: dict[str, Any] = {"images": 0}
     if model.compiled:
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         figures |= model.evaluate(
@@ -57,7 +57,8 @@ def report(
             return_dict=True,
         )
     squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
-    first, first_labels, clusters, classes = [], [], [], []
+    beginning: list[np.ndarray] = []
+    first_labels, clusters, classes = [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
@@ -81,8 +82,8 @@ def report(
                 judged.add(np.asarray(model.encode(x, **model.needs(y))), y)
         if samples_images:
             real.add(x, y if model.labelling == "required" else np.zeros(len(x), int))
-        if sum(map(len, first)) < LIKELIHOOD_IMAGES:
-            first.append(x)
+        if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:
+            beginning.append(x)
             first_labels.append(y)
     if values is not None:
         figures["squared_error"] = float(squared_error / figures["images"])
@@ -91,7 +92,7 @@ def report(
             figures["ssim"] = float(similarity / figures["images"])
     if "score" in model.offers:
         figures["score"] = float(score / figures["images"])
-    first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
+    first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
@@ -103,7 +104,8 @@ def report(
     if judged.count and probes.can_judge(*judged.all()):
         figures |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
     if real.count >= 2 * MIN_IMAGES:
-        figures |= _fidelity_of(model, *real.all(), features)
+        kept, kept_classes = real.all()
+        figures |= _fidelity_of(model, kept, kept_classes, features)
     return figures
 
 

@@ -8,6 +8,7 @@ filters and units in each layer, and "*0.5" the default body with half of them.
 import functools
 import inspect
 import math
+from typing import Any
 
 import keras
 
@@ -49,7 +50,7 @@ from keras_gen.networks.translators import unet as unet
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
-HALF_INFOGAN = {"filters": (32, 64), "features": 512}  # half the width of Chen et al. 2016, table 1
+HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64), "features": 512}  # half the width of Chen et al. 2016, table 1
 GENERATORS = {
     "dcgan": dcgan_generator,
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),

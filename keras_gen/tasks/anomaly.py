@@ -230,11 +230,11 @@ def detect_folder(
     def read(paths):
         return np.stack([read_image(path, shape[:2], shape[2]) for path in paths]).astype("float32") / 255
 
-    scores, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
+    parts, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
     for start in range(0, len(files), BATCH):
-        scores.append(detector.score_samples(read(files[start : start + BATCH])))
+        parts.append(detector.score_samples(read(files[start : start + BATCH])))
         progress.update(min(start + BATCH, len(files)))
-    scores = np.concatenate(scores)
+    scores = np.concatenate(parts)
     worst_first = np.argsort(scores, kind="stable")
     found = scores < detector.threshold_
 

@@ -15,7 +15,7 @@ import math
 import numbers
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
 
 MAGIC = b"keras_gen codes 1\n"
-COMPRESSORS = {
+COMPRESSORS: dict[str, tuple[Callable, Callable]] = {
     "lzma": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
     "bz2": (bz2.compress, bz2.decompress),
     "zlib": (lambda data: zlib.compress(data, 9), zlib.decompress),

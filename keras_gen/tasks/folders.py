@@ -63,7 +63,7 @@ def translate_folder(
     )
     if not files:
         raise ValueError(f"{source} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
-    targets = {}
+    targets: dict[Path, Path] = {}
     for path in files:
         target = out / path.relative_to(source).with_suffix(".png")
         if target in targets:

@@ -43,7 +43,7 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
     labels = np.zeros(len(codes), int) if labels is None else np.asarray(labels)
     for label in np.unique(labels):
         chosen = labels == label
-        axes.scatter(*codes[chosen].T, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
+        axes.scatter(codes[chosen, 0], codes[chosen, 1], s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
     if len(np.unique(labels)) > 1:
         axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(

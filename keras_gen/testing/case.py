@@ -28,10 +28,10 @@ class Case:
     """
 
     name: str
-    cls: type
+    cls: type[GenerativeModel]
     arguments: Callable[[], dict]
     x: np.ndarray
-    labels: np.ndarray | None = None
+    labels: Any = None
     exceptions: dict = dataclasses.field(default_factory=dict)
 
     @functools.cached_property

@@ -17,7 +17,7 @@ from keras_gen.testing.case import Case, assert_equal, assert_finite, evaluate, 
 
 IMAGE_ABILITIES = ("decode", "reconstruct", "sample", "translate")
 
-CHECKS = {}
+CHECKS: dict[str, Callable[[Case], None]] = {}
 
 
 def check(function: Callable[[Case], None]) -> Callable[[Case], None]:
@@ -194,9 +194,11 @@ def check_odd_batches(case: Case) -> None:
 def check_refusals(case: Case) -> None:
     """What the model cannot do raises NotImplementedError with a sentence; weights for examples are refused."""
     model = case.model()
-    arguments = {"encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
-                 "score": [case.x], "denoise": [case.x], "separate": [case.x], "translate": [case.x],
-                 "log_weights": [case.x, 2], "unit_kl": [case.x]}  # fmt: skip
+    arguments: dict[str, list] = {
+        "encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
+        "score": [case.x], "denoise": [case.x], "separate": [case.x], "translate": [case.x],
+        "log_weights": [case.x, 2], "unit_kl": [case.x],
+    }  # fmt: skip
     for ability in set(ABILITIES) - model.offers:
         message = _error(NotImplementedError, getattr(model, ability), *arguments[ability])
         assert message.startswith(f"{case.cls.__name__} does not"), message

@@ -11,7 +11,7 @@ import keras
 
 from keras_gen.testing.case import evaluate, fit
 
-_processes = []
+_processes: list[concurrent.futures.ProcessPoolExecutor] = []
 
 
 def other_process() -> concurrent.futures.ProcessPoolExecutor:
@@ -28,7 +28,7 @@ def close() -> None:
         _processes.pop().shutdown()
 
 
-def load_and_train(module: str | None, path: str | Path, pair) -> dict[str, Any]:
+def load_and_train(module: str, path: str | Path, pair) -> dict[str, Any]:
     importlib.import_module(module)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer

@@ -245,9 +245,13 @@ class RunConfig:
         opening = {name: getattr(self, name) for name in OPENING}
         options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed} | opening | options
         if pairing == "unpaired":
-            return data.unpaired(*self.sources, split, **options)
+            source, target = self.sources
+            return data.unpaired(source, target, split, **options)
         if pairing == "pairs":
-            return data.pairs(*self.sources, split=split, task=self.task, level=self.task_level, **options)
+            source, given = self.sources[0], self.sources[1:]
+            return data.pairs(
+                source, given[0] if given else None, split, task=self.task, level=self.task_level, **options
+            )
         labels = self.cls.labelling_of(self.arguments) is not None if labels is None else labels
         return data.load(
             self.sources[0], split, labels=labels, num_labels=num_labels, binarize=self.binarize, **options

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class HeldOut:
 
     def __init__(self, config: RunConfig):
         self.config, self.seed = config, config.seed
-        loaded = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
+        loaded: Any = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
         self.images, self.labels = loaded if config.has_classes else (loaded, None)
 
     @functools.cached_property

@@ -99,6 +99,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
     without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."
+    num_classes: Any  # a whole number, or None
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -142,34 +143,35 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.prior = prior
         self.num_classes = num_classes
         self.label_use = label_use
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.noise_dim = noise_dim
         self.labelling = self.labelling_of({"num_classes": num_classes, "label_use": label_use})
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
-        self.has_category = num_classes is not None and label_use != "prior"
+        categories = 0 if num_classes is None or label_use == "prior" else num_classes
+        self.has_category = categories > 0
         self.clusters = self.has_category and not self.labelling
         self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
         self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        code_size = latent_dim + (num_classes if self.has_category else 0)
-        self.decoder = networks.make_decoder(decoder, code_size, self.data_shape)
+        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
         self.code_game = CodeGame(self.discriminator, self.critic, self.pattern, told)
-        self.category_discriminator = self.category_game = None
+        self.category_discriminator = None
+        self.category_game: CodeGame | None = None
         if self.has_category:
-            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
+            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, categories)
             self.category_discriminator = networks.make_discriminator(
-                category_discriminator, (num_classes,), argument="category_discriminator"
+                category_discriminator, (categories,), argument="category_discriminator"
             )
             self.category_critic = networks.critic_head(self.category_discriminator)
             self.category_game = CodeGame(
-                self.category_discriminator, self.category_critic, Categories(num_classes), suffix="_category"
+                self.category_discriminator, self.category_critic, Categories(categories), suffix="_category"
             )
             if self.labelling:
                 self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
@@ -185,9 +187,11 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     @property
     def players(self) -> tuple[Player, ...]:
-        encoder, discriminators = (self.encoder, self.code), self.code_game.networks
-        first, games = {"uses_generated": False, "learning_rate": RATE}, {"learning_rate": RATE}
-        if self.has_category:
+        encoder: tuple = (self.encoder, self.code)
+        discriminators = self.code_game.networks
+        games: dict[str, Any] = {"learning_rate": RATE}
+        first = {**games, "uses_generated": False}
+        if self.category_game is not None:
             encoder += (self.category,)
             discriminators += self.category_game.networks
         players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
@@ -244,7 +248,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     # === Abilities ===
 
     @property
-    def memory_factor(self) -> int:
+    def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 
@@ -263,7 +267,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     def network_parts(self) -> Parts:
         data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
-        parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
+        parts: Parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
         if self.has_category:
             parts["decoder"] = ({**code, "labels": ()}, self._images_of_classes)
             parts["classifier"] = (data, self.category_probabilities)

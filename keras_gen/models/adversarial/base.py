@@ -5,7 +5,7 @@ Longer than a model: losses, schedules, the average of the generator and the war
 
 import math
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import keras
 import numpy as np
@@ -54,8 +54,8 @@ class BaseGAN(AdversarialModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("d_loss", "g_loss", "d_real", "d_fake")
-    watched = ("d_real", "d_fake")
+    reported: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
+    watched: tuple[str, ...] = ("d_real", "d_fake")
     swaps_averages = False  # `generate` reads them
     image_body = "dcgan"  # generator and discriminator, where the data are images and none is asked for
 
@@ -85,7 +85,7 @@ class BaseGAN(AdversarialModel):
     @property
     def adversarial(self) -> losses.AdversarialLoss:
         """The functions of the loss; see `losses.ADVERSARIAL`."""
-        return losses.ADVERSARIAL[self.loss]
+        return losses.ADVERSARIAL[cast(str, self.loss)]
 
     def build_networks(self, generator, discriminator, latent_size) -> None:
         """Makes generator, discriminator and critic (its logit).
@@ -105,7 +105,7 @@ class BaseGAN(AdversarialModel):
         self.start_averages()  # now: a file numbers the layers of a model in the order in which they were made
         self.built = True
 
-    num_classes = None
+    num_classes: int | None = None
 
     # === The game ===
 
@@ -139,7 +139,7 @@ class BaseGAN(AdversarialModel):
         return {"gradient_penalty": 10.0}
 
     @property
-    def betas(self) -> tuple[float, float]:
+    def betas(self) -> tuple[float, float]:  # type: ignore[override]  # a hook: a value or a property
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
     def fakes(self, x, y, turn, training: bool) -> Any:
@@ -231,7 +231,7 @@ class BaseGAN(AdversarialModel):
     # === Abilities ===
 
     def network_parts(self) -> Parts:
-        labels = {"labels": ()} if self.num_classes else {}
+        labels: dict[str, tuple] = {"labels": ()} if self.num_classes else {}
         return {
             "generator": (
                 {"latents": (self.latent_dim,), **labels},
@@ -271,7 +271,7 @@ class DominanceMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = self.model.adversarial
-        if self.silent or not self.judging:
+        if self.silent or not self.judging or logs is None:
             return
         real, fake = logs["d_real"], logs["d_fake"]
         figures = f"mean D(x)={real:.3g}, mean D(G(z))={fake:.3g}"

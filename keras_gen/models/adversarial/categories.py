@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import batched
+from keras_gen.core import Part, batched
 
 
-class Categorical:
+class Categorical(Part):
     """Part of a model with a category in its code: `classify` and `cluster`, where it `has_category`.
 
     The model gives `category_logits`, and in `without_category` the sentence for one that has none.

@@ -1,13 +1,14 @@
 """The games that an adversarial autoencoder plays over its codes."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import distribution
+from keras_gen.core import Part, distribution
 
 ADVERSARIAL_LOSS = losses.ADVERSARIAL["non_saturating"]
 
@@ -26,7 +27,7 @@ class CodeGame:
 
     discriminator: keras.Model
     head: keras.Model
-    prior: object
+    prior: Any
     num_told: int | None = None
     suffix: str = ""
 
@@ -88,7 +89,7 @@ class Categories:
         return ops.one_hot(component, self.num_components, dtype="float32")
 
 
-class PlaysForCodes:
+class PlaysForCodes(Part):
     """Part of a model whose encoder gives z, and y where it `has_category`: the games over both.
 
     The model has `code_game`, `category_game`, and codes (z, y) as its `fakes`.

@@ -187,7 +187,7 @@ class InfoGAN(Categorical, BaseGAN):
         return probabilities, means
 
     @property
-    def has_category(self) -> bool:
+    def has_category(self) -> bool:  # type: ignore[override]  # a hook: a value or a property
         return self.num_categories > 0
 
     def category_logits(self, x) -> tf.Tensor:

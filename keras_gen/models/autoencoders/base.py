@@ -1,5 +1,6 @@
 """What the autoencoders share. The models themselves are in files of their own."""
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -31,7 +32,9 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
+    likelihoods: Mapping[str, Callable] = MappingProxyType(
+        {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
+    )
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class BaseAutoencoder(GenerativeModel):
 
         # === Config ===
         self.latent_dim = latent_dim
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.code_activation = code_activation
 
         # === Layers ===

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import Parts, WholeModel, by_averages, check_whole, distribution, provenance
+from keras_gen.core import Part, Parts, WholeModel, by_averages, check_whole, distribution, provenance
 from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
 
 
-class GibbsSampling:
+class GibbsSampling(Part):
     """Part of a Boltzmann machine: draws by Gibbs chains, SGD, and its two networks.
 
     The model has a `machine`, a `boltzmann.Machine`, and `means(states, seed)`: the data, given visible states of it.

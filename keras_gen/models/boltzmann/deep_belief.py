@@ -4,6 +4,7 @@ Longer than other models: layers one after the other, and the up-down algorithm.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -150,7 +151,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return tuple(machine.name for machine in self.machines)
 
     @property
-    def first_phase(self) -> Phase:
+    def first_phase(self) -> Phase:  # type: ignore[override]  # a hook: a value or a property
         return Phase("layers", self._layer_names)
 
     def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
@@ -265,7 +266,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         """`E_q[log p(x | h_1) + ... - F_top(h_{L-1}) - log q(h_1, ... | x)]`, a mean over draws of the way up."""
         self.check_shape(x)
         v = self._flat(x)
-        total = 0.0
+        total: Any = 0.0
         for draw in range(SCORE_DRAWS):
             below, bound = v, 0.0
             for i, (machine, generator) in enumerate(zip(self.machines, self.generators, strict=False)):

@@ -93,9 +93,9 @@ class RestrictedBoltzmann(keras.layers.Layer):
     @property
     def machine(self) -> boltzmann.Machine:
         """The `boltzmann.Machine` of the weights as they are now."""
-        return boltzmann.Machine(
-            *(tf.convert_to_tensor(w) for w in (self.kernel, self.visible_bias, self.hidden_bias)), self.sigma
-        )
+        weights = (self.kernel, self.visible_bias, self.hidden_bias)
+        kernel, visible_bias, hidden_bias = map(tf.convert_to_tensor, weights)
+        return boltzmann.Machine(kernel, visible_bias, hidden_bias, self.sigma)
 
     @property
     def recognition(self) -> tuple[tf.Tensor, tf.Tensor]:

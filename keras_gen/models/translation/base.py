@@ -1,7 +1,7 @@
 """What the models that translate images share. The models themselves are in files of their own."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +41,7 @@ class BaseTranslator(AdversarialModel):
     @property
     def adversarial(self) -> losses.AdversarialLoss:
         """The functions of the loss; see `losses.ADVERSARIAL`."""
-        return losses.ADVERSARIAL[self.loss]
+        return losses.ADVERSARIAL[cast(str, self.loss)]
 
     def judged(self, critic, images, training: bool) -> tf.Tensor:
         """A critic's values, one for each patch, (B, H', W')."""

@@ -144,7 +144,7 @@ class Pix2Pix(BaseTranslator):
 
     def network_parts(self) -> Parts:
         given = {"data": self.data_shape}
-        parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
+        parts: Parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
         if self.discriminator is not None:
             judged = {**given, "images": self.target_shape}
             parts["critic"] = (judged, lambda x, images: self._values(self._resized(x), images, training=False))
@@ -178,7 +178,7 @@ class Pix2Pix(BaseTranslator):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed=0, targets=None) -> dict:
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # it takes what `needs` gives
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]

@@ -7,10 +7,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses
-from keras_gen.core import batched, by_averages, distribution, provenance
+from keras_gen.core import Part, batched, by_averages, distribution, provenance
 
 
-class VariationalAbilities:
+class VariationalAbilities(Part):
     """Part of `BaseVAE`: codes, images and likelihoods by its `posterior`, its `code_prior` and its decoder."""
 
     @batched

@@ -53,7 +53,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("reconstruction_loss", "kl_loss")
+    reported: tuple[str, ...] = ("reconstruction_loss", "kl_loss")
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         # === Config ===
         self.latent_dim = latent_dim
         self.beta = beta
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.variance = variance
         self.num_samples = num_samples
         self.bound = bound
@@ -102,7 +102,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     memory_factor = 8
 
     @property
-    def has_normal_prior(self) -> bool:
+    def has_normal_prior(self) -> bool:  # type: ignore[override]  # a hook: a value or a property
         return isinstance(self.code_prior, NormalPrior)
 
     def build_networks(self, encoder, decoder, num_given=0, shape=None) -> None:
@@ -124,7 +124,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, shape)
         self.image = networks.image_head(self.decoder, shape, activation)
         self.pixel_loss = likelihood(self.likelihood, shape, self.variance)
-        self.code_prior = NormalPrior(self.latent_dim)
+        self.code_prior: Any = NormalPrior(self.latent_dim)
         self.active_units = ActiveUnits(self.latent_dim)
         self.built = True
 
@@ -191,7 +191,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         return BOUNDS[self.bound]
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def watched(self) -> tuple[str, ...]:  # type: ignore[override]  # a hook: a value or a property
         return ("active_units", *self._only_reported, *self._bound.watched)
 
     @property

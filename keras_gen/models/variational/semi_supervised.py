@@ -108,12 +108,12 @@ class SemiSupervisedVAE(BaseVAE):
         self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
     @property
-    def memory_factor(self) -> int:
+    def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property
         """Every class is decoded, for each draw."""
         return self.evaluation_draws * self.num_classes
 
     @property
-    def data_likelihood(self) -> str:
+    def data_likelihood(self) -> str | None:
         return self.described.likelihood or self.likelihood
 
     @property
@@ -271,7 +271,7 @@ class SemiSupervisedVAE(BaseVAE):
         return self._decoded(self.posterior_of(v, classes)[0], classes)
 
     @batched
-    def score(self, x) -> np.ndarray:
+    def score(self, x) -> np.ndarray:  # type: ignore[override]  # over all classes: it takes no labels
         self.check_shape(x)
         v, surplus = self.described.draws(x)
         log_q = self.log_q_classes(v)

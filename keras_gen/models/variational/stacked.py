@@ -19,12 +19,22 @@ class Data:
     """
 
     noise_size = 0  # how many standard normal numbers a draw takes
-    likelihood = None  # of the data, where they are not what is described
-    weights = ()
-    metrics = ()
 
     def __init__(self, shape):
         self.shape = shape
+
+    @property
+    def likelihood(self) -> str | None:
+        """Of the data, where they are not what is described."""
+        return None
+
+    @property
+    def weights(self) -> list:
+        return []
+
+    @property
+    def metrics(self) -> list:
+        return []
 
     @property
     def encoder(self) -> Callable:
