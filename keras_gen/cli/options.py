@@ -34,7 +34,8 @@ def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
             annotation, default = int | None, None
         text = " ".join((documentation.get(name) or "").split())
         # Of several values: --hidden-units 500 500 2000.
-        described = Annotated[annotation, Parameter(help=text, consume_multiple=True, negative_iterable=())]  # type: ignore[valid-type]  # made here
+        option = Parameter(help=text, consume_multiple=True, negative_iterable=())
+        described = Annotated[annotation, option]  # type: ignore[valid-type]  # made here
         yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
 
 

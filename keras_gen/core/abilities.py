@@ -29,7 +29,7 @@ MAX_BATCH = 500
 def batched(method: Method) -> Method: ...
 @overload
 def batched(*, images: bool) -> Callable[[Method], Method]: ...
-def batched(method=None, *, images=False):
+def batched(method: Callable | None = None, *, images: bool = False) -> Callable:
     """Lets a method written for one batch of tensors take whole arrays or datasets, and return numpy.
 
     A tensor or a variable goes straight through, so that models can call each other's methods inside a graph, and

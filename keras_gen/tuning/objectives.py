@@ -42,6 +42,8 @@ class HeldOut:
     def __init__(self, config: RunConfig):
         self.config, self.seed = config, config.seed
         loaded: Any = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
+        self.images: np.ndarray
+        self.labels: np.ndarray | None
         self.images, self.labels = loaded if config.has_classes else (loaded, None)
 
     @functools.cached_property

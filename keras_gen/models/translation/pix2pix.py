@@ -178,7 +178,7 @@ class Pix2Pix(BaseTranslator):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # it takes what `needs` gives
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `needs`
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]
