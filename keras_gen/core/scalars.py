@@ -47,11 +47,8 @@ class Adjustable:
         whole: bool = False,
     ):
         above, below = between or (None, None)
-        rule = (
-            arguments.whole(None if minimum is None else int(minimum))
-            if whole
-            else arguments.number(minimum, above, below)
-        )
+        least = None if minimum is None else int(minimum)
+        rule = arguments.whole(least) if whole else arguments.number(minimum, above, below)
         self.rule = arguments.either(rule, arguments.NONE) if optional else rule
 
     def validate(self, model, value) -> None:

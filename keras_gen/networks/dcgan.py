@@ -4,6 +4,8 @@ Radford et al. have no dense layer beside the convolutions, Chen et al. 2016 ("I
 is there by default: on MNIST more samples are digits with it. Batch statistics are those of all devices together.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -16,7 +18,7 @@ KERNEL = 4  # a multiple of the stride: with another, transposed convolutions le
 def dcgan_generator(
     latent_dim: int,
     data_shape: tuple[int, ...],
-    filters: tuple[int, ...] = (64, 128),
+    filters: Sequence[int] = (64, 128),
     features: int = 128,
     batch_norm: bool = True,
 ) -> keras.Model:
@@ -58,7 +60,7 @@ def dcgan_generator(
 
 
 def dcgan_discriminator(
-    data_shape: tuple[int, ...], filters: tuple[int, ...] = (64, 128), features: int = 128, batch_norm: bool = True
+    data_shape: tuple[int, ...], filters: Sequence[int] = (64, 128), features: int = 128, batch_norm: bool = True
 ) -> keras.Model:
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 

@@ -1,6 +1,7 @@
 """Fully connected bodies, for vectors and small images."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -10,7 +11,7 @@ from keras_gen.layers import TiedDense
 
 
 def dense_encoder(
-    data_shape: tuple[int, ...], hidden: tuple[int, ...] = (512, 256), activation: str = "relu"
+    data_shape: tuple[int, ...], hidden: Sequence[int] = (512, 256), activation: str = "relu"
 ) -> keras.Model:
     """Flattens and applies dense layers, or none. data_shape -> (hidden[-1],)."""
     data = keras.Input(data_shape, name="data")
@@ -23,7 +24,7 @@ def dense_encoder(
 def dense_decoder(
     latent_dim: int,
     data_shape: tuple[int, ...] | None = None,
-    hidden: tuple[int, ...] = (256, 512),
+    hidden: Sequence[int] = (256, 512),
     activation: str = "relu",
 ) -> keras.Model:
     """Dense layers from codes to features, or none. (latent_dim,) -> (hidden[-1],). `data_shape` plays no part."""

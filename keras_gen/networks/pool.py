@@ -1,6 +1,7 @@
 """Pooling bodies: max pooling whose switches drive the unpooling of a mirrored decoder."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
@@ -10,7 +11,7 @@ from keras_gen.networks.conv import stages
 
 
 def pool_encoder(
-    data_shape: tuple[int, ...], filters: tuple[int, ...] = (32, 64), features: int = 256, activation: str = "relu"
+    data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64), features: int = 256, activation: str = "relu"
 ) -> keras.Model:
     """3x3 convolutions, each followed by 2x2 max pooling, then one dense layer. (H, W, C) -> (features,).
 
@@ -26,7 +27,7 @@ def pool_encoder(
 
 
 def pool_decoder(
-    latent_dim: int, data_shape: tuple[int, ...], filters: tuple[int, ...] = (32, 64), activation: str = "relu"
+    latent_dim: int, data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64), activation: str = "relu"
 ) -> keras.Model:
     """The mirror of `pool_encoder`: unpooling by its switches, then convolution.
 

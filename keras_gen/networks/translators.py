@@ -4,6 +4,7 @@ All are fully convolutional: built for one size of image, they take every size t
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -27,7 +28,7 @@ def halvings(height: int, width: int, smallest: int, most: int) -> int:
 
 
 def unet(
-    data_shape: tuple[int, ...], channels: int, filters: tuple[int, ...] = (32, 64, 128, 256), norm: bool = True
+    data_shape: tuple[int, ...], channels: int, filters: Sequence[int] = (32, 64, 128, 256), norm: bool = True
 ) -> keras.Model:
     """U-Net (Ronneberger et al. 2015; as generator Isola et al. 2017). (H, W, C) -> (H, W, channels) in [0, 1].
 
@@ -66,7 +67,7 @@ def unet(
 
 
 def resnet(
-    data_shape: tuple[int, ...], channels: int, filters: tuple[int, ...] = (32, 64, 128), blocks: int | None = None
+    data_shape: tuple[int, ...], channels: int, filters: Sequence[int] = (32, 64, 128), blocks: int | None = None
 ) -> keras.Model:
     """Residual blocks between two halvings and two doublings. (H, W, C) -> (H, W, channels) in [0, 1].
 
@@ -108,7 +109,7 @@ def resnet(
 
 
 def patch_critic(
-    data_shape: tuple[int, ...], filters: tuple[int, ...] = (32, 64, 128), channels: int | None = None
+    data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64, 128), channels: int | None = None
 ) -> keras.Model:
     """PatchGAN (Isola et al. 2017): a value for each patch of an image. (H, W, C) -> (H', W', 1), float32.
 
