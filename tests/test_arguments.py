@@ -13,7 +13,7 @@ from zoo import ZOO
 
 import keras_gen as kg
 from keras_gen import networks
-from keras_gen.core import Adjustable, arguments
+from keras_gen.core import Adjustable, arguments, distribution
 from keras_gen.core.arguments import CountOrZero
 
 SHAPE = (8, 8, 1)
@@ -295,3 +295,15 @@ def test_a_users_own_decoder_of_data_is_passed_through():
     code = keras.Input((3,))
     x = keras.layers.Reshape((4, 4, 32))(keras.layers.Dense(512, "sigmoid")(code))
     assert not kg.Autoencoder((4, 4, 32), 3, decoder=keras.Model(code, x)).image.weights
+
+
+def test_files_of_version_0_1_0_may_hold_other_numbers():
+    """It took seeds of any sign, and whole numbers as floats."""
+    config = kg.VAE((4,), 2).get_config()
+    old = kg.VAE.from_config({**config, "seed": -5, "warmup_steps": 100.0})
+    assert (old.warmup_steps, old.seed) == (100, -5 & 0x7FFFFFFF)
+    np.testing.assert_array_equal(
+        distribution.noise_key(-5, 3, "purpose"), distribution.noise_key(old.seed, 3, "purpose")
+    )
+    with pytest.raises(ValueError, match="`warmup_steps` must be a whole number"):
+        kg.VAE.from_config({**config, "warmup_steps": 1.5})

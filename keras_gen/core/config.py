@@ -100,6 +100,8 @@ class Configured(Part, metaclass=Completed):
         for name in ("dtype", *cls.arguments()):
             if isinstance(config.get(name), dict) and "class_name" in config[name]:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
+            if name in cls.rules and name in config and not cls.rules[name].fits(config[name]):
+                config[name] = _as_now(name, config[name])
         return cls(**config)
 
     # === Setting ===
@@ -125,6 +127,13 @@ class Configured(Part, metaclass=Completed):
     def setting(self, name: str) -> Any:
         """The value of an `Adjustable` as a Python number or None, in a graph too: for what is computed at all."""
         return setting(self, name)
+
+
+def _as_now(name: str, value: Any) -> Any:
+    """A value of a file of version 0.1.0, which took seeds of any sign and whole numbers as floats."""
+    if name == "seed" and isinstance(value, int):
+        return value & 0x7FFFFFFF  # as the noise was, and is
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _annotations(constructor: Callable) -> dict[str, Any]:
