@@ -16,9 +16,9 @@ demo: .venv/installed
 	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --beta 2 --likelihood gaussian --epochs 100 --batch-size 32 --verbose 2 --out runs/demo
 	$(BIN)/keras-gen sample runs/demo --count 64 --seed 1 --out runs/demo/samples.png
 	$(BIN)/keras-gen interpolate runs/demo --out runs/demo/interpolation.png
-	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/figures.json > runs/demo/figures.txt
-	cat runs/demo/figures.txt
-	@echo "Look at runs/demo: samples.png, reconstructions.png, codes.png, interpolation.png, figures.txt"
+	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/evaluation.json > runs/demo/evaluation.txt
+	cat runs/demo/evaluation.txt
+	@echo "Look at runs/demo: samples.png, reconstructions.png, codes.png, interpolation.png, evaluation.txt"
 
 test: .venv/installed
 	$(BIN)/python -m pytest -q -m "not extended"

@@ -49,9 +49,9 @@ def _beside_by_hand(name, what, options, *, space, by_hand, test, trials=16, epo
     return {
         "what": what,
         "published": "none",
-        "ours": f"{found.figure:.4g} by {chosen}; by hand {hand.figure:.4g}",
+        "ours": f"{found.metric:.4g} by {chosen}; by hand {hand.metric:.4g}",
         "figures": {
-            "held_out": {"searched": found.figure, "by hand": hand.figure},
+            "held_out": {"searched": found.metric, "by hand": hand.metric},
             "test": tests,
             "best": found.best,
             "trials": [{key: trial[key] for key in ("values", "figure", "status")} for trial in found.trials],

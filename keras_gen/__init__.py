@@ -26,6 +26,7 @@ from keras_gen import layers as layers
 from keras_gen import likelihoods as likelihoods
 from keras_gen import losses as losses
 from keras_gen import networks as networks
+from keras_gen import plots as plots
 from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training

@@ -1,5 +1,6 @@
 """Files written whole or not at all."""
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -24,3 +25,13 @@ def write_json(path: str | Path, content: Any) -> None:
     """Writes a JSON file, whole or not at all; what JSON does not know becomes text."""
     text = json.dumps(content, indent=2, default=str) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def read_columns(path):
+    """Numbers of a CSV file, name of a column to a list, NaN for an empty cell; none if there is no such file."""
+    if not Path(path).is_file():
+        return {}
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    return {name: [float(row[name] or "nan") for row in rows] for name in reader.fieldnames or ()}

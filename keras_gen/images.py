@@ -52,7 +52,7 @@ def save_image(image: np.ndarray, path: str | Path, scale: int = 1) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"Images are written as PNG, whose marks of origin can be read back. Received: path={path}")
+        raise ValueError(f"`path` must end in .png: a PNG keeps its marks of origin. Received: path={path}")
     made_by = getattr(image, "provenance", None)
     image = np.asarray(image)
     image = image[..., None] if image.ndim == 2 else image
@@ -97,7 +97,7 @@ def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, b
     """
     path = Path(path)
     if path.suffix.lower() not in ANIMATIONS:
-        raise ValueError(f"Animations end in {' or '.join(ANIMATIONS)}. Received: path={path}")
+        raise ValueError(f"`path` must end in {' or '.join(ANIMATIONS)}. Received: path={path}")
     if np.ndim(walks) != 5 or np.size(walks) == 0:
         raise ValueError(f"`walks` must be (N, steps, H, W, C). Received: shape={np.shape(walks)}")
     _check_range("walks", walks)
@@ -165,9 +165,9 @@ def provenance(path: str | Path) -> dict[str, Any] | None:
             image.load()
             marks = _found_marks(image)
     except FileNotFoundError:
-        raise FileNotFoundError(f"There is no such file. Received: {path}") from None
+        raise FileNotFoundError(f"`path` must be a file that exists. Received: {path}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"This is not an image that can be read: {error}. Received: {path}") from None
+        raise ValueError(f"`path` must be an image that can be read: {error}. Received: {path}") from None
     found = {}
     if DIGITAL_SOURCE_TYPE in marks.get(XMP_KEY, ""):
         found["digital_source_type"] = "trainedAlgorithmicMedia"

@@ -73,7 +73,7 @@ def optimal_discriminator(p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """
     p, q = np.asarray(p, "float64"), np.asarray(q, "float64")
     if np.any(p < 0) or np.any(q < 0):
-        raise ValueError(f"Densities are at least 0. Received: a minimum of {min(p.min(), q.min())}")
+        raise ValueError(f"Densities must be at least 0. Received: a minimum of {min(p.min(), q.min())}")
     both = p + q
     return np.divide(p, both, out=np.full(both.shape, 0.5), where=both > 0)
 

@@ -49,7 +49,7 @@ class MixtureOfNormals(keras.layers.Layer):
 
     def components(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """log pi (K,), means (K, D), log variances (K, D)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"A prior must define `components`. Received: {type(self).__name__} without")
 
     def call(self, z) -> tf.Tensor:
         """`log pi_k + log N(z; m_k, v_k)`. (..., D) -> (..., K), nats."""

@@ -16,7 +16,7 @@ ROWS = (
     ("files", "information", "losses", "startup", "version"),
     ("likelihoods",),
     ("core",),
-    ("boltzmann", "data", "images", "layers", "saving"),
+    ("boltzmann", "data", "images", "layers", "plots", "saving"),
     ("evaluation", "networks", "priors"),
     ("models", "tasks", "testing"),
     ("training",),
@@ -24,7 +24,8 @@ ROWS = (
     ("cli",),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
-SPEAKERS = ("data", "evaluation", "images")  # speak to models through the contract only, and models know none of them
+# They speak to models through the contract only, and models know none of them.
+SPEAKERS = ("data", "evaluation", "images", "plots")
 
 
 def name_of(path):

@@ -250,7 +250,7 @@ def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path
         ("train vae --num-labels 10 --out {out}", ["vae does not learn from labels", "num_labels=10"]),
         ("train conditional_vae --num-classes 5 --out {out}", ["10 classes", "num_classes=5"]),
         ("train semi_supervised_vae --num-labels 5 --out {out}", ["num_labels=5"]),
-        ("inspect {out}", ["no such file"]),
+        ("inspect {out}", ["a file that exists"]),
         ("dance", ["dance"]),
     ],
 )
@@ -307,7 +307,7 @@ def test_detect(run, tmp_path, capsys):
     assert "of 5 images are anomalies at 20.0% false alarms" in capsys.readouterr().out
     assert len((tmp_path / "report/scores.csv").read_text().splitlines()) == 6
     assert cli.main([*command, "--score", "critic"]) == 2
-    assert "VAE gives the scores reconstruction, likelihood, latent" in capsys.readouterr().err
+    assert "one that VAE gives: reconstruction, likelihood, latent" in capsys.readouterr().err
     assert cli.main(["detect", "rbm_mnist", *command[2:]]) == 2
     assert "needs --normal" in capsys.readouterr().err
 

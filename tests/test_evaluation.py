@@ -176,7 +176,7 @@ def test_fidelity_while_training(digits):
         (lambda x, y, f: EVALUATION.classifier_features(x, None), "labels=None"),
         (lambda x, y, f: EVALUATION.classifier_features(x, y[:5]), r"shape=\(5,\)"),
         (lambda x, y, f: EVALUATION.classifier_features(x, 0 * y), "two classes or more"),
-        (lambda x, y, f: f(x[:, :4]), r"takes images \(8, 8, 1\).*\(1437, 4, 8, 1\)"),
+        (lambda x, y, f: f(x[:, :4]), r"must be \(8, 8, 1\).*\(1437, 4, 8, 1\)"),
         (lambda x, y, f: EVALUATION.fidelity(x[:5], x, f), "at least 10 generated.*Received: 5 generated"),
     ],
 )
@@ -238,7 +238,7 @@ def test_mutual_information_gap_by_hand():
         (features(50), factors(50), "at least 100 codes.*Received: 50"),
         (features(200), factors(150), r"codes.shape=\(200, 6\), factors.shape=\(150, 4\)"),
         (features(200)[:, :1], factors(200), r"2 units or more.*\(200, 1\)"),
-        (features(200), np.ones((200, 2)), r"constant \[0, 1\]"),
+        (features(200), np.ones((200, 2)), r"constant columns \[0, 1\]"),
     ],
 )
 def test_wrong_codes_are_sentences(codes, values, sentence):
@@ -279,12 +279,12 @@ def test_a_ring_is_for_neighbors_and_not_for_a_line():
 @pytest.mark.parametrize(
     ("codes", "labels", "sentence"),
     [
-        (features(30), None, "judged by the classes"),
+        (features(30), None, "judged by their classes"),
         (features(30), np.zeros(29, int), "a code and a whole label"),
         (features(30), np.arange(30) / 2, "labels of float64"),
         (features(30), np.arange(30) % 4, "at least 10 codes of each.*0: 8"),
         (features(30), np.zeros(30, int), "two classes or more"),
-        (np.ones((30, 4)), np.arange(30) % 2, "All codes are alike"),
+        (np.ones((30, 4)), np.arange(30) % 2, "Codes must differ"),
         (np.where(features(30) > 2, np.nan, 1.0), np.arange(30) % 2, "finite"),
     ],
 )
@@ -328,7 +328,7 @@ def test_roc_is_the_share_of_pairs_in_order(tmp_path):
     assert areas == {"others": pytest.approx(pairs), "alike": 0.5}
     assert (tmp_path / "roc.png").stat().st_size > 5000
     for wrong in (np.array([]), np.full(3, np.nan), np.ones((3, 2))):
-        with pytest.raises(ValueError, match="finite scores"):
+        with pytest.raises(ValueError, match="Scores must be finite"):
             EVALUATION.roc(normal, wrong)
 
 
@@ -415,5 +415,5 @@ def test_a_probe_may_learn_from_other_codes():
     linear = LogisticRegression(max_iter=1000).fit(scaler.transform(known), y)
     assert found["linear_probe"] == pytest.approx(linear.score(scaler.transform(asked), z), abs=1e-9)
     assert found["nearest_neighbors"] == pytest.approx(KNeighborsClassifier(5).fit(known, y).score(asked, z), abs=1e-9)
-    with pytest.raises(ValueError, match="with at least 10 codes of each"):
+    with pytest.raises(ValueError, match="at least 10 codes of each"):
         EVALUATION.probe(asked[:5], z[:5], learn_from=(known[:5], y[:5]))

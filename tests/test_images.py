@@ -95,9 +95,9 @@ def test_wrong_images(tmp_path, image, name, sentence):
 
 def test_provenance_of_what_is_no_image(tmp_path):
     (tmp_path / "a.png").write_text("no image")
-    with pytest.raises(ValueError, match="not an image"):
+    with pytest.raises(ValueError, match="must be an image"):
         kg.images.provenance(tmp_path / "a.png")
-    with pytest.raises(FileNotFoundError, match="no such file"):
+    with pytest.raises(FileNotFoundError, match="a file that exists"):
         kg.images.provenance(tmp_path / "b.png")
 
 

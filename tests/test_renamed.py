@@ -56,3 +56,12 @@ def test_saving_warns_of_no_old_name(tmp_path, recwarn):
     model.fit(IMAGES, verbose=0)
     model.save(tmp_path / "model.keras")
     assert not [warning for warning in recwarn if "is called" in str(warning.message)]
+
+
+def test_what_a_search_found_by_its_old_name():
+    found = kg.tuning.Search({}, 0.5, [], None)
+    with pytest.warns(DeprecationWarning, match="`figure` is called `metric` now"):
+        assert found.figure == found.metric == 0.5
+    objective = kg.tuning.OBJECTIVES["elbo"]
+    with pytest.warns(DeprecationWarning, match="`figure` is called `metric` now"):
+        assert objective.figure is objective.metric

@@ -323,7 +323,7 @@ def test_a_folder_is_translated_file_by_file(tmp_path):
     assert kg.images.provenance(tmp_path / "out" / "a.png")["model"] == "CycleGAN"
     expected = model.translate(np.asarray(Image.open(source / "a.png"), "float32")[None, ..., None] / 255)[0]
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), np.rint(expected * 255))
-    with pytest.raises(FileExistsError, match="Nothing is overwritten"):
+    with pytest.raises(FileExistsError, match="cannot be overwritten"):
         kg.tasks.translate_folder(model, source, tmp_path / "out", verbose=0)
 
 
@@ -342,9 +342,9 @@ def test_files_that_cannot_be_translated_are_named(tmp_path):
     with pytest.warns(UserWarning, match="1 of 5 files were there already"):  # one stop does not lose what is done
         assert kg.tasks.translate_folder(model, source, tmp_path / "out", on_error="skip", verbose=0) == 1
     (source / "1.png").unlink(), (source / "5.png").unlink()
-    with pytest.raises(ValueError, match="None of 3 files could be translated.*2.png"):
+    with pytest.raises(ValueError, match="none of 3 is.*2.png"):
         kg.tasks.translate_folder(model, source, tmp_path / "none", on_error="skip", verbose=0)
-    with pytest.raises(ValueError, match="a folder of their own"):
+    with pytest.raises(ValueError, match="a folder of its own"):
         kg.tasks.translate_folder(model, source, source, verbose=0)
     write_images(tmp_path / "above" / "in", ["a.png"], channels=1)
     assert kg.tasks.translate_folder(model, tmp_path / "above" / "in", tmp_path / "above", verbose=0) == 1

@@ -128,7 +128,7 @@ def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
     assert len(found.trials) == 4
     good = [trial for trial in found.trials if trial["status"] == "COMPLETED"]
     assert {trial["values"]["learning_rate"] for trial in found.trials if trial not in good} == {1e9}
-    assert found.figure == max(trial["figure"] for trial in good)
+    assert found.metric == max(trial["figure"] for trial in good)
     for trial in good:
         model = kg.load(str(found.folder / "trials" / trial["name"]))
         x = kg.data.stack(kg.data.load("digits", "train[90%:]", binarize="static", shuffle=False))
@@ -139,7 +139,7 @@ def test_a_search_leaves_its_trials_its_report_and_the_best(whole, capsys):
     assert "score" in json.loads((found.folder / "best/metrics.json").read_text())["figures"]
     report = (found.folder / "report.md").read_text()
     assert report.count("failed: ") == len(found.trials) - len(good)
-    assert f"{found.figure:.4f}" in report
+    assert f"{found.metric:.4f}" in report
     assert (found.folder / "objective.png").stat().st_size > 5000
     assert len(list((found.folder / "tensorboard").glob("*/*tfevents*"))) == 4
 
@@ -150,9 +150,9 @@ def test_a_search_judges_on_what_its_runs_hold_out(tmp_path, monkeypatch):
 
     def remember(model, held_out):
         judged.append(held_out.images)
-        return objective.figure(model, held_out)
+        return objective.metric(model, held_out)
 
-    monkeypatch.setitem(tuning.OBJECTIVES, "squared_error", objective._replace(figure=remember))
+    monkeypatch.setitem(tuning.OBJECTIVES, "squared_error", objective._replace(metric=remember))
     monkeypatch.setitem(RunConfig.__init__.__kwdefaults__, "validation", 0.3)
     options = TINY | {"limit": None, "max_trials": 1, "objective": "squared_error"}
     found = tuning.search("autoencoder", space={"latent_dim": [1]}, **options, out=str(tmp_path / "search"))
@@ -233,7 +233,7 @@ def test_workers_that_cannot_work_are_told_of(tmp_path, monkeypatch):
 def test_a_trial_that_its_process_dies_of_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "RESTARTS", 1)
     trials = trials_of(tmp_path / "search", {"latent_dim": [1, 2]})
-    pool = workers.WorkerPool(trials, 1)
+    pool = workers.WorkerPool(trials, 1, ())
     (tmp_path / "search/tuner").mkdir(parents=True)
     (tmp_path / "search/tuner/worker0.log").touch()
     trial = {"name": "latent_dim=1,epochs=1", "values": {"latent_dim": 1}, "epochs": 1}
@@ -366,7 +366,7 @@ def test_val_loss_picks_the_smallest_beta_and_the_likelihood_does_not(tmp_path):
     assert found.best["beta"] == 0.01
     held_out = objectives.HeldOut(kg.open_run(found.folder / "best").config)
     likelihoods = {
-        trial["values"]["beta"]: tuning.OBJECTIVES["log_likelihood"].figure(
+        trial["values"]["beta"]: tuning.OBJECTIVES["log_likelihood"].metric(
             kg.load(str(found.folder / "trials" / trial["name"])), held_out
         )
         for trial in found.trials
@@ -423,7 +423,7 @@ def test_sparse_reconstruction_by_hand():
         for unit in np.argsort(-np.abs(code))[:2]:  # a tenth of twenty
             row[unit] = code[unit]
     expected = ((model.decode(kept) - x) ** 2).sum(axis=(1, 2, 3)).mean()
-    assert tuning.OBJECTIVES["sparse_reconstruction"].figure(model, HeldOut) == pytest.approx(expected, rel=1e-5)
+    assert tuning.OBJECTIVES["sparse_reconstruction"].metric(model, HeldOut) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ def test_objectives_of_models_with_and_without_labels(tmp_path, model, objective
     space = {"learning_rate": [1e-3], "width": [0.1]}
     options = TINY | {"latent_dim": 4, "limit": None}  # a tenth of 1,437 images holds ten of each class at least
     found = tuning.search(model, "digits", objective, space, 1, **options, out=str(tmp_path / "search"))
-    assert np.isfinite(found.figure)
+    assert np.isfinite(found.metric)
 
 
 def test_a_hypermodel_for_a_tuner_of_ones_own(tmp_path):

@@ -79,9 +79,9 @@ def test_walks_that_the_codes_do_not_suit():
         lambda: kg.tasks.interpolate(codeless, IMAGES[:1], IMAGES[:1], labels=1),
         lambda: kg.tasks.CodeSampler(codeless).fit(IMAGES),
     ):
-        with pytest.raises(ValueError, match="ConditionalVAE has no code.*Received: latent_dim=0"):
+        with pytest.raises(ValueError, match="needs .*codes.*Received: ConditionalVAE of latent_dim=0"):
             walk()
-    with pytest.raises(ValueError, match="a start and an end. Received"):
+    with pytest.raises(ValueError, match="must have one shape. Received"):
         kg.tasks.interpolate(MODEL, IMAGES[:2], IMAGES[:3])
     conditional = kg.ConditionalVAE(SHAPE, 2, num_classes=2)
     assert kg.tasks.random_walk(conditional, 3, 4, labels=1).shape == (3, 4, *SHAPE)
@@ -111,7 +111,7 @@ def test_a_code_sampler_draws_what_the_codes_are_like():
     assert drawn.provenance["seed"] == 1
     with pytest.raises(ValueError, match="call `fit` first"):
         kg.tasks.CodeSampler(MODEL).sample(2)
-    with pytest.raises(ValueError, match="at least as many images. Received: 3"):
+    with pytest.raises(ValueError, match="at least .* images.*Received: 3"):
         kg.tasks.CodeSampler(MODEL).fit(IMAGES[:3])
 
 

@@ -79,7 +79,7 @@ def evaluate(
             warnings.warn(f"samples are not compared with images: {error}", stacklevel=1)
     metrics = kg.evaluation.report(model, chosen.dataset, num_samples=samples, features=features, verbose=verbose)
     compared = any(name.endswith("_floor") for name in metrics)
-    table = Table("figure", "value", title=f"{type(model).__name__} of {run}")
+    table = Table("metric", "value", title=f"{type(model).__name__} of {run}")
     for header in ("real against real", "noise") if compared else ():
         table.add_column(header)
     for name in metrics:

@@ -1,4 +1,4 @@
-"""Figures of trained models. Nothing here imports a model: it speaks to them through the contract."""
+"""Metrics of trained models. Nothing here imports a model: it speaks to them through the contract."""
 
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
 from keras_gen.evaluation.clusters import label_clusters as label_clusters

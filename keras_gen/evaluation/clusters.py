@@ -23,7 +23,7 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     if labels.shape != clusters.shape or labels.ndim != 1 or len(labels) == 0:
         raise ValueError(f"There must be one cluster for each label. Received: {clusters.shape} and {labels.shape}")
     if labels.min() < 0 or clusters.min() < 0:
-        raise ValueError(f"Labels and clusters count from 0. Received: {labels.min()} and {clusters.min()}")
+        raise ValueError(f"Labels and clusters must count from 0. Received: minima {labels.min()} and {clusters.min()}")
     together = np.zeros((clusters.max() + 1, labels.max() + 1), "int64")
     np.add.at(together, (clusters, labels), 1)
     return float(together[linear_sum_assignment(-together)].sum() / len(labels))

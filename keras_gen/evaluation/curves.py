@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_gen import plots
+
 
 def roc(normal: np.ndarray, others: np.ndarray | dict[str, np.ndarray], path: str | Path | None = None) -> Any:
     """Area under the ROC of scores that are higher for normal data: 1 tells all apart, 0.5 is chance.
@@ -33,25 +35,12 @@ def roc(normal: np.ndarray, others: np.ndarray | dict[str, np.ndarray], path: st
         both = [np.asarray(part, "float64") for part in (normal, scores)]
         if any(part.ndim != 1 or not len(part) or not np.isfinite(part).all() for part in both):
             raise ValueError(
-                "A ROC takes finite scores, (N,), of both kinds. "
+                "Scores must be finite, (N,), at least one of each kind. "
                 f"Received: shapes {both[0].shape} of normal and {both[1].shape} of {name}"
             )
         found = np.repeat([0, 1], [len(part) for part in both])  # 1 is what there is to find, which scores low
         areas[name] = float(roc_auc_score(found, -np.concatenate(both)))
         curves[name] = roc_curve(found, -np.concatenate(both))[:2]
     if path is not None:
-        _draw(curves, areas, path)
+        plots.roc(curves, areas, path)
     return areas if isinstance(others, dict) else areas["others"]
-
-
-def _draw(curves, areas, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
-    for name, (false_alarms, found) in curves.items():
-        axes.plot(false_alarms, found, label=f"{name}: {areas[name]:.3f}")
-    axes.set(xlabel="false alarms", ylabel="found", title="ROC and the area under it", aspect="equal")
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_gen.core import check_whole
 
-MIN_CODES = 100  # codes below which none of the figures means anything
+MIN_CODES = 100  # codes below which none of the metrics means anything
 DEAD = 0.05  # standard deviation over that of the liveliest unit, below which a unit says nothing (Kim and Mnih)
 
 
@@ -124,7 +124,7 @@ def dci(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> DCI:
 
     codes, factors = _checked(codes, factors)
     if factors.shape[1] < 2:
-        raise ValueError(f"Disentanglement tells factors apart: give two or more. Received: {factors.shape[1]}")
+        raise ValueError(f"Disentanglement needs two factors or more, to tell apart. Received: {factors.shape[1]}")
     importances, scores = [], []
     for factor in factors.T:
         discrete = _is_discrete(factor)
@@ -156,7 +156,7 @@ def factor_vae_score(
     """FactorVAE score: a factor is held, and the unit that moves least, over its own spread, votes for it.
 
     Groups of codes are drawn from those whose held factor is in one bin. A majority vote of the units names the
-    factor; the figure is its accuracy on votes of its own.
+    factor; the metric is its accuracy on votes of its own.
 
     Args:
         codes: (N, D).
@@ -222,12 +222,13 @@ def _checked(codes, factors, fewest_units=2):
             f"Received: codes.shape={codes.shape}, factors.shape={factors.shape}"
         )
     if len(codes) < MIN_CODES:
-        raise ValueError(f"This needs at least {MIN_CODES} codes. Received: {len(codes)}")
+        raise ValueError(f"Disentanglement needs at least {MIN_CODES} codes. Received: {len(codes)}")
     if not (np.isfinite(codes).all() and np.isfinite(factors).all()):
         raise ValueError("Codes and factors must be finite. Received: infinities or NaN")
     constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)
     if len(constant):
         raise ValueError(
-            f"A factor that does not change cannot be found in codes. Received: constant {constant.tolist()}"
+            "Each factor must change: a constant one cannot be found in codes, so leave it out. "
+            f"Received: constant columns {constant.tolist()}"
         )
     return codes, factors

@@ -1,4 +1,4 @@
-"""Features of images that a figure of fidelity is measured on: those of a classifier of the dataset's own labels."""
+"""Features of images that fidelity is measured on: those of a classifier of the dataset's own labels."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ BATCH = 500
 
 
 class Features:
-    """Features of a classifier, and what it takes images for. Figures on them are named for it.
+    """Features of a classifier, and what it takes images for. Metrics on them are named for it.
 
     Args:
         classifier: a `keras.Model` from images to probabilities of classes, of which the last layer but one gives the
@@ -36,7 +36,7 @@ class Features:
     def _of(self, images):
         images = np.asarray(images, "float32")
         if images.shape[1:] != self.data_shape:
-            raise ValueError(f"{self.name} takes images {self.data_shape}. Received: shape={images.shape}")
+            raise ValueError(f"Images must be {self.data_shape} for the {self.name}. Received: shape={images.shape}")
         return self._both.predict(batches((images,), BATCH), verbose=0)
 
 
@@ -45,7 +45,7 @@ def classifier_features(
 ) -> Features:
     """`Features` of a small convolutional classifier that is trained on given images and labels.
 
-    It is no Inception network: its distances are neither KID nor FID, and compare only with figures on the same
+    It is no Inception network: its distances are neither KID nor FID, and compare only with metrics on the same
     features. Where the images are digits, a difference that does not matter to telling digits apart hardly counts.
 
     Args:
@@ -64,7 +64,7 @@ def classifier_features(
     check_whole(1, epochs=epochs)
     images = np.asarray(images, "float32")
     if labels is None:
-        raise ValueError("The features are those of a classifier: it needs labels. Received: labels=None")
+        raise ValueError("`labels` must be given: the features are those of a classifier. Received: labels=None")
     labels = np.asarray(labels)
     if images.ndim != 4 or labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise ValueError(
@@ -73,7 +73,7 @@ def classifier_features(
         )
     classes = int(labels.max()) + 1
     if len(np.unique(labels)) < 2:
-        raise ValueError(f"A classifier tells two classes or more apart. Received: labels of {np.unique(labels)} alone")
+        raise ValueError(f"Labels must be of two classes or more. Received: labels of {np.unique(labels)} alone")
     order = np.random.default_rng(seed).permutation(len(images))
     held_out, train = np.split(order, [max(1, len(order) // 10)])
     classifier = _classifier(images.shape[1:], classes, seed)

@@ -182,21 +182,19 @@ def check_features(real: np.ndarray, generated: np.ndarray, fewest: int) -> tupl
         )
     for name, part in (("real", real), ("generated", generated)):
         if len(part) < fewest:
-            raise ValueError(f"This needs at least {fewest} features of each set. Received: {len(part)} {name} ones")
+            raise ValueError(f"Both sets must have at least {fewest} features. Received: {len(part)} {name} ones")
         if not np.isfinite(part).all():
             raise ValueError(f"Features must be finite. Received: {name} ones with infinities or NaN")
     if (real.std(axis=0) == 0).all():
-        raise ValueError("The real features are all alike: they tell nothing apart. Received: constant features")
+        raise ValueError("Real features must differ to tell anything apart: take others. Received: constant features")
     return real, generated
 
 
-def fidelity(
-    generated: np.ndarray, real: np.ndarray, features: Callable, seed: int = 0, subsets: int = 50, neighbors: int = 5
-) -> dict[str, Any]:
-    """Every figure of fidelity, each with what it is between real images, and for noise.
+def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
+    """Every metric of fidelity, each with what it is between real images, and for noise.
 
     Look at the control first: features of a classifier of digits gave noise a precision of 0.997, with a recall of 0.
-    Only figures that tell noise from images, there kernel distance and recall, tell anything about samples.
+    Only metrics that tell noise from images, there kernel distance and recall, tell anything about samples.
 
     Equal numbers of both are compared: as many as there are generated images, and no more than half of the real ones,
     so that the other half gives the floor.

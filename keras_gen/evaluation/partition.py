@@ -124,7 +124,9 @@ def annealed_importance_sampling(
 
 def _machine(model):
     if not hasattr(model, "machine"):
-        raise NotImplementedError(f"{type(model).__name__} has no partition function: it is no Boltzmann machine.")
+        raise NotImplementedError(
+            f"A partition function needs a Boltzmann machine, such as `kg.RBM`. Received: {type(model).__name__}"
+        )
     with model.using_averages():
         return model.machine
 

@@ -1,4 +1,4 @@
-"""Parzen-window log-likelihood: a figure of the literature, and a weak one."""
+"""Parzen-window log-likelihood: a metric of the literature, and a weak one."""
 
 import math
 import warnings
@@ -17,7 +17,7 @@ def parzen_log_likelihood(
 
     The width is the one of `widths` that suits the validation images best. Published for models that have no
     likelihood (Goodfellow et al. 2014, section 5, whose authors warn that it "has somewhat high variance and does not
-    perform well in high dimensional spaces"). Better samples may get a lower figure (Theis et al. 2016): it does not
+    perform well in high dimensional spaces"). Better samples may get a lower one (Theis et al. 2016): it does not
     rank models.
 
     Args:
@@ -39,7 +39,7 @@ def parzen_log_likelihood(
             f"{samples.shape[1:]}, {validation.shape[1:]} and {images.shape[1:]}"
         )
     if not len(widths) or not min(widths) > 0:
-        raise ValueError(f"`widths` must be above 0. Received: widths={widths}")
+        raise ValueError(f"`widths` must hold one or more, all above 0. Received: widths={widths}")
     samples = samples.reshape(len(samples), -1)
     distances = _squared_distances(samples, validation)
     best = max(widths, key=lambda width: _log_density(distances, width, samples.shape[1]).mean())

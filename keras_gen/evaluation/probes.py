@@ -90,13 +90,13 @@ def clustering(
             count, covariance_type="diag", n_init=5, reg_covar=1e-3, max_iter=200, random_state=seed
         ),
     }
-    figures = {}
+    metrics = {}
     for name, method in methods.items():
         found = method.fit_predict(codes)
-        figures[f"{name}_accuracy"] = clustering_accuracy(labels, found)
-        figures[f"{name}_nmi"] = float(normalized_mutual_info_score(labels, found))
-        figures[f"{name}_ari"] = float(adjusted_rand_score(labels, found))
-    return figures
+        metrics[f"{name}_accuracy"] = clustering_accuracy(labels, found)
+        metrics[f"{name}_nmi"] = float(normalized_mutual_info_score(labels, found))
+        metrics[f"{name}_ari"] = float(adjusted_rand_score(labels, found))
+    return metrics
 
 
 def can_judge(codes: np.ndarray, labels: np.ndarray) -> bool:
@@ -114,7 +114,7 @@ def _checked(codes, labels, most=MAX_CODES):
     """
     codes = np.asarray(codes)
     if labels is None:
-        raise ValueError("Codes are judged by the classes of their images. Received: labels=None")
+        raise ValueError("`labels` must be given: codes are judged by their classes. Received: labels=None")
     labels = np.asarray(labels)
     if codes.ndim < 2 or labels.shape != codes.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -127,11 +127,11 @@ def _checked(codes, labels, most=MAX_CODES):
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2 or counts.min() < MIN_PER_CLASS:
         raise ValueError(
-            f"Codes are judged by two classes or more, with at least {MIN_PER_CLASS} codes of each. "
-            f"Received: {dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
+            f"Codes must be of two classes or more, at least {MIN_PER_CLASS} codes of each. "
+            f"Received: codes by class {dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
         )
     codes = codes - codes.mean(axis=0)
     scale = np.sqrt(np.mean(codes**2)) if codes.size else 0.0
     if scale == 0:
-        raise ValueError("All codes are alike: they tell nothing apart. Received: constant codes")
+        raise ValueError("Codes must differ to tell anything apart: is the model trained? Received: constant codes")
     return codes / scale, labels

@@ -20,7 +20,7 @@ def psnr(images: np.ndarray, others: np.ndarray) -> float:
     """
     images, others = np.asarray(images, "float64"), np.asarray(others, "float64")
     if images.shape != others.shape:
-        raise ValueError(f"Images are compared with as many of their shape. Received: {images.shape}, {others.shape}")
+        raise ValueError(f"`images` and `others` must have one shape. Received: {images.shape} and {others.shape}")
     return psnr_of_error(np.mean((images - others) ** 2))
 
 
@@ -44,6 +44,8 @@ def ssim(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     images, others = np.asarray(images, "float32"), np.asarray(others, "float32")
     if images.shape != others.shape or images.ndim != 4:
-        raise ValueError(f"Images are compared with as many of their shape. Received: {images.shape}, {others.shape}")
+        raise ValueError(
+            f"`images` and `others` must have one shape, (N, H, W, C). Received: {images.shape} and {others.shape}"
+        )
     window = min(11, *images.shape[1:3])
     return tf.image.ssim(images, others, max_val=1.0, filter_size=window).numpy()

@@ -1,4 +1,4 @@
-"""`report`: every figure that a model's abilities allow."""
+"""`report`: every metric that a model's abilities allow."""
 
 import math
 from typing import Any
@@ -19,10 +19,8 @@ HALF_A_GIGABYTE = 2**29
 BATCH = 100
 
 
-def report(
-    model: keras.Model, images, labels=None, num_samples: int = 200, features=None, verbose: int = 0
-) -> dict[str, Any]:
-    """Held-out figures of a model on images that it was not trained on.
+def report(model, images, labels=None, num_samples=200, features=None, verbose=0):
+    """Held-out metrics of a model on images that it was not trained on.
 
     Args:
         model: any model of the package.
@@ -34,22 +32,22 @@ def report(
         verbose: 1 for progress bars.
 
     Returns:
-        dict of name to figure: `images` (how many), the model's own terms as `evaluate` gives them,
+        dict of name to value: `images` (how many), the model's own terms as `evaluate` gives them,
         `squared_error` (per image, summed over pixels; of the reconstruction, of a denoiser of what it restores from
         corrupted images, of a separator of the sources, of a translator of pairs, and of one without pairs of the way
         there and back), `psnr` (dB, for images, of the mean squared error), `ssim` (for images, the mean), `score`
         (mean, the model's unit), and `log_likelihood` (nats per image, of the first 1,000 images; for a Bernoulli
         likelihood only of zeros and ones and for a discretized one of 8-bit levels, for it is no likelihood of other
         values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
-        `clustering_accuracy`, and of one that encodes the figures of `probe` and `clustering` on the codes of at most
+        `clustering_accuracy`, and of one that encodes the metrics of `probe` and `clustering` on the codes of at most
         5,000 images, where they hold ten of each class; with features and twenty images, of a model that samples, those
         of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
         and white images the pixels of samples are drawn.
     """
-    figures: dict[str, Any] = {"images": 0}
+    metrics = {"images": 0}
     if model.compiled:
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
-        figures |= model.evaluate(
+        metrics |= model.evaluate(
             images,
             None if model.labelling is None and model.pairing is None else labels,
             batch_size=batch_size,
@@ -63,7 +61,7 @@ def report(
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
     for x, y in _batches(images, labels):
-        figures["images"] += len(x)
+        metrics["images"] += len(x)
         compared = model.reconstruction_pairs(x, y)
         if compared is not None:
             dimensions = len(model.data_shape)  # of an image; a separator gives several of each
@@ -86,27 +84,26 @@ def report(
             beginning.append(x)
             first_labels.append(y)
     if values is not None:
-        figures["squared_error"] = float(squared_error / figures["images"])
+        metrics["squared_error"] = float(squared_error / metrics["images"])
         if len(model.data_shape) == 3:
-            figures["psnr"] = psnr_of_error(figures["squared_error"] / values)
-            figures["ssim"] = float(similarity / figures["images"])
+            metrics["psnr"] = psnr_of_error(metrics["squared_error"] / values)
+            metrics["ssim"] = float(similarity / metrics["images"])
     if "score" in model.offers:
-        figures["score"] = float(score / figures["images"])
-    first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
+        metrics["score"] = float(score / metrics["images"])
+    first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
-        figures["log_likelihood"] = likelihood
+        metrics["log_likelihood"] = likelihood
         if model.data_likelihood == "discretized_logistic":
-            figures["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
+            metrics["bits_per_value"] = -likelihood / np.log(2) / np.prod(model.data_shape)
     if clusters:
-        figures["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
+        metrics["clustering_accuracy"] = clustering_accuracy(np.concatenate(classes), np.concatenate(clusters))
     if judged.count and probes.can_judge(*judged.all()):
-        figures |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
+        metrics |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
     if real.count >= 2 * MIN_IMAGES:
-        kept, kept_classes = real.all()
-        figures |= _fidelity_of(model, kept, kept_classes, features)
-    return figures
+        metrics |= _fidelity_of(model, *real.all(), features)
+    return metrics
 
 
 def cap_by_memory(count: int, data_shape: tuple[int, ...]) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-MAX_TICKS = 40
+from keras_gen import plots
+
 THRESHOLD = 0.01  # of the variance of the posterior mean (Burda et al. 2015, section 5.2)
 
 
@@ -47,22 +48,5 @@ def latent_units(model: keras.Model, images, labels=None, path: str | Path | Non
     given = {} if labels is None else {"labels": labels}
     units = Units(model.unit_kl(images, **given).mean(axis=0), model.encode(images, **given).var(axis=0))
     if path is not None:
-        _draw(units, model, path)
+        plots.latent_units(units, f"{type(model).__name__}: {units}", path)
     return units
-
-
-def _draw(units, model, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    colours = np.where(units.active[units.order], "C0", "0.8")
-    axes.bar(np.arange(len(units.kl)), units.kl[units.order], color=colours)
-    places = np.arange(0, len(units.kl), -(-len(units.kl) // MAX_TICKS))
-    axes.set_xticks(places, units.order[places])
-    axes.set(
-        xlabel="unit of the code, by KL divergence; grey: its mean does not vary",
-        ylabel="KL divergence from N(0, 1), nats",
-        title=f"{type(model).__name__}: {units}",
-    )
-    figure.savefig(path, dpi=120)

@@ -128,7 +128,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: if the data are no images, or the model does not reconstruct.
         """
         if len(self.model.data_shape) != 3:
-            raise ValueError(f"Heat maps are of images. Received: data_shape={self.model.data_shape}")
+            raise ValueError(f"`heatmap` needs a model of images. Received: data_shape={self.model.data_shape}")
         errors = ((np.asarray(X) - self._reconstructed(X)) ** 2).mean(axis=-1)
         errors = ndimage.gaussian_filter(errors, (0, blur, blur)) if blur else errors
         errors = errors / max(float(errors.max()), 1e-12)
@@ -144,22 +144,22 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if self.score not in SCORES:
             raise ValueError(f"`score` must be one of {', '.join(SCORES)}. Received: score={self.score!r}")
         if not 0 < self.false_alarms < 1:
-            raise ValueError(f"`false_alarms` is a share between 0 and 1. Received: {self.false_alarms}")
+            raise ValueError(f"`false_alarms` must be a share between 0 and 1. Received: {self.false_alarms}")
         offers = self.model.offers
         able = [name for name, ability in SCORES.items() if ability in offers]
         if not hasattr(self.model, "discriminator") or "reconstruct" in offers:  # that of an autoencoder sees codes
             able = [name for name in able if name != "critic"]
         if self.score not in able:
             raise ValueError(
-                f"{type(self.model).__name__} gives the scores {', '.join(able) or '(none)'}. "
+                f"`score` must be one that {type(self.model).__name__} gives: {', '.join(able) or '(none)'}. "
                 f"Received: score={self.score!r}"
             )
         check_choice("relative", self.relative, (None, "energy", "variation"))
         check_at_least(0, blur=self.blur)
         if (self.relative or self.blur) and self.score != "reconstruction":
-            raise ValueError(f"`relative` and `blur` are of reconstructions. Received: score={self.score!r}")
+            raise ValueError(f"`relative` and `blur` need score='reconstruction'. Received: score={self.score!r}")
         if self.blur and len(self.model.data_shape) != 3:
-            raise ValueError(f"`blur` is of images. Received: data_shape={self.model.data_shape}")
+            raise ValueError(f"`blur` needs a model of images. Received: data_shape={self.model.data_shape}")
 
     def _scores(self, X):  # noqa: N803
         if self.score == "reconstruction":
@@ -219,11 +219,11 @@ def detect_folder(
     """
     source, out, shape = Path(source), Path(out), detector.model.data_shape
     if len(shape) != 3:
-        raise ValueError(f"A folder holds images. Received: a model of data_shape={shape}")
+        raise ValueError(f"`detect_folder` needs a model of images. Received: data_shape={shape}")
     if not source.is_dir():
-        raise FileNotFoundError(f"There is no such folder of images. Received: {source}")
+        raise FileNotFoundError(f"`source` must be a folder of images. Received: {source}, which is none")
     if (out / "scores.csv").exists():
-        raise FileExistsError(f"Nothing is overwritten: choose another folder. Received: {out}, which has a report")
+        raise FileExistsError(f"A report cannot be overwritten: choose another folder. Received: {out}, which has one")
     opened = FolderSource(source, image_size=shape[:2], channels=shape[2], on_error=on_error)
     files = [path for paths in opened.files.values() for path in paths]
 

@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from keras_gen import plots
 from keras_gen.core import provenance
 from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
@@ -74,7 +75,7 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
         ValueError: if the file is not whole, or was written with another model or other weights.
     """
     content = Path(path).read_bytes()
-    damaged = f"This is not a whole file of codes. Received: {path}"
+    damaged = f"The file must be a whole one, written by `compress`: write it again. Received: {path}"
     if not content.startswith(MAGIC):
         raise ValueError(damaged)
     try:
@@ -89,7 +90,8 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
         raise ValueError(damaged) from error
     if header["weights"] != provenance.weights_hash(model):
         raise ValueError(
-            f"These codes were written by another {header['model']}; only its own weights decode them. Received: {path}"
+            f"Codes must be decoded by the {header['model']} that wrote them, with the same weights: load that one. "
+            f"Received: {path} and another {type(model).__name__}"
         )
     return model.decode(codes.astype("float32"))
 
@@ -145,7 +147,7 @@ def rate_distortion(
     for codec, qualities in QUALITIES.items():
         rows += [_measure_codec(codec, images, quality) for quality in qualities[:: len(qualities) // 10]]
     if path is not None:
-        _draw(rows, path)
+        plots.rate_distortion(rows, path)
     return rows
 
 
@@ -153,7 +155,7 @@ def _check_images(images):
     shape = getattr(images, "shape", None)
     if shape is None or len(shape) != 4 or shape[-1] not in (1, 3):
         received = type(images).__name__ if shape is None else f"shape={shape}"
-        raise ValueError(f"Image formats take an array, (N, H, W, 1) or (N, H, W, 3). Received: {received}")
+        raise ValueError(f"`images` must be an array, (N, H, W, 1) or (N, H, W, 3). Received: {received}")
 
 
 def _measure_model(model, images, bits):
@@ -185,7 +187,9 @@ def _sheet(images):
     columns = math.ceil(math.sqrt(count * height / width))
     rows = math.ceil(count / columns)
     if max(rows * height, columns * width) > LONGEST_SIDE:
-        raise ValueError(f"The images are too many for one sheet; take some thousand. Received: {count} images")
+        raise ValueError(
+            f"Images must fit on one sheet, {LONGEST_SIDE:,} pixels on a side: give fewer. Received: {count} images"
+        )
     sheet = np.zeros((rows * columns, height, width, channels), "uint8")
     sheet[:count] = np.rint(np.asarray(images) * 255)
     sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
@@ -197,21 +201,3 @@ def _cut(sheet, shape, columns):
     count, height, width, channels = shape
     tiles = sheet.reshape(-1, height, columns, width, channels).swapaxes(1, 2)
     return tiles.reshape(-1, height, width, channels)[:count]
-
-
-def _draw(rows, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axes = figure.subplots()
-    for codec in dict.fromkeys(row["codec"] for row in rows):
-        chosen = [row for row in rows if row["codec"] == codec]
-        axes.plot(
-            [row["bits_per_pixel"] for row in chosen], [row["psnr"] for row in chosen], marker="o", ms=4, label=codec
-        )
-    axes.set(xlabel="bits per pixel", ylabel="PSNR (dB)", title="Rate and distortion")
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=120)

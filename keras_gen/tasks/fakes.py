@@ -71,7 +71,7 @@ class FakeDetector:
         for name, part in (("real", real), ("generated", generated)):
             if len(part) < MIN_EXAMPLES:
                 raise ValueError(
-                    f"This needs at least {MIN_EXAMPLES} examples of each kind. Received: {len(part)} {name}"
+                    f"The detector needs at least {MIN_EXAMPLES} examples of each kind. Received: {len(part)} {name}"
                 )
         x = np.concatenate([real, generated])
         is_real = np.repeat([1.0, 0.0], [len(real), len(generated)]).astype("float32")
@@ -86,7 +86,9 @@ class FakeDetector:
     def score_samples(self, x) -> np.ndarray:
         """The logit d(x), in nats: higher is more like real images. (N, ...) -> (N,)."""
         if not self._fitted:
-            raise ValueError("Nothing is known before `fit(real, generated)`. Received: a detector without training")
+            raise ValueError(
+                "The detector must be trained: call `fit(real, generated)` first. Received: scores before fit"
+            )
         dataset = batches((self._checked(x, "given"),), 500)
         return self.critic.predict(dataset, verbose=0)[:, 0].astype("float64")
 
@@ -97,11 +99,11 @@ class FakeDetector:
     def _checked(self, x, name):
         x = np.asarray(x, "float32")
         if x.shape[1:] != self.data_shape:
-            raise ValueError(f"This detector takes data of shape {self.data_shape}. Received: {name} {x.shape}")
+            raise ValueError(f"Data must be (N, *{self.data_shape}). Received: {name} {x.shape}")
         if not np.isfinite(x).all():
             raise ValueError(f"Data must be finite. Received: {name} ones with infinities or NaN")
         if len(self.data_shape) == 1:
             return x
         if len(x) and (x.min() < 0 or x.max() > 1):
-            raise ValueError(f"Images are in [0, 1]. Received: {name} ones from {x.min():.3g} to {x.max():.3g}")
+            raise ValueError(f"Images must be in [0, 1]. Received: {name} ones from {x.min():.3g} to {x.max():.3g}")
         return np.rint(x * LEVELS) / LEVELS

@@ -25,7 +25,7 @@ def filters(model: keras.Model, count: int | None = None) -> np.ndarray:
     kernel = next((weight for weight in model.trainable_weights if len(weight.shape) > 1), None)
     if len(model.data_shape) != 3 or kernel is None or kernel.shape[0] != size or len(kernel.shape) != 2:
         raise ValueError(
-            "Filters are drawn of a first layer that is dense and sees images. Received: "
+            "Filters need a model of images whose first layer is dense. Received: "
             f"{type(model).__name__} of data_shape={model.data_shape}"
         )
     weights = np.asarray(kernel).T[:count]

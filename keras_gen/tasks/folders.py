@@ -51,9 +51,9 @@ def translate_folder(
     if on_error not in ("stop", "skip"):
         raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
     if not source.is_dir():
-        raise FileNotFoundError(f"There is no such folder of images. Received: {source}")
+        raise FileNotFoundError(f"`source` must be a folder of images. Received: {source}, which is none")
     if out.resolve() == source.resolve():
-        raise ValueError(f"Translations go to a folder of their own. Received: source and out {out}")
+        raise ValueError(f"`out` must be a folder of its own. Received: source and out {out}")
     written = out.resolve() if source.resolve() in out.resolve().parents else None  # by a former call: no input
     # Names only; pixels are read one file at a time.
     files = sorted(
@@ -67,9 +67,15 @@ def translate_folder(
     for path in files:
         target = out / path.relative_to(source).with_suffix(".png")
         if target in targets:
-            raise ValueError(f"Two files would become {target}. Received: {targets[target]} and {path}")
+            raise ValueError(
+                f"Names must differ by more than their endings: rename one, since both would become {target}. "
+                f"Received: {targets[target]} and {path}"
+            )
         if target.exists() and on_error == "stop":
-            raise FileExistsError(f"Nothing is overwritten: choose another folder. Received: {target}, which exists")
+            raise FileExistsError(
+                "Files cannot be overwritten: choose another folder, or on_error='skip' to go on with the rest. "
+                f"Received: {target}, which exists"
+            )
         targets[target] = path
     done = [target for target in targets if target.exists()]
     progress = keras.utils.Progbar(len(targets), unit_name="image", verbose=verbose)
@@ -95,7 +101,9 @@ def translate_folder(
     if left_out:
         listed = "; ".join(left_out[:20]) + (f"; and {len(left_out) - 20} more" if len(left_out) > 20 else "")
         if len(left_out) == len(targets):
-            raise ValueError(f"None of {len(targets)} files could be translated. Received: {listed}")
+            raise ValueError(
+                f"Files must be images that the model can translate, and none of {len(targets)} is. Received: {listed}"
+            )
         warnings.warn(f"Left out {len(left_out)} of {len(targets)} files: {listed}", stacklevel=2)
     if done:
         warnings.warn(f"{len(done)} of {len(targets)} files were there already", stacklevel=2)

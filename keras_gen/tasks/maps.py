@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_gen import plots
 from keras_gen.core.checks import check_choice
 
 
@@ -27,8 +28,6 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
     Raises:
         ValueError: if the method is none of these, or there are fewer than two codes, or all are alike.
     """
-    from matplotlib.figure import Figure
-
     check_choice("method", method, ("pca", "tsne"))
     codes = np.asarray(model.encode(images, **model.needs(labels)))
     if len(codes) < 2:
@@ -36,21 +35,10 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
     codes = codes.reshape(len(codes), -1)
     size = np.abs(codes).max()
     if not np.isfinite(size) or np.ptp(codes, axis=0).max() <= 1e-6 * size:  # equal images may differ in the last digit
-        raise ValueError(f"A map shows finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
+        raise ValueError(f"A map needs finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
     codes, axes_names = _plane(codes, method, seed)
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    axes = figure.subplots()
-    labels = np.zeros(len(codes), int) if labels is None else np.asarray(labels)
-    for label in np.unique(labels):
-        chosen = labels == label
-        axes.scatter(codes[chosen, 0], codes[chosen, 1], s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
-    if len(np.unique(labels)) > 1:
-        axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set(
-        xlabel=axes_names[0], ylabel=axes_names[1], title=f"Codes of {len(codes):,} images by {type(model).__name__}"
-    )
-    figure.savefig(path, dpi=120)
-    return path
+    title = f"Codes of {len(codes):,} images by {type(model).__name__}"
+    return plots.latent_map(codes, labels, axes_names, title, path)
 
 
 def _plane(codes, method, seed):

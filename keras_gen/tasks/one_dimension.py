@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from keras_gen import images as image_files
+from keras_gen import plots
 from keras_gen.core import provenance
 from keras_gen.information import optimal_discriminator
 
 DRAWS = 10_000  # of the generator, whose density is estimated from them
-COLOURS = {"data": "black", "generator": "C2", "discriminator": "C0", "optimal": "C1"}
 
 
 class OneDimension(keras.callbacks.Callback):
@@ -55,7 +55,7 @@ class OneDimension(keras.callbacks.Callback):
         game = getattr(model, "adversarial", None)
         if game is None or model.data_shape != (1,) or not game.is_logit or model.num_classes:
             raise ValueError(
-                "The picture is of a GAN of one number, without labels, with a loss of logits. Received: "
+                "The picture needs a GAN of one number, without labels, with a loss of logits. Received: "
                 f"{type(model).__name__}, data_shape={model.data_shape}, loss={getattr(model, 'loss', None)!r}"
             )
         if not self.frames:
@@ -96,7 +96,7 @@ class OneDimension(keras.callbacks.Callback):
     def save(self, path: str | Path, frame: int = -1) -> Path:
         """Draws a frame (.png), or all as an animation (.gif, .webp). Returns the path."""
         if not self.frames:
-            raise ValueError("Nothing was watched yet: give this callback to `fit` first. Received: save before fit")
+            raise ValueError("There must be a frame: give this callback to `fit` first. Received: save before fit")
         marks = {"epochs": self.frames[-1]["epoch"]}
         if Path(path).suffix.lower() in image_files.ANIMATIONS:
             pictures = np.stack([self._picture(f) for f in self.frames])
@@ -105,22 +105,4 @@ class OneDimension(keras.callbacks.Callback):
 
     def _picture(self, frame):
         """A frame as an RGB image in [0, 1], (H, W, 3)."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(6, 4.5), dpi=100, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
-        densities, values = figure.subplots(2, sharex=True, height_ratios=(3, 2))
-        densities.fill_between(self.points, self.data, color=COLOURS["data"], alpha=0.15)
-        densities.plot(self.points, self.data, color=COLOURS["data"], label="p(x), data")
-        densities.plot(self.points, frame["generator"], color=COLOURS["generator"], label="p_g(x), generator")
-        densities.set(ylim=(0, 1.6 * self.data.max()), ylabel="density", title=f"Epoch {frame['epoch']}")
-        values.plot(self.points, frame["discriminator"], color=COLOURS["discriminator"], label="D(x)")
-        shown = self.data + frame["generator"] > 0.01 * self.data.max()  # where neither is, D* is noise
-        values.plot(self.points[shown], frame["optimal"][shown], "--", color=COLOURS["optimal"], label="D*(x)")
-        values.axhline(0.5, color="gray", linewidth=0.8)
-        values.set(ylim=(-0.02, 1.02), xlabel="x", ylabel="probability of data")
-        for axes in (densities, values):
-            axes.legend(loc="upper right")
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba(), "float32")[..., :3] / 255
+        return plots.one_dimension(self.points, self.data, frame).pixels()

@@ -32,12 +32,13 @@ class CodeSampler:
         from sklearn.mixture import GaussianMixture
 
         if self.model.latent_dim == 0:
-            raise ValueError(f"{type(self.model).__name__} has no code. Received: latent_dim=0")
+            raise ValueError(f"A sampler needs codes. Received: {type(self.model).__name__} of latent_dim=0")
         codes = self.model.encode(images, **({} if labels is None else {"labels": labels}))
         codes = np.random.default_rng(self.seed).permutation(codes)[:MAX_CODES]
         if len(codes) < max(2, self.components):
             raise ValueError(
-                f"A mixture of {self.components} is fitted to at least as many images. Received: {len(codes)}"
+                f"A mixture of {self.components} needs at least {max(2, self.components)} images: give more, or fewer "
+                f"`components`. Received: {len(codes)}"
             )
         self.mixture = GaussianMixture(self.components, random_state=self.seed).fit(codes.astype("float64"))
         return self
@@ -45,7 +46,7 @@ class CodeSampler:
     def sample(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """n images; the same seed gives the same ones. -> (n, H, W, C) in [0, 1]."""
         if self.mixture is None:
-            raise ValueError("The sampler has seen no images yet: call `fit` first. Received: sample before fit")
+            raise ValueError("The sampler must be fitted: call `fit` first. Received: sample before fit")
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
         chosen = rng.choice(self.components, n, p=self.mixture.weights_)

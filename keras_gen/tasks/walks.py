@@ -45,7 +45,7 @@ def interpolate(
     """
     _check_walk(model, steps)
     if np.shape(start) != np.shape(end):
-        raise ValueError(f"Each walk has a start and an end. Received: {np.shape(start)} and {np.shape(end)}")
+        raise ValueError(f"`start` and `end` must have one shape. Received: {np.shape(start)} and {np.shape(end)}")
     end_labels = labels if end_labels is None else end_labels
     if mode not in ("linear", "spherical"):
         raise ValueError(f"`mode` must be 'linear' or 'spherical'. Received: mode={mode!r}")
@@ -92,7 +92,7 @@ def traverse(
     if hasattr(model, "traversal"):
         units = range(model.num_continuous) if units is None else units
         if not len(units):
-            raise ValueError(f"{type(model).__name__} has no continuous codes to go along. Received: num_continuous=0")
+            raise ValueError(f"`traverse` needs continuous codes. Received: {type(model).__name__} of num_continuous=0")
         made = [model.traversal(unit, steps, seed=0) for unit in units]
         return _save(image_files.like(np.concatenate(made), made[0]), path)
     label = None if labels is None else np.ravel(labels)[:1]
@@ -164,7 +164,7 @@ def manifold(model: keras.Model, size: int = 20, labels=None, path: str | Path |
     """
     if model.latent_dim != 2:
         raise ValueError(
-            "A manifold is drawn of two dimensions; of more, `traverse` goes along each. "
+            "`manifold` needs a code of two units: of more, `traverse` goes along each. "
             f"Received: latent_dim={model.latent_dim}"
         )
     _check_prior(model)
@@ -223,7 +223,7 @@ def _check_walk(model, steps):
     if steps < 2:
         raise ValueError(f"`steps` must be at least 2. Received: steps={steps}")
     if model.latent_dim == 0:
-        raise ValueError(f"{type(model).__name__} has no code to walk through. Received: latent_dim=0")
+        raise ValueError(f"A walk needs a model with codes. Received: {type(model).__name__} of latent_dim=0")
 
 
 def _check_prior(model):

@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from keras_gen import data, evaluation, saving, tasks
 from keras_gen.core import GenerativeModel, distribution
-from keras_gen.files import write_json
-from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch, read_history
+from keras_gen.files import read_columns, write_json
+from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch
 from keras_gen.training.checkpoints import Checkpoints, restore
 from keras_gen.training.config import RunConfig
 
@@ -42,9 +42,8 @@ class Run:
     @property
     def history(self) -> dict[str, list[float]]:
         """Name of a loss or metric to its values, one for each epoch, as in the `history` of Keras' `History`."""
-        rows = read_history(self.folder / "history.csv")
-        names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "epoch"]
-        return {name: [float(row[name] or "nan") for row in rows] for name in names}
+        columns = read_columns(self.folder / "history.csv")
+        return {name: values for name, values in columns.items() if name != "epoch"}
 
     def held_out(self, limit: int | None = None, labels: bool | None = None) -> tf.data.Dataset:
         """Data that the model was not trained on: the test split of its source, or else its validation part.

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_gen import data, evaluation
 from keras_gen.core import GenerativeModel
+from keras_gen.core.renamed import warn_of
 from keras_gen.training.config import RunConfig
 
 IMAGES = 10_000  # at most, that a trial is judged on
@@ -21,15 +22,20 @@ class Objective(NamedTuple):
         direction: "max" or "min".
         needs: abilities, of `model.offers`.
         labelled: whether the data must have classes.
-        figure: function of a model and a `HeldOut` to a float.
+        metric: function of a model and a `HeldOut` to a float.
         what: in words.
     """
 
     direction: str
     needs: tuple[str, ...]
     labelled: bool
-    figure: Callable[[GenerativeModel, "HeldOut"], float]
+    metric: Callable[[GenerativeModel, "HeldOut"], float]
     what: str
+
+    @property
+    def figure(self):
+        warn_of("figure", "metric")
+        return self.metric
 
 
 class HeldOut:

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_gen import saving
 from keras_gen.core import check_choice, check_whole, distribution
+from keras_gen.core.renamed import warn_of
 from keras_gen.evaluation.summary import has_probability
 from keras_gen.files import write_json
 from keras_gen.training.api import begin, resume
@@ -34,16 +35,21 @@ class Search(NamedTuple):
 
     Args:
         best: values of the best trial.
-        figure: its objective.
+        metric: its value of the objective.
         trials: list of dicts, the first to end first: name, values, status ("COMPLETED" or "FAILED"), figure,
             epochs, minutes, error.
         folder: that holds all of it; `folder / "best"` is the run of the best values, trained again.
     """
 
     best: dict
-    figure: float
+    metric: float
     trials: list
     folder: Path
+
+    @property
+    def figure(self):
+        warn_of("figure", "metric")
+        return self.metric
 
 
 def search(
@@ -215,7 +221,7 @@ def _check(trials):
         arguments = trials.config_of(values).arguments
         model = config.cls(config.info().data_shape, **arguments)
     if trials.objective is not None and trials.objective.labelled:
-        trials.objective.figure(model, trials.held_out)  # says what is wrong, such as few examples of a class
+        trials.objective.metric(model, trials.held_out)  # says what is wrong, such as few examples of a class
     if name in ("elbo", "log_likelihood") and not np.all(
         has_probability(model.data_likelihood, trials.held_out.images[:100])
     ):

@@ -74,7 +74,7 @@ class Trial:
 
     def _judge(self, model: GenerativeModel) -> float:
         if self.trials.objective is not None:
-            return float(self.trials.objective.figure(model, self.trials.held_out))
+            return float(self.trials.objective.metric(model, self.trials.held_out))
         name, rows = self.trials.settings["objective"], read_history(self.folder / "history.csv")
         history = rows[best_epoch(rows)] if self.trials.settings["patience"] else rows[-1]  # the epoch of the model
         if name not in history:

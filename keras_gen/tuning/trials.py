@@ -50,7 +50,7 @@ class Trials:
         return HeldOut(self.config)
 
     def config_of(self, values: dict[str, Any], **changes: Any) -> RunConfig:
-        """The run of some values: the shared config, but for what a space may hold and for epochs and figures.
+        """The run of some values: the shared config, but for what a space may hold and for `epochs` and `figures`.
 
         What is held out is neither, so that no trial can train on what it is judged on.
         """
