@@ -27,7 +27,7 @@ def write_json(path: str | Path, content: Any) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def read_columns(path):
+def read_columns(path: str | Path) -> dict[str, list[float]]:
     """Numbers of a CSV file, name of a column to a list, NaN for an empty cell; none if there is no such file."""
     if not Path(path).is_file():
         return {}

@@ -190,7 +190,9 @@ def check_features(real: np.ndarray, generated: np.ndarray, fewest: int) -> tupl
     return real, generated
 
 
-def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
+def fidelity(
+    generated: np.ndarray, real: np.ndarray, features: Callable, seed: int = 0, subsets: int = 50, neighbors: int = 5
+) -> dict[str, Any]:
     """Every metric of fidelity, each with what it is between real images, and for noise.
 
     Look at the control first: features of a classifier of digits gave noise a precision of 0.997, with a recall of 0.

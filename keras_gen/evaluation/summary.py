@@ -19,7 +19,9 @@ HALF_A_GIGABYTE = 2**29
 BATCH = 100
 
 
-def report(model, images, labels=None, num_samples=200, features=None, verbose=0):
+def report(
+    model: keras.Model, images, labels=None, num_samples: int = 200, features=None, verbose: int = 0
+) -> dict[str, Any]:
     """Held-out metrics of a model on images that it was not trained on.
 
     Args:
@@ -44,7 +46,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
         of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
         and white images the pixels of samples are drawn.
     """
-    metrics = {"images": 0}
+    metrics: dict[str, Any] = {"images": 0}
     if model.compiled:
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         metrics |= model.evaluate(
@@ -90,7 +92,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
             metrics["ssim"] = float(similarity / metrics["images"])
     if "score" in model.offers:
         metrics["score"] = float(score / metrics["images"])
-    first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
+    first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
@@ -102,7 +104,8 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     if judged.count and probes.can_judge(*judged.all()):
         metrics |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
     if real.count >= 2 * MIN_IMAGES:
-        metrics |= _fidelity_of(model, *real.all(), features)
+        kept, kept_classes = real.all()
+        metrics |= _fidelity_of(model, kept, kept_classes, features)
     return metrics
 
 

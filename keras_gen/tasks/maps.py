@@ -9,7 +9,7 @@ from keras_gen import plots
 from keras_gen.core.checks import check_choice
 
 
-def latent_map(model: keras.Model, images, labels, path: str | Path, method: str = "pca", seed: int = 0) -> str | Path:
+def latent_map(model: keras.Model, images, labels, path: str | Path, method: str = "pca", seed: int = 0) -> Path:
     """Draws the codes of images as points, coloured by label.
 
     Args:

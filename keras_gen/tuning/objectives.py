@@ -33,7 +33,7 @@ class Objective(NamedTuple):
     what: str
 
     @property
-    def figure(self):
+    def figure(self) -> Callable:
         warn_of("figure", "metric")
         return self.metric
 
