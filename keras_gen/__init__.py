@@ -1,5 +1,7 @@
 """Autoencoders and generative networks for Keras."""
 
+from typing import TYPE_CHECKING
+
 from keras_gen import startup
 
 try:
@@ -35,11 +37,14 @@ from keras_gen.training import open_run as open_run
 from keras_gen.training import register as register
 from keras_gen.version import __version__ as __version__
 
+if TYPE_CHECKING:
+    from keras_gen import tuning as tuning
+else:
 
-def __getattr__(name):
-    """Keras Tuner takes a second to import: `kg.tuning` is imported when it is asked for."""
-    if name == "tuning":
-        import importlib
+    def __getattr__(name):
+        """Keras Tuner takes a second to import: `kg.tuning` is imported when it is asked for."""
+        if name == "tuning":
+            import importlib
 
-        return importlib.import_module("keras_gen.tuning")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return importlib.import_module("keras_gen.tuning")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

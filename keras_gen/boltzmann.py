@@ -5,6 +5,7 @@ of a deep belief network, and a deep Boltzmann machine, whose odd layers are one
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -34,32 +35,32 @@ class Machine(NamedTuple):
     hidden_bias: tf.Tensor
     sigma: float | None = None
 
-    def hidden_logits(self, v):
+    def hidden_logits(self, v) -> tf.Tensor:
         """`c + v W`, of which the sigmoid is p(h = 1 | v). (B, D) -> (B, H)."""
         return self.hidden_bias + tf.matmul(v if self.sigma is None else v / self.sigma, self.kernel)
 
-    def hidden_mean(self, v):
+    def hidden_mean(self, v) -> tf.Tensor:
         """p(h = 1 | v). (B, D) -> (B, H)."""
         return tf.sigmoid(self.hidden_logits(v))
 
-    def visible_mean(self, h):
+    def visible_mean(self, h) -> tf.Tensor:
         """E[v | h]: p(v = 1 | h) of binary units. (B, H) -> (B, D)."""
         field = tf.matmul(h, self.kernel, transpose_b=True)
         if self.sigma is None:
             return tf.sigmoid(self.visible_bias + field)
         return self.visible_bias + self.sigma * field
 
-    def visible_energy(self, v):
+    def visible_energy(self, v) -> tf.Tensor:
         """The part of the energy in which only v takes part. (B, D) -> (B,)."""
         if self.sigma is None:
             return -tf.linalg.matvec(v, self.visible_bias)
         return tf.reduce_sum(tf.square((v - self.visible_bias) / self.sigma), axis=-1) / 2
 
-    def free_energy(self, v):
+    def free_energy(self, v) -> tf.Tensor:
         """`F(v) = -log sum_h exp(-E(v, h))`, in nats; p(v) = exp(-F(v)) / Z. (B, D) -> (B,)."""
         return self.visible_energy(v) - tf.reduce_sum(tf.nn.softplus(self.hidden_logits(v)), axis=-1)
 
-    def hidden_free_energy(self, h):
+    def hidden_free_energy(self, h) -> tf.Tensor:
         """The same of the other side, with the visible units summed (or integrated) out. (B, H) -> (B,)."""
         field = tf.matmul(h, self.kernel, transpose_b=True)
         if self.sigma is None:
@@ -69,16 +70,16 @@ class Machine(NamedTuple):
             seen = tf.reduce_sum(self.visible_bias * field / self.sigma + tf.square(field) / 2 + normal, axis=-1)
         return -tf.linalg.matvec(h, self.hidden_bias) - seen
 
-    def draw_hidden(self, v, key):
+    def draw_hidden(self, v, key) -> tf.Tensor:
         """h from p(h | v). (B, D) -> (B, H)."""
         return draw(self.hidden_mean(v), key)
 
-    def draw_visible(self, h, key):
+    def draw_visible(self, h, key) -> tf.Tensor:
         """v from p(v | h). (B, H) -> (B, D)."""
         mean = self.visible_mean(h)
         return draw(mean, key) if self.sigma is None else mean + self.sigma * distribution.normal(tf.shape(mean), key)
 
-    def gibbs(self, v, steps, key):
+    def gibbs(self, v, steps, key) -> tf.Tensor:
         """Alternately h from p(h | v) and v from p(v | h), `steps` times. (B, D) -> (B, D)."""
 
         def step(i, v):
@@ -89,18 +90,18 @@ class Machine(NamedTuple):
         return tf.while_loop(lambda i, v: i < steps, step, (tf.constant(0), v))[1]
 
 
-def draw(mean, key):
+def draw(mean, key) -> tf.Tensor:
     """Binary units that are 1 with given probabilities, float32."""
     return tf.cast(distribution.uniform(tf.shape(mean), key) < mean, tf.float32)
 
 
-def log_odds(rates, margin):
+def log_odds(rates, margin: float) -> np.ndarray:
     """Biases with which independent units are on as often as that, at least `margin` away from 0 and 1. float32."""
     rates = np.clip(np.asarray(rates, "float64"), margin, 1 - margin)
     return (np.log(rates) - np.log1p(-rates)).astype("float32")
 
 
-def log_partition(machine):
+def log_partition(machine: Machine) -> float:
     """log Z, exactly, in float64: by a visit to every state of the smaller side.
 
     Args:
@@ -121,7 +122,8 @@ def log_partition(machine):
             f"The exact partition function visits all states of one side; that side may have at most {MAX_SIDE_UNITS} "
             f"binary units. Use kg.evaluation.annealed_importance_sampling. Received: {sides}"
         )
-    exact = Machine(*(tf.cast(part, tf.float64) for part in machine[:3]), machine.sigma)
+    kernel, visible_bias, hidden_bias = (tf.cast(part, tf.float64) for part in machine[:3])
+    exact = Machine(kernel, visible_bias, hidden_bias, machine.sigma)
     energy = exact.hidden_free_energy if by_hidden else exact.free_energy
     total = -np.inf
     for states in all_states(units):
@@ -129,7 +131,7 @@ def log_partition(machine):
     return float(total)
 
 
-def all_states(units, at_once=STATES_AT_ONCE):
+def all_states(units: int, at_once: int = STATES_AT_ONCE) -> Iterator[np.ndarray]:
     """All 2^units states of binary units, in parts of (at most at_once, units), in the order of binary numbers."""
     places = np.arange(units)[::-1]
     for start in range(0, 2**units, at_once):

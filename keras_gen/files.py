@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def write_atomically(path, write):
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Calls `write(temporary path)`, then puts the file in place of `path`: a kill leaves the old one or the new."""
     path = Path(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
@@ -19,13 +21,13 @@ def write_atomically(path, write):
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path, content):
+def write_json(path: str | Path, content: Any) -> None:
     """Writes a JSON file, whole or not at all; what JSON does not know becomes text."""
     text = json.dumps(content, indent=2, default=str) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def read_columns(path):
+def read_columns(path: str | Path) -> dict[str, list[float]]:
     """Numbers of a CSV file, name of a column to a list, NaN for an empty cell; none if there is no such file."""
     if not Path(path).is_file():
         return {}

@@ -5,6 +5,7 @@ import json
 import math
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -32,7 +33,7 @@ ABSENT = (
 )
 
 
-def save_image(image, path, scale=1):
+def save_image(image: np.ndarray, path: str | Path, scale: int = 1) -> Path:
     """Writes one image as PNG.
 
     An image that a model of this package made is marked as such: the IPTC digital source type
@@ -67,7 +68,7 @@ def save_image(image, path, scale=1):
     return path
 
 
-def save_grid(images, path, columns=None, padding=2):
+def save_grid(images: np.ndarray, path: str | Path, columns: int | None = None, padding: int = 2) -> Path:
     """Writes images side by side as one PNG, marked like `save_image`; small ones are enlarged to be seen.
 
     Args:
@@ -82,7 +83,7 @@ def save_grid(images, path, columns=None, padding=2):
     return save_image(grid(images, columns, padding), path)
 
 
-def save_animation(walks, path, seconds=0.12, back=True):
+def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, back: bool = True) -> Path:
     """Writes walks as an animation, all side by side, marked like `save_image`.
 
     Args:
@@ -115,7 +116,7 @@ def save_animation(walks, path, seconds=0.12, back=True):
     return path
 
 
-def grid(images, columns=None, padding=2):
+def grid(images: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndarray:
     """Images side by side on white, enlarged to at least SMALLEST_TILE. (N, H, W, C) -> (H', W', C)."""
     if np.ndim(images) != 4 or len(images) == 0:
         raise ValueError(f"`images` must be (N, H, W, C), at least one. Received: shape={np.shape(images)}")
@@ -131,7 +132,7 @@ def grid(images, columns=None, padding=2):
     return like(canvas, images)
 
 
-def rows(*groups):
+def rows(*groups) -> np.ndarray:
     """Stacks groups of N images as rows for a grid of N columns: the first group above the second, and so on.
 
     The result is marked as generated if any of the groups is.
@@ -140,7 +141,7 @@ def rows(*groups):
     return like(np.concatenate([np.asarray(group) for group in groups]), marked)
 
 
-def like(images, source):
+def like(images: np.ndarray, source: Any) -> np.ndarray:
     """`images` with the provenance of `source`, if it has one: for pictures composed of what a model made."""
     if not hasattr(source, "provenance"):
         return images
@@ -149,7 +150,7 @@ def like(images, source):
     return marked
 
 
-def provenance(path):
+def provenance(path: str | Path) -> dict[str, Any] | None:
     """What a picture or animation says of its origin.
 
     Returns:

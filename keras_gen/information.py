@@ -6,6 +6,7 @@ Probabilities are arrays whose last axis sums to 1; the axes before it are as ma
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def _probabilities(name, p):
@@ -23,43 +24,42 @@ def _p_log(p, q, base):
         return np.where(p > 0, p * np.log(q), 0.0) / math.log(base)
 
 
-def surprise(p, base=math.e):
+def surprise(p: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Information content `-log p` of an event of probability p. (...) -> (...)."""
     with np.errstate(divide="ignore"):
         return -np.log(np.asarray(p, "float64")) / math.log(base)
 
 
-def entropy(p, base=math.e):
+def entropy(p: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """`H(p) = -sum_i p_i log p_i`: the mean surprise (Shannon 1948). (..., K) -> (...)."""
     p = _probabilities("p", p)
     return -_p_log(p, p, base).sum(axis=-1)
 
 
-def binary_entropy(p, base=math.e):
+def binary_entropy(p: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Entropy of a coin that shows heads with probability p. (...) -> (...)."""
     p = np.asarray(p, "float64")
     return entropy(np.stack([p, 1 - p], axis=-1), base)
 
 
-def cross_entropy(p, q, base=math.e):
+def cross_entropy(p: ArrayLike, q: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """`H(p, q) = -sum_i p_i log q_i`: the mean surprise at what p draws of one who believes q. (..., K) -> (...)."""
     p, q = _probabilities("p", p), _probabilities("q", q)
     return -_p_log(p, q, base).sum(axis=-1)
 
 
-def kl_divergence(p, q, base=math.e):
+def kl_divergence(p: ArrayLike, q: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """`KL(p || q) = sum_i p_i log(p_i / q_i) = H(p, q) - H(p)`, at least 0; infinite where q rules out what p draws."""
     return cross_entropy(p, q, base) - entropy(p, base)
 
 
-def js_divergence(p, q, base=math.e):
+def js_divergence(p: ArrayLike, q: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Jensen-Shannon divergence, `(KL(p || m) + KL(q || m)) / 2`, m the mean of both; at most log 2."""
-    p, q = _probabilities("p", p), _probabilities("q", q)
-    middle = (p + q) / 2
+    middle = (_probabilities("p", p) + _probabilities("q", q)) / 2
     return (kl_divergence(p, middle, base) + kl_divergence(q, middle, base)) / 2
 
 
-def optimal_discriminator(p, q):
+def optimal_discriminator(p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """`D*(x) = p(x) / (p(x) + q(x))`: the best probability that x, of p or of q alike, is of p.
 
     Against it the generator's minimax value is `2 JS(p || q) - log 4` (Goodfellow et al. 2014, equations 2 and 6).
@@ -78,7 +78,7 @@ def optimal_discriminator(p, q):
     return np.divide(p, both, out=np.full(both.shape, 0.5), where=both > 0)
 
 
-def mutual_information(joint, base=math.e):
+def mutual_information(joint: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """`I(X; Y) = KL(p(x, y) || p(x) p(y))`. (..., X, Y), which sums to 1 over both axes -> (...)."""
     joint = np.asarray(joint, "float64")
     _probabilities("joint", joint.reshape(*joint.shape[:-2], -1))
@@ -86,12 +86,18 @@ def mutual_information(joint, base=math.e):
     return (_p_log(joint, joint, base) - _p_log(joint, product, base)).sum(axis=(-2, -1))
 
 
-def normal_entropy(variance, base=math.e):
+def normal_entropy(variance: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Differential entropy of a normal, `log(2 pi e v) / 2`; below 0 where it is narrow. (...) -> (...)."""
     return 0.5 * np.log(2 * math.pi * math.e * np.asarray(variance, "float64")) / math.log(base)
 
 
-def normal_kl(mean, variance, other_mean=0.0, other_variance=1.0, base=math.e):
+def normal_kl(
+    mean: ArrayLike,
+    variance: ArrayLike,
+    other_mean: ArrayLike = 0.0,
+    other_variance: ArrayLike = 1.0,
+    base: float = math.e,
+) -> np.ndarray | np.float64:
     """KL divergence of one normal from another.
 
     `(log(v2 / v1) + (v1 + (m1 - m2)^2) / v2 - 1) / 2` (...) -> (...).

@@ -1,9 +1,12 @@
 """Likelihoods p(x | z): how a decoder's output accounts for data. Callable of x and mean, (B, ...) -> (B,), nats."""
 
 import math
+from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
@@ -31,22 +34,22 @@ class GaussianLikelihood(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})  # a sum over pixels is too much for float16
         self.variance = variance
 
-    def build(self, x_shape, mean_shape):
+    def build(self, x_shape, mean_shape) -> None:
         if isinstance(self.variance, str):
             shape = tuple(x_shape[1:]) if self.variance == "per_value" else ()
             self.scaled_log_variance = self.add_weight(name="scaled_log_variance", shape=shape, initializer="zeros")
 
     @property
-    def log_variance(self):
+    def log_variance(self) -> float | tf.Tensor:
         """The log variance, a scalar or one for each value; a learned one stays above FLOOR."""
         if not isinstance(self.variance, str):
             return math.log(self.variance)
         return self.FLOOR + ops.softplus(LOG_GAIN * self.scaled_log_variance - self.FLOOR)
 
-    def call(self, x, mean):
+    def call(self, x, mean) -> tf.Tensor:
         return losses.gaussian(x, mean, self.log_variance)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "variance": self.variance}
 
 
@@ -65,15 +68,15 @@ class LogisticLikelihood(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
 
-    def build(self, x_shape, mean_shape):
+    def build(self, x_shape, mean_shape) -> None:
         self.scaled_log_scale = self.add_weight(name="scaled_log_scale", shape=(x_shape[-1],), initializer="zeros")
 
     @property
-    def log_scale(self):
+    def log_scale(self) -> tf.Tensor:
         """(C,), the learned log scales, above FLOOR."""
         return self.FLOOR + ops.softplus(LOG_GAIN * self.scaled_log_scale + self.START - self.FLOOR)
 
-    def call(self, x, mean):
+    def call(self, x, mean) -> tf.Tensor:
         return losses.discretized_logistic(x, mean, self.log_scale)
 
 
@@ -95,6 +98,6 @@ LIKELIHOODS = MappingProxyType(
 )
 
 
-def likelihood(name, data_shape, variance="learned"):
+def likelihood(name: str, data_shape: tuple[int, ...], variance: str | float = "learned") -> Callable:
     """The negative log-likelihood of a name of LIKELIHOODS, built; `variance` is for "gaussian"."""
     return LIKELIHOODS[name](data_shape, variance)

@@ -9,17 +9,18 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import tensorflow as tf
 from keras import ops
 
 LOG_2_PI = math.log(2 * math.pi)
 
 
-def sum_per_example(values):
+def sum_per_example(values) -> tf.Tensor:
     """Sums over all axes but the first. (B, ...) -> (B,)."""
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
-def bernoulli(x, mean):
+def bernoulli(x, mean) -> tf.Tensor:
     """Negative log-likelihood of independent Bernoulli pixels, `-sum_i x_i log m_i + (1 - x_i) log(1 - m_i)`.
 
     For x strictly between 0 and 1 this is the cross entropy, not a normalised likelihood.
@@ -36,7 +37,7 @@ def bernoulli(x, mean):
     return sum_per_example(ops.binary_crossentropy(x, mean))
 
 
-def gaussian(x, mean, log_variance=0.0):
+def gaussian(x, mean, log_variance=0.0) -> tf.Tensor:
     """Negative log-likelihood of independent normal pixels.
 
     `0.5 * sum_i (log 2 pi + log v + (x_i - m_i)^2 / v)`
@@ -53,7 +54,7 @@ def gaussian(x, mean, log_variance=0.0):
     return 0.5 * sum_per_example(error + log_variance + LOG_2_PI)
 
 
-def discretized_logistic(x, mean, log_scale, levels=256):
+def discretized_logistic(x, mean, log_scale, levels: int = 256) -> tf.Tensor:
     """Negative log-likelihood of pixels of a few levels, each the share that a logistic density has of its bin.
 
     `-sum_i log(S((x_i - m_i + h) / s) - S((x_i - m_i - h) / s))`, S the sigmoid, h = 1 / (2 (levels - 1)) half a bin;
@@ -79,12 +80,12 @@ def discretized_logistic(x, mean, log_scale, levels=256):
     return -sum_per_example(ops.where(first, ops.log_sigmoid(above), ops.where(last, ops.log_sigmoid(-below), inside)))
 
 
-def squared_error(x, mean):
+def squared_error(x, mean) -> tf.Tensor:
     """Squared Euclidean distance `sum_i (x_i - m_i)^2`. (B, ...), (B, ...) -> (B,), squared error per image."""
     return sum_per_example(ops.square(x - mean))
 
 
-def bernoulli_kl(rho, rho_hat):
+def bernoulli_kl(rho, rho_hat) -> tf.Tensor:
     """KL divergence of a coin of probability rho_hat from one of probability rho.
 
     `rho log(rho / rho_hat) + (1 - rho) log((1 - rho) / (1 - rho_hat))` (Ng 2011, "Sparse autoencoder", CS294A lecture
@@ -101,7 +102,7 @@ def bernoulli_kl(rho, rho_hat):
     return rho * ops.log(rho / rho_hat) + (1 - rho) * ops.log((1 - rho) / (1 - rho_hat))
 
 
-def si_sdr(target, estimate):
+def si_sdr(target, estimate) -> tf.Tensor:
     """Scale-invariant signal-to-distortion ratio, `10 log10(|a t|^2 / |a t - e|^2)` with `a = <e, t> / |t|^2`.
 
     How much of the estimate is the target, whatever its scale (Le Roux et al. 2019, "SDR - half-baked or well done?",
@@ -121,7 +122,7 @@ def si_sdr(target, estimate):
     return ops.clip(10 * ops.log10(ops.maximum(ratio, 1e-12)), -80.0, 80.0)
 
 
-def normal_kl(mean, log_variance):
+def normal_kl(mean, log_variance) -> tf.Tensor:
     """KL divergence of N(mean, diag exp(log_variance)) from N(0, I), per dimension.
 
     `0.5 * (m^2 + v - 1 - log v)` (Kingma and Welling 2014, appendix B).
@@ -136,7 +137,7 @@ def normal_kl(mean, log_variance):
     return 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance)
 
 
-def normal_log_density(z, mean=0.0, log_variance=0.0):
+def normal_log_density(z, mean=0.0, log_variance=0.0) -> tf.Tensor:
     """Log density of N(mean, diag exp(log_variance)), summed over the last axis. (..., D) -> (...), nats."""
     error = ops.square(z - mean) * ops.exp(-log_variance)
     return -0.5 * ops.sum(error + log_variance + LOG_2_PI, axis=-1)
@@ -175,7 +176,7 @@ ADVERSARIAL = {
 }
 
 
-def gradient_penalty(gradient):
+def gradient_penalty(gradient) -> tf.Tensor:
     """How far a critic's gradient is from length 1, `(|grad d(x)| - 1)^2`. (B, ...) -> (B,).
 
     Source: Gulrajani et al. 2017, equation 3, at points drawn uniformly between real and generated images.

@@ -1,9 +1,11 @@
 """Priors p(z) of codes: their density, how far a posterior is from them, and draws."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
@@ -20,21 +22,21 @@ class NormalPrior:
     def __init__(self, size):
         self.size = size
 
-    def log_density(self, z):
+    def log_density(self, z) -> tf.Tensor:
         """Log density. (..., D) -> (...), nats."""
         return losses.normal_log_density(z)
 
-    def kl(self, mean, log_variance, z):
+    def kl(self, mean, log_variance, z) -> tf.Tensor:
         """KL divergence of normal posteriors, exact, for each unit. (B, D), (B, D), draws -> (B, D), nats."""
         return losses.normal_kl(mean, log_variance)
 
     num_components = 1
 
-    def transform(self, noise, share, component):
+    def transform(self, noise, share, component) -> tf.Tensor:
         """The noise itself; as of the patterns below. (n, D) -> (n, D)."""
         return noise
 
-    def draw(self, n, rng, components=None):
+    def draw(self, n: int, rng: np.random.Generator, components: np.ndarray | None = None) -> np.ndarray:
         """n codes, (n, D) float32, by a `numpy.random.Generator`."""
         return rng.standard_normal((n, self.size)).astype("float32")
 
@@ -45,24 +47,24 @@ class MixtureOfNormals(keras.layers.Layer):
     Call: z (..., D) -> log p(k, z) (..., K), nats.
     """
 
-    def components(self):
+    def components(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """log pi (K,), means (K, D), log variances (K, D)."""
         raise NotImplementedError(f"A prior must define `components`. Received: {type(self).__name__} without")
 
-    def call(self, z):
+    def call(self, z) -> tf.Tensor:
         """`log pi_k + log N(z; m_k, v_k)`. (..., D) -> (..., K), nats."""
         log_weights, means, log_variances = self.components()
         return log_weights + losses.normal_log_density(ops.expand_dims(z, -2), means, log_variances)
 
-    def log_density(self, z):
+    def log_density(self, z) -> tf.Tensor:
         """Log density. (..., D) -> (...), nats."""
         return ops.logsumexp(self(z), axis=-1)
 
-    def responsibilities(self, z):
+    def responsibilities(self, z) -> tf.Tensor:
         """`p(k | z)`. (..., D) -> (..., K)."""
         return ops.softmax(self(z), axis=-1)
 
-    def kl(self, mean, log_variance, z):
+    def kl(self, mean, log_variance, z) -> tf.Tensor:
         """KL divergence of normal posteriors, by the mean over draws from them. -> (B, 1), nats.
 
         Args:
@@ -73,7 +75,7 @@ class MixtureOfNormals(keras.layers.Layer):
         log_ratio = losses.normal_log_density(z, mean, log_variance) - self.log_density(z)
         return ops.mean(log_ratio, axis=0)[:, None]
 
-    def draw(self, n, rng, components=None):
+    def draw(self, n: int, rng: np.random.Generator, components: np.ndarray | None = None) -> np.ndarray:
         """n codes, (n, D) float32, from given components (n,) or from any."""
         log_weights, means, log_variances = (np.asarray(ops.convert_to_numpy(part)) for part in self.components())
         if components is None:
@@ -96,17 +98,17 @@ class MixturePrior(MixtureOfNormals):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.num_components, self.size = num_components, size
 
-    def build(self, input_shape=None):
+    def build(self, input_shape=None) -> None:
         shape = (self.num_components, self.size)
         self.logits = self.add_weight(name="logits", shape=shape[:1], initializer="zeros")
         self.means = self.add_weight(name="means", shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
         self.raw_log_variances = self.add_weight(name="raw_log_variances", shape=shape, initializer="zeros")
 
-    def components(self):
+    def components(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         log_variances = bounded_log_variance(ops.convert_to_tensor(self.raw_log_variances))
         return ops.log_softmax(self.logits), ops.convert_to_tensor(self.means), log_variances
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_components": self.num_components, "size": self.size}
 
 
@@ -132,12 +134,12 @@ class VampPrior(MixtureOfNormals):
         self.built = True
 
     @property
-    def pseudo_inputs(self):
+    def pseudo_inputs(self) -> tf.Tensor:
         """(K, *data_shape)."""
         raw = ops.convert_to_tensor(self.raw_inputs)
         return ops.sigmoid(raw) if self.bounded else raw
 
-    def components(self):
+    def components(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         means, log_variances = self.posterior(self.pseudo_inputs)
         return ops.full((means.shape[0],), -math.log(means.shape[0])), means, log_variances
 
@@ -160,7 +162,7 @@ class Ring:
     def __init__(self, size, num_components):
         self.size, self.num_components = size, num_components
 
-    def transform(self, noise, share, component):
+    def transform(self, noise, share, component) -> tf.Tensor:
         """Codes made of N(0, I) noise (n, D) and components (n,). -> (n, D)."""
         angle = ops.cast(component, "float32") * (2 * math.pi / self.num_components)
         along = self.RADIUS + self.LENGTH * noise[:, 0]
@@ -185,7 +187,7 @@ class SwissRoll:
     def __init__(self, size, num_components):
         self.size, self.num_components = size, num_components
 
-    def transform(self, noise, share, component):
+    def transform(self, noise, share, component) -> tf.Tensor:
         """Codes made of N(0, I) noise (n, D), shares of the part in [0, 1) (n,), and parts (n,). -> (n, D)."""
         along = ops.sqrt((ops.cast(component, "float32") + share) / self.num_components)  # length grows as its square
         angle = 2 * math.pi * self.TURNS * along

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 
 NOTICES = (b"oneDNN custom operations are on", b"All log messages before absl::InitializeLog()")
 
 
 @contextlib.contextmanager
-def without_notices():
+def without_notices() -> Iterator[None]:
     """Leaves out NOTICES, and only those, from what C++ code writes to standard error meanwhile."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; the information is for its authors
     stderr = os.dup(2)

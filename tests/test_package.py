@@ -1,5 +1,7 @@
 """The project's own files: requirements, imports, names."""
 
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -23,7 +25,7 @@ def test_modules_import_each_other_in_no_circle():
 
 
 def test_every_room_has_its_row():
-    rooms = {path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__")}
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__pycache__", "py.typed")}
     assert rooms == set(imports.ROW_OF)
 
 
@@ -56,6 +58,43 @@ def test_every_room_is_packaged():
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
     assert set(stated) == rooms | {"keras_gen.saved_models"}
+
+
+def test_types_are_packaged():
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    assert (PACKAGE / "py.typed").is_file()
+    assert stated["keras_gen"] == ["py.typed"]
+
+
+def exported():
+    """Functions of every room's face, and methods and properties of its classes: those of the package, by name."""
+    for face in PACKAGE.rglob("__init__.py"):
+        module = importlib.import_module(imports.name_of(face))
+        for name, value in vars(module).items():
+            if name.startswith("_") or not getattr(value, "__module__", "").startswith("keras_gen"):
+                continue
+            if inspect.isfunction(value):
+                yield f"{module.__name__}.{name}", value
+            for owner in inspect.getmro(value) if inspect.isclass(value) else ():
+                members = vars(owner).items() if owner.__module__.startswith("keras_gen") else ()
+                yield from ((f"{owner.__qualname__}.{key}", part) for key, part in members if not key.startswith("_"))
+
+
+def function_of(member):
+    """The function of a method or a property, None of what is neither."""
+    for wrapping in ("fget", "func", "__func__"):
+        member = getattr(member, wrapping, member)
+    return member if inspect.isfunction(member) else None
+
+
+def test_what_is_exported_says_what_it_returns():
+    functions = {name: function_of(member) for name, member in exported()}
+    functions = {name: function for name, function in functions.items() if function is not None}
+    silent = [
+        name for name, f in functions.items() if inspect.signature(f).return_annotation is inspect.Signature.empty
+    ]
+    assert len(functions) > 300
+    assert silent == []
 
 
 def test_version_is_said_once():

@@ -22,7 +22,7 @@ OWN = " A model of your own must be registered by `kg.register` and its module i
 def main(tokens: Sequence[str] | None = None) -> int:
     """The command: returns its exit code."""
     given = tokens is not None
-    tokens = list(tokens if given else sys.argv[1:])
+    tokens = list(sys.argv[1:] if tokens is None else tokens)
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets warns of what is said below in one line
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of tracing, where several models are trained
     warnings.showwarning = lambda message, *_, **__: print(f"keras-gen: note: {message}", file=sys.stderr)

@@ -18,7 +18,7 @@ def list_() -> None:
     """List models, datasets and shipped models."""
     models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
     for name, cls in sorted(registry().items()):
-        models.add_row(name, inspect.getdoc(cls).split("\n")[0], ", ".join(sorted(cls.offers)))
+        models.add_row(name, (inspect.getdoc(cls) or "").split("\n")[0], ", ".join(sorted(cls.offers)))
     shipped = Table("name", "file", title="Shipped models: kg.load(NAME)")
     for name, path in saving.shipped().items():
         shipped.add_row(name, path.name)

@@ -34,7 +34,8 @@ def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
             annotation, default = int | None, None
         text = " ".join((documentation.get(name) or "").split())
         # Of several values: --hidden-units 500 500 2000.
-        described = Annotated[annotation, Parameter(help=text, consume_multiple=True, negative_iterable=())]
+        option = Parameter(help=text, consume_multiple=True, negative_iterable=())
+        described = Annotated[annotation, option]  # type: ignore[valid-type]  # made here
         yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
 
 
@@ -57,10 +58,10 @@ def with_imports(tokens: list[str]) -> list[str]:
     Modules of the working directory are found, as by `python -m`.
     """
     rest, modules = [], []
-    tokens = iter(tokens)
-    for token in tokens:
+    left = iter(tokens)
+    for token in left:
         if token == "--import" or token.startswith("--import="):
-            module = token.partition("=")[2] or next(tokens, "")
+            module = token.partition("=")[2] or next(left, "")
             modules.append(module)
         else:
             rest.append(token)
@@ -112,14 +113,17 @@ def choose_data(
         )
     if source is None and open_run is None:
         raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
-    if source is None:
+    if source is None and open_run is not None:
         return Chosen(model, open_run.held_out(count, labels), open_run.config.sources[0], open_run.config)
-    size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]} if len(model.data_shape) == 3 else {}
-    found, config = opened(source, **size), open_run and open_run.config
+    size: dict[str, Any] = {}
+    if len(model.data_shape) == 3:
+        size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
+    found, config = opened(source, **size), None if open_run is None else open_run.config
     labels = found.info.num_classes is not None if labels is None else labels
     split = "test" if "test" in found.info.splits else next(iter(found.info.splits))
-    options = {"shuffle": False, "limit": count, "binarize": config and config.binarize, "labels": labels}
-    return Chosen(model, kg.data.load(found, split, **options, **size), found, config)
+    binarize = None if config is None else config.binarize
+    dataset = kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size)
+    return Chosen(model, dataset, found, config)
 
 
 def choose_images(

@@ -32,7 +32,8 @@ def _add_train_command(name, cls) -> None:
 
     skip = {"model", *OF_PAIRS[cls.pairing]}
     parameters = [*options_of(cls, skip={"data_shape", "target_shape", "seed"}), *options_of(kg.training.train, skip)]
-    command.__signature__ = inspect.Signature(sorted(parameters, key=lambda p: p.default is not p.empty))
+    parameters.sort(key=lambda p: p.default is not p.empty)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of a function
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = (inspect.getdoc(cls) or "").split("\n\n")[0]
     train_app.command(command, name=name)

@@ -32,7 +32,9 @@ def interpolate(
     check_option("rows", rows, 1)
     model, images, labels = choose_images(run, data, 2 * rows)
     half = len(images) // 2
-    given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]} if model.needs(labels) else {}
+    given = {}
+    if labels is not None and model.needs(labels):
+        given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]}
     start, end = check_images(model, images)[:half], images[half : 2 * half]
     kg.tasks.interpolate(model, start, end, steps, mode, **given, path=out)
     print(out)
@@ -146,11 +148,11 @@ def attribute(
     check_option("steps", steps, 2)
     model, dataset, source, _ = choose_data(run, data, None, labels=True)
     images, labels = kg.data.stack(dataset)
-    groups = []
+    groups, names = [], source.info.class_names or []
     for name in (present, absent):
-        if name not in source.info.class_names:
-            raise ValueError(f"The class must be one of {', '.join(source.info.class_names)}. Received: {name}")
-        groups.append(labels == source.info.class_names.index(name))
+        if name not in names:
+            raise ValueError(f"The class must be one of {', '.join(names)}. Received: {name}")
+        groups.append(labels == names.index(name))
     of = (labels[groups[0]], labels[groups[1]]) if model.needs(labels) else None
     vector = kg.tasks.attribute_vector(model, check_images(model, images)[groups[0]], images[groups[1]], of)
     given = model.needs(labels[groups[1]][:rows])

@@ -7,7 +7,9 @@ from keras_gen.core.checks import check_choice as check_choice
 from keras_gen.core.checks import check_whole as check_whole
 from keras_gen.core.checks import is_probability as is_probability
 from keras_gen.core.ema import by_averages as by_averages
+from keras_gen.core.intake import Taken as Taken
 from keras_gen.core.model import GenerativeModel as GenerativeModel
+from keras_gen.core.part import Part as Part
 from keras_gen.core.players import Phase as Phase
 from keras_gen.core.players import Player as Player
 from keras_gen.core.scalars import Adjustable as Adjustable

@@ -5,6 +5,8 @@ import dataclasses
 import functools
 import inspect
 import math
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar, overload
 
 import keras
 import numpy as np
@@ -12,16 +14,22 @@ import tensorflow as tf
 
 from keras_gen.core import provenance
 from keras_gen.core.intake import Intake
+from keras_gen.core.part import Part
 from keras_gen.core.spec import DataSpec
 
 ABILITIES = (
     "encode", "decode", "reconstruct", "sample", "score", "denoise", "separate", "translate", "log_weights", "unit_kl",
 )  # fmt: skip
+Method = TypeVar("Method", bound=Callable)
 VALUES_PER_BATCH = 1_000_000  # of the data, in one batch: bounds memory whatever the size of an image
 MAX_BATCH = 500
 
 
-def batched(method=None, *, images=False):
+@overload
+def batched(method: Method) -> Method: ...
+@overload
+def batched(*, images: bool) -> Callable[[Method], Method]: ...
+def batched(method: Callable | None = None, *, images: bool = False) -> Callable:
     """Lets a method written for one batch of tensors take whole arrays or datasets, and return numpy.
 
     A tensor or a variable goes straight through, so that models can call each other's methods inside a graph, and
@@ -96,10 +104,10 @@ def _together(model, method, batches, args, kwargs):
     return np.concatenate(results) if isinstance(results, list) else results
 
 
-class Abilities:
+class Abilities(Part):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
-    offers = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
@@ -107,7 +115,7 @@ class Abilities:
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(Abilities, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
 
-    def spec_of(self, ability):
+    def spec_of(self, ability: str) -> DataSpec:
         """The `DataSpec` of what an ability takes, by its name: codes for `decode`, else data."""
         if ability == "decode":
             classes = self.data_spec.num_classes
@@ -115,68 +123,68 @@ class Abilities:
         return self.data_spec.of_inputs
 
     @property
-    def code_shape(self):
+    def code_shape(self) -> tuple:
         """Of one code."""
         return (getattr(self, "latent_dim", None),)
 
-    def _cannot(self, what, reason=""):
+    def _cannot(self, what: str, reason: str = "") -> NoReturn:
         offered = ", ".join(sorted(self.offers)) or "nothing else"
         raise NotImplementedError(f"{type(self).__name__} does not {what}{reason}. It offers: {offered}.")
 
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         """Deterministic codes. (B, H, W, C) -> (B, latent_dim)."""
         self._cannot("encode", ": it has no encoder")
 
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""
         self._cannot("decode", ": it has no decoder")
 
     @batched(images=True)
-    def reconstruct(self, x):
+    def reconstruct(self, x) -> np.ndarray:
         """`decode(encode(x))`. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
         if "reconstruct" not in self.offers:
             self._cannot("reconstruct", ": that takes an encoder and a decoder")
         self.check_shape(x)
         return self.decode(self.encode(x))
 
-    def sample(self, n, labels=None, seed=None):
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
         self._cannot("sample", ": it has no distribution over codes to draw from")
 
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
         self._cannot("score")
 
-    def denoise(self, x):
+    def denoise(self, x) -> np.ndarray:
         """The clean images of corrupted ones. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
         self._cannot("denoise", ": it was not trained on corrupted images")
 
-    def separate(self, x):
+    def separate(self, x) -> np.ndarray:
         """The sources of mixtures, in any order. (B, H, W, C) -> (B, S, H, W, C) in [0, 1]."""
         self._cannot("separate", ": it was not trained on mixtures")
 
-    def reconstruction_pairs(self, x, y=None):
+    def reconstruction_pairs(self, x, y=None) -> tuple | None:
         """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
         return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
 
-    def pictures(self, originals, seed=0, **given):
+    def pictures(self, originals, seed: int = 0, **given) -> dict[str, list]:
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""
         if "reconstruct" not in self.offers:
             return {}
         return {"reconstructions": [originals, self.reconstruct(originals, **given)]}
 
-    def needs(self, labels):
+    def needs(self, labels) -> dict[str, Any]:
         """Labels as keyword arguments of `encode`, `reconstruct`, `score`, ..., if those need them."""
         return {"labels": labels} if self.labelling == "required" else {}
 
-    def translate(self, x):
+    def translate(self, x) -> np.ndarray:
         """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""
         self._cannot("translate", ": it knows one kind of image only")
 
-    def log_weights(self, x, num_samples, seed=0):
+    def log_weights(self, x, num_samples: int, seed: int = 0) -> np.ndarray:
         """`log p(x, z_k) - log q(z_k | x)` for draws z_k ~ q(z | x). (B, H, W, C) -> (num_samples, B), nats."""
         self._cannot("give importance weights", ": it has no approximate posterior")
 
-    def unit_kl(self, x):
+    def unit_kl(self, x) -> np.ndarray:
         """KL divergence of each code unit's posterior from N(0, 1). (B, H, W, C) -> (B, latent_dim), nats."""
         self._cannot("tell the KL divergence of its units", ": it has no approximate posterior")

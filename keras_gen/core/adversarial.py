@@ -1,6 +1,7 @@
 """`AdversarialModel`: what the models that are games between players share."""
 
 from keras_gen.core.model import GenerativeModel
+from keras_gen.core.players import Player
 
 
 class AdversarialModel(GenerativeModel):
@@ -16,18 +17,18 @@ class AdversarialModel(GenerativeModel):
 
     learning_rate = None  # a `Player` brings its own
     betas = (0.5, 0.999)
-    _adversarial_loss = None
+    _adversarial_loss: str | None = None
 
     @property
-    def loss(self):
+    def loss(self) -> str | None:
         """Name of the adversarial loss, or None. A property, because Keras' `compile` sets `loss` to None."""
         return self._adversarial_loss
 
     @loss.setter
-    def loss(self, name):
+    def loss(self, name: str | None) -> None:
         if name is not None:
             self._adversarial_loss = name
 
     @property
-    def players(self):
+    def players(self) -> tuple[Player, ...]:
         raise NotImplementedError

@@ -123,7 +123,7 @@ def either(*rules: Rule) -> Rule:
     )
 
 
-def _is_number(value: Any, kinds: types.UnionType) -> bool:
+def _is_number(value: Any, kinds: Any) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
@@ -183,7 +183,8 @@ def rule_of(annotation: Any) -> Rule | None:
     if origin is typing.Literal:
         return choice(typing.get_args(annotation))
     if origin in (typing.Union, types.UnionType):
-        parts = [rule_of(part) for part in sorted(typing.get_args(annotation), key=lambda part: part is type(None))]
+        in_order = sorted(typing.get_args(annotation), key=lambda part: part is type(None))
+        parts: list[Any] = [rule_of(part) for part in in_order]
         return None if None in parts else either(*parts)
     return None
 

@@ -3,10 +3,13 @@
 import dataclasses
 import math
 import numbers
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_gen.core.spec import DataSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Arrays:
         y: (N, ...) array, or None.
     """
 
-    x: object
+    x: Any
     y: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -33,7 +36,7 @@ class Arrays:
         return rows.toarray() if hasattr(rows, "toarray") else rows
 
 
-def is_array_like(x):
+def is_array_like(x) -> bool:
     """Whether numpy, or scipy, holds x as one array: it has a shape, or is a list of such or of numbers."""
     if hasattr(x, "shape"):
         return True
@@ -42,7 +45,7 @@ def is_array_like(x):
     )
 
 
-def as_array(x, spec):
+def as_array(x, spec: DataSpec) -> Any:
     """An array, eager tensor or sparse matrix of what is array-like."""
     if isinstance(x, tuple) and len(x) in (1, 2, 3) and getattr(x[0], "ndim", 0) == len(spec.shape) + 1:
         raise ValueError(f"{spec.takes}; labels or targets go beside them, as fit(x, y). Received: a tuple of {len(x)}")
@@ -68,7 +71,7 @@ def as_array(x, spec):
     return array
 
 
-def split_off(opened, share):
+def split_off(opened, share: float) -> tuple[Arrays, Arrays]:
     """The first examples, and the last ones of a share."""
     if not isinstance(opened, Arrays):
         raise ValueError(

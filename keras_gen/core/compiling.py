@@ -1,15 +1,18 @@
 """Compiling a model with an optimizer for each of its players."""
 
+from typing import Any
+
 import keras
 
 from keras_gen.core import execution
+from keras_gen.core.part import Part
 from keras_gen.core.players import OUTSIDE
 
 
-class Compiled:
+class Compiled(Part):
     """Part of `SteppedModel`: `compile` with optimizers only, and what a file keeps of it."""
 
-    betas = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
 
     def compile(
         self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
@@ -124,7 +127,7 @@ class Compiled:
         return optimizers
 
     @staticmethod
-    def learning_rate_schedule(learning_rate, decay_steps=None):
+    def learning_rate_schedule(learning_rate, decay_steps=None) -> Any:
         """A constant rate, or one that goes down to 0 by a cosine."""
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps) if decay_steps else learning_rate
 

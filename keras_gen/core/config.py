@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from keras_gen.core import documentation
 from keras_gen.core.arguments import Rule, is_bare, plain, rule_of, shown
+from keras_gen.core.part import Part
 from keras_gen.core.scalars import Adjustable, setting
 
 
-class Completed(type(keras.Model)):
+class Completed(type(keras.Model)):  # type: ignore[misc]  # Keras does not say its name
     """Tells a model when its constructor, with those of all classes above, is done."""
 
     def __call__(cls, *args, **kwargs):
@@ -31,7 +32,7 @@ class Completed(type(keras.Model)):
         return model
 
 
-class Configured(metaclass=Completed):
+class Configured(Part, metaclass=Completed):
     """Part of `GenerativeModel`: all that follows from the signatures of a class' constructors.
 
     Each constructor checks the arguments that it names by the rules of the model's class; see `core.arguments`. They
@@ -68,7 +69,7 @@ class Configured(metaclass=Completed):
     @classmethod
     def arguments(cls) -> dict[str, inspect.Parameter]:
         """The constructor's arguments, its own and those of the classes above, by name; annotations without rules."""
-        found = {}
+        found: dict[str, inspect.Parameter] = {}
         for constructor in cls._constructors():
             passed_on = bool(found)
             for name, parameter in inspect.signature(constructor).parameters.items():

@@ -8,6 +8,9 @@ import contextvars
 import functools
 import os
 import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,8 +26,8 @@ from keras_gen.core.renamed import warn_of
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
 
 # Of the step that a thread traces.
-_global_batch_size = contextvars.ContextVar("global_batch_size", default=None)
-_loss_keeper = contextvars.ContextVar("loss_keeper", default=None)
+_global_batch_size: contextvars.ContextVar[Any] = contextvars.ContextVar("global_batch_size", default=None)
+_loss_keeper: contextvars.ContextVar[Any] = contextvars.ContextVar("loss_keeper", default=None)
 
 
 def strategy(devices=None) -> tf.distribute.Strategy:
@@ -89,7 +92,7 @@ def smallest(strategy, value) -> int:
     return int(strategy.experimental_local_results(together())[0])
 
 
-def reported(logs):
+def reported(logs: dict) -> dict:
     """The figures of a step as Keras takes them: over several machines it reduces over an axis."""
     of_machines = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
     return {name: value[None] for name, value in logs.items()} if of_machines and num_machines() > 1 else logs
@@ -119,13 +122,13 @@ def num_replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def replica_id():
+def replica_id() -> int | tf.Tensor:
     """Which replica this is, 0 without a strategy; a Python number or a scalar tensor."""
     context = tf.distribute.get_replica_context()
     return 0 if context is None else context.replica_id_in_sync_group
 
 
-def noise_key(seed, step, purpose, shared=False):
+def noise_key(seed: int, step, purpose: str, shared: bool = False) -> tf.Tensor:
     """The key of a random draw, a function of (seed, step, replica, purpose) and of nothing else.
 
     Keras' own generators draw the same numbers on every replica and forget their state when saved. A key made
@@ -145,17 +148,17 @@ def noise_key(seed, step, purpose, shared=False):
     return key if shared else tf.random.experimental.stateless_fold_in(key, tf.cast(replica_id(), tf.int32))
 
 
-def normal(shape, key):
+def normal(shape, key) -> tf.Tensor:
     """Standard normal noise of a shape, float32, from a key of `noise_key`."""
     return tf.random.stateless_normal(shape, seed=key, alg=ALGORITHM)
 
 
-def uniform(shape, key):
+def uniform(shape, key) -> tf.Tensor:
     """Noise uniform on [0, 1) of a shape, float32, from a key of `noise_key`."""
     return tf.random.stateless_uniform(shape, seed=key, alg=ALGORITHM)
 
 
-def cross_replica_sum(value):
+def cross_replica_sum(value) -> tf.Tensor:
     """Sum over all replicas, differentiable. `value` itself outside of a replica."""
     context = tf.distribute.get_replica_context()
     if context is None or num_replicas() == 1:
@@ -169,7 +172,7 @@ def cross_replica_sum(value):
     return total
 
 
-def apply(optimizer, gradients, variables):
+def apply(optimizer, gradients, variables) -> None:
     """Applies, on each replica, gradients of its shares of a mean: the optimizer applies their sum to all."""
     optimizer.apply(_clipped_as_a_whole(gradients, optimizer), variables)
 
@@ -205,7 +208,7 @@ def _clipped_as_a_whole(gradients, optimizer):
 
 
 @contextlib.contextmanager
-def global_batch(x):
+def global_batch(x) -> Iterator[None]:
     """Around one step on a batch x: counts the examples of all replicas once, for all means of the step."""
     token = _global_batch_size.set(cross_replica_sum(tf.cast(tf.shape(x)[0], tf.float32)))
     try:
@@ -214,7 +217,7 @@ def global_batch(x):
         _global_batch_size.reset(token)
 
 
-def step_over(x):
+def step_over(x) -> AbstractContextManager[None]:
     """The old name of `global_batch`."""
     warn_of("step_over", "global_batch", stacklevel=2)
     return global_batch(x)
@@ -227,18 +230,18 @@ class _LossKeeper:
         self.read, self.own = read, []
         self.resume()
 
-    def pause(self):
+    def pause(self) -> None:
         """Before other replicas take their turn: what is new is this replica's."""
         known = {id(loss) for loss in (*self.foreign, *self.own)}
         self.own += [loss for loss in self.read() if id(loss) not in known]
 
-    def resume(self):
+    def resume(self) -> None:
         """After it: what is there now is known."""
         self.foreign = list(self.read())
 
 
 @contextlib.contextmanager
-def own_losses(read):
+def own_losses(read: Callable[[], Iterable]) -> Iterator[Callable[[], list]]:
     """Gives a function that returns, afterwards, the losses that this replica added to a model within it.
 
     Keras keeps what layers add with `add_loss` on the layers, which replicas share. Replicas are threads that trace one
@@ -256,13 +259,13 @@ def own_losses(read):
         keeper.pause()
 
 
-def global_batch_size(values):
+def global_batch_size(values) -> tf.Tensor:
     """Number of examples of this step on all replicas together. (B, ...) -> float32 scalar."""
     agreed = _global_batch_size.get()
     return cross_replica_sum(tf.cast(tf.shape(values)[0], tf.float32)) if agreed is None else agreed
 
 
-def examples_before(values):
+def examples_before(values) -> tf.Tensor:
     """How many examples of this step the replicas before this one have. (B, ...) -> int32 scalar."""
     if num_replicas() == 1:
         return tf.constant(0)
@@ -270,7 +273,7 @@ def examples_before(values):
     return tf.cast(tf.cumsum(cross_replica_sum(sizes), exclusive=True)[replica_id()], tf.int32)
 
 
-def gather(values):
+def gather(values) -> tf.Tensor:
     """The values of the examples of all replicas, in order, differentiable. (B, ...) -> (B_global, ...), on each.
 
     For terms that compare the examples of a batch with each other, such as the total correlation. The first axis must
@@ -285,7 +288,7 @@ def gather(values):
     return gathered
 
 
-def global_mean(values):
+def global_mean(values) -> tf.Tensor:
     """Mean over the examples of all replicas, differentiable. (B, ...) -> (...), the same on each replica.
 
     For terms that couple the batch, such as the mean activation of a unit.
@@ -293,12 +296,12 @@ def global_mean(values):
     return cross_replica_sum(tf.reduce_sum(values, axis=0)) / global_batch_size(values)
 
 
-def for_each(value, x):
+def for_each(value, x) -> tf.Tensor:
     """A scalar of the whole batch as a term, one value for each example of x. scalar, (B, ...) -> (B,)."""
     return tf.repeat(value, tf.shape(x)[0])
 
 
-def share_of_mean(per_example):
+def share_of_mean(per_example) -> tf.Tensor:
     """This replica's share of the mean over the global batch: `sum_b value_b / B_global`. (B,) -> scalar.
 
     Gradients and losses are summed over replicas, so the shares add up to the mean whatever the sizes of the

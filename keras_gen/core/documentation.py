@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 
 ARGUMENT = re.compile(r"^    (\w+): .*(?:\n {8,}.*)*", re.MULTILINE)  # name, and all its lines
 
 
-def complete(cls, names):
+def complete(cls: type, names: Iterable[str]) -> str:
     """The docstring of a class, from the margin, with an entry for every argument, in the order of the signature.
 
     Args:
@@ -16,7 +17,7 @@ def complete(cls, names):
     text = inspect.cleandoc(cls.__doc__ or "")
     before, section, rest = text.partition("\nArgs:\n")
     _, kwargs, after = rest.partition("    **kwargs:")
-    entries = {}
+    entries: dict[str, str] = {}
     for owner in cls.__mro__:
         own = inspect.cleandoc(vars(owner).get("__doc__") or "").partition("\nArgs:\n")[2].partition("    **kwargs:")[0]
         entries = {match[1]: match[0] for match in ARGUMENT.finditer(own)} | entries

@@ -2,12 +2,17 @@
 
 import contextlib
 import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gen.core import distribution
+from keras_gen.core.part import Part
+
+Method = TypeVar("Method", bound=Callable)
 
 WARMUP = 10  # the average follows the weights closely for some multiples of so many steps, and then by `ema`
 
@@ -34,35 +39,35 @@ class WeightAverages(keras.layers.Layer):
         self.built = True
 
 
-class Averaged:
+class Averaged(Part):
     """Part of `GenerativeModel`: step t moves the average by `(1 - d) (w - a)`, d = min(ema, (1 + t) / (10 + t))."""
 
-    averages = None
+    averages: Any = None  # a layer, or the networks themselves
     swaps_averages = True  # whether `by_averages` puts them in the place of the weights; else the model reads them
     _by_averages = False
 
-    def averaged_weights(self):
+    def averaged_weights(self) -> list:
         """The weights of which averages are kept: all that are not whole numbers, whatever is frozen just now."""
         own = {id(weight) for weight in self.averages.weights} if self.averages is not None else ()
         return [weight for weight in self.weights if "float" in weight.dtype and id(weight) not in own]
 
-    def make_averages(self):
+    def make_averages(self) -> list:
         """Makes `averages`, and returns their variables in the order of `averaged_weights`."""
         self.averages = WeightAverages(self.averaged_weights(), name="averages")
         return self.averages.weights
 
-    def start_averages(self):
+    def start_averages(self) -> None:
         """Called once all weights are there."""
         if self.ema is None or self.averages is not None:
             return
         weights = self.averaged_weights()
-        self._average_pairs = lambda: zip(variables, weights, strict=True)  # behind a function: Keras tracks lists
         variables = self.make_averages()
+        self._average_pairs = lambda: zip(variables, weights, strict=True)  # behind a function: Keras tracks lists
         # a' = a - 1 * (share of the way to go): an optimizer may write on every replica, a model may not.
         self.averaging = keras.optimizers.SGD(1.0)
         self.averaging.build(variables)
 
-    def update_averages(self):
+    def update_averages(self) -> None:
         """Moves the averages towards the weights; in each training step, on each replica."""
         if self.ema is None:
             return
@@ -74,14 +79,14 @@ class Averaged:
             ways.append(ops.cast(share, average.dtype) * (average - ops.cast(weight, average.dtype)))
         distribution.apply(self.averaging, ways, averages)
 
-    def restart_averages(self):
+    def restart_averages(self) -> None:
         """Lets the averages begin again at the weights as they are now."""
         if self.ema is not None:
             for average, weight in self._average_pairs():
                 average.assign(np.array(weight))
 
     @contextlib.contextmanager
-    def using_averages(self):
+    def using_averages(self) -> Iterator[None]:
         """Within it, the weights have the values of their averages, once there was a step. Not inside of a graph."""
         is_new = self.ema is None or int(ops.convert_to_numpy(self.step)) == 0  # weights may have been set by hand
         if is_new or not self.swaps_averages or self._by_averages:
@@ -99,7 +104,7 @@ class Averaged:
             self._by_averages = False
 
 
-def by_averages(method):
+def by_averages(method: Method) -> Method:
     """Lets a method of a model with `ema` work with the averages of the weights."""
 
     @functools.wraps(method)
@@ -107,4 +112,4 @@ def by_averages(method):
         with self.using_averages():
             return method(self, *args, **kwargs)
 
-    return wrapper
+    return cast(Method, wrapper)

@@ -7,6 +7,7 @@ changes nothing; `epoch(3)` gives another one.
 import contextlib
 import itertools
 import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -24,7 +25,7 @@ _clock = _Clock(0)  # tf.data reads it from threads of its own, so that it is no
 
 
 @contextlib.contextmanager
-def epoch(number):
+def epoch(number: int) -> Iterator[None]:
     """Within it, datasets give the batches of an epoch, by number from 0.
 
         with kg.data.epoch(3):
@@ -49,31 +50,32 @@ class EpochClock(keras.callbacks.Callback):
         is_endless: whether the data never end, so that one pass is not one epoch.
     """
 
-    def __init__(self, offset=0, is_endless=False):
+    def __init__(self, offset: int = 0, is_endless: bool = False) -> None:
         super().__init__()
         self.offset, self.is_endless = offset, is_endless
-        self._outer = None
+        self._outer: _Clock | None = None
+        self._own: _Clock | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._outer, self._own = _clock, None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         global _clock
         if self._own is None or not self.is_endless:
             self._own = _Clock(epoch + self.offset, self.is_endless)
         _clock = self._own
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Ends it, where the training broke off."""
         global _clock
         if self._outer is not None:
             _clock, self._outer = self._outer, None
 
 
-def numbers(first=0):
+def numbers(first: int = 0) -> tf.data.Dataset:
     """A dataset of one number, int64: that of the epoch, and `first` more."""
     passes = {"of": None, "count": itertools.count()}
 
@@ -86,17 +88,25 @@ def numbers(first=0):
     return tf.data.Dataset.from_generator(number, output_signature=tf.TensorSpec((), tf.int64))
 
 
-def always(epoch=0):
+def always(epoch: int = 0) -> tf.data.Dataset:
     """A dataset of one number, the same on every pass; for data without order or noise."""
     return tf.data.Dataset.from_tensors(np.int64(epoch))
 
 
-def shuffled(indices, seed, epoch):
+def shuffled(indices, seed, epoch) -> tf.Tensor:
     """(N,) int64 indices in the order of an epoch."""
     return tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([np.int64(seed), epoch]))
 
 
-def index_batches(epochs, indices, batch_size, seed=None, known=None, num_repeated=0, drop_remainder=False):
+def index_batches(
+    epochs: tf.data.Dataset,
+    indices: np.ndarray,
+    batch_size: int,
+    seed: int | None = None,
+    known: np.ndarray | None = None,
+    num_repeated: int = 0,
+    drop_remainder: bool = False,
+) -> tuple[tf.data.Dataset, int]:
     """Batches of indices, epoch by epoch.
 
     Args:
@@ -131,7 +141,7 @@ def index_batches(epochs, indices, batch_size, seed=None, known=None, num_repeat
     return epochs.flat_map(batches_of), steps
 
 
-def batches(arrays, batch_size, seed=None):
+def batches(arrays, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
     """Arrays as a dataset of batches.
 
     Keras makes its own, which once a global seed is set come in the same order in every epoch.

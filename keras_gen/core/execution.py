@@ -8,6 +8,7 @@ compile a model, more than it saves in a short run: the environment variable KER
 """
 
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -51,7 +52,7 @@ def steps_per_call(maximum, steps_per_epoch) -> int:
     return max(steps for steps in range(1, maximum + 1) if steps_per_epoch % steps == 0)
 
 
-def untuned(dataset):
+def untuned(dataset) -> Any:
     """A dataset with tf.data's autotuning off, unless its options say whether they want it.
 
     Autotuning runs in a thread that sleeps twice as long each time, and in TensorFlow 2.21 the end of an epoch waits

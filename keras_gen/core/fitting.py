@@ -1,11 +1,14 @@
 """Keras' `fit`, `evaluate` and `predict` on all that `Intake` takes."""
 
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import distribution, execution
 from keras_gen.core.epochs import EpochClock
-from keras_gen.core.intake import Arrays, Intake, refuse_weights
+from keras_gen.core.intake import Arrays, Intake, Taken, refuse_weights
 from keras_gen.core.players import PhaseSchedule
 from keras_gen.core.step import SteppedModel
 
@@ -15,26 +18,26 @@ class Fitted(SteppedModel):
 
     _pairs = None  # specification of pairs of which several machines make one tensor
 
-    def prepare_batch(self, x, y):
+    def prepare_batch(self, x, y) -> tuple:
         """What the model is trained on, of a batch that `fit` was given, in a graph or not: x, y or None."""
         return x, y
 
-    def prepare_evaluation(self, dataset):
+    def prepare_evaluation(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """What the model is evaluated on, of a dataset of x or of (x, y), in their order."""
         return dataset
 
-    def before_training(self, data):
+    def before_training(self, data: Taken) -> None:
         """Called by `fit` before the first epoch: the place for a look at the data, and for a model's warnings.
 
         Args:
             data: the `Taken`.
         """
 
-    def callbacks_of(self, data):
+    def callbacks_of(self, data: Taken) -> list:
         """Callbacks that belong to the model, for a `fit` on `Taken` data. They come before the user's."""
         return []
 
-    def after_training(self, history):
+    def after_training(self, history: keras.callbacks.History) -> None:
         """Called by `fit` after the last epoch, with its `History`."""
 
     def fit(
@@ -52,7 +55,7 @@ class Fitted(SteppedModel):
         initial_epoch=0,
         steps_per_epoch=None,
         **kwargs,
-    ):
+    ) -> keras.callbacks.History:
         """Keras' `fit`, on whatever `Intake` takes. Labels are taken and ignored by a model that has no use for them.
 
         The order of an epoch is a function of (seed, epoch). A `fit` of a model that has been trained begins with the
@@ -133,7 +136,7 @@ class Fitted(SteppedModel):
             self.steps_per_execution = steps
             self.make_train_function(force=True)
 
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size: int | None = None, **kwargs) -> Any:
         """Keras' `evaluate`."""
         intake = Intake(self.data_spec)
         if intake.has_taken(x):
@@ -144,7 +147,7 @@ class Fitted(SteppedModel):
             dataset = self.prepare_evaluation(intake.held_out(x, y, batch_size))
             return super().evaluate(self._handed_over(dataset), **kwargs)
 
-    def predict(self, x, batch_size=None, *args, **kwargs):
+    def predict(self, x, batch_size: int | None = None, *args, **kwargs) -> np.ndarray:
         """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
         spec = self.data_spec.of_inputs
         y = None
@@ -159,11 +162,11 @@ class Fitted(SteppedModel):
             dataset = distribution.sharded(execution.untuned(dataset.prefetch(2)))
             return super().predict(dataset, None, *args, **kwargs)
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict: bool = False) -> Any:
         """Keras' `train_on_batch`, on a batch that is checked."""
         return super().train_on_batch(*self._one_batch(x, y, sample_weight, class_weight), return_dict=return_dict)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
         """Keras' `test_on_batch`, on a batch that is checked."""
         return super().test_on_batch(*self._one_batch(x, y, sample_weight), return_dict=return_dict)
 
@@ -172,7 +175,7 @@ class Fitted(SteppedModel):
             refuse_weights(type(self).__name__)
         return self.prepare_batch(*Intake(self.data_spec).batch(x, y))
 
-    def unpack_batch(self, data):
+    def unpack_batch(self, data) -> tuple:
         """x, float32, and what the model learns from besides, or None, of a batch as Keras gives it to a step."""
         data = data if self._pairs is None else distribution.separated(data, self._pairs)
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)

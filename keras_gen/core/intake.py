@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn
 
 import keras
 import numpy as np
@@ -70,7 +71,7 @@ class Intake(Streams):
         self.refusal = None
 
     @contextlib.contextmanager
-    def refusals(self):
+    def refusals(self) -> Iterator[None]:
         """Raises the sentence about a batch, where TensorFlow would raise an error of its own that wraps it."""
         try:
             yield
@@ -81,7 +82,7 @@ class Intake(Streams):
 
     # === Opening ===
 
-    def open(self, x, y=None, seed=None):
+    def open(self, x, y=None, seed: int | None = None) -> Arrays | tf.data.Dataset:
         """`Arrays`, checked, or a dataset of checked batches, of what a user gives.
 
         Args:
@@ -105,7 +106,7 @@ class Intake(Streams):
             return self._of_iterable(x, y)
         raise ValueError(f"{TAKEN}. Received: {type(x).__name__}")
 
-    def open_held_out(self, validation_data):
+    def open_held_out(self, validation_data) -> Arrays | tf.data.Dataset:
         """The same of the `validation_data` of `fit`: x, or a pair (x, y)."""
         first = validation_data[0] if isinstance(validation_data, list) and len(validation_data) in (2, 3) else None
         if isinstance(validation_data, tuple) or getattr(first, "ndim", 0) == len(self.spec.shape) + 1:
@@ -153,7 +154,7 @@ class Intake(Streams):
             return None
         return None if y is None and spec.labels == "partial" else spec.as_labels(y, count)
 
-    def batch(self, x, y=None):
+    def batch(self, x, y=None) -> tuple:
         """One batch as arrays that are checked and converted: x float32, y or None."""
         arrays = self.arrays(x, y)
         return self.spec.to_float(arrays.rows(slice(None))), self._as_numbers(arrays.y)
@@ -166,7 +167,16 @@ class Intake(Streams):
 
     # === Data of `fit`, `evaluate`, `predict` and the abilities ===
 
-    def training(self, x, y=None, *, batch_size=None, seed=None, split=0.0, steps_per_epoch=None):
+    def training(
+        self,
+        x,
+        y=None,
+        *,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        split: float = 0.0,
+        steps_per_epoch: int | None = None,
+    ) -> tuple[Taken, Arrays | None]:
         """Data to train on, and those that are held out of them.
 
         Args:
@@ -252,20 +262,20 @@ class Intake(Streams):
 
         return fetch
 
-    def held_out(self, x, y=None, batch_size=None):
+    def held_out(self, x, y=None, batch_size: int | None = None) -> tf.data.Dataset:
         """Data in their order, as a dataset of x or of (x, y)."""
         opened = x if isinstance(x, Arrays) else self.open(x, y)
         if not isinstance(opened, Arrays):
             return opened
         return self._batches_of(opened, even_batch(min(len(opened), batch_size or BATCH_SIZE)))[0]
 
-    def open_inputs(self, x, y=None):
+    def open_inputs(self, x, y=None) -> Arrays | tf.data.Dataset:
         """The same as `open` of what abilities and `predict` take: without labels or targets that nobody asks for."""
         if self.spec.labels is None and isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple):
             x = x.map(lambda *batch: batch[0])
         return self.open(x, y)
 
-    def slices(self, x, y=None, size=BATCH_SIZE):
+    def slices(self, x, y=None, size: int = BATCH_SIZE) -> Iterator[tuple]:
         """Yields (x, y or None, total number of examples or None) of one batch after the other, arrays."""
         opened = self.open_inputs(x, y)
         if isinstance(opened, Arrays):
@@ -278,7 +288,7 @@ class Intake(Streams):
                 yield *(batch if isinstance(batch, tuple) else (batch, None)), None
 
 
-def even_batch(size):
+def even_batch(size: int) -> int:
     """The largest size up to this one of which the replicas get equal parts.
 
     Keras averages the first batch over the replicas to learn its shape, and fails if they are unequal.
@@ -286,7 +296,7 @@ def even_batch(size):
     return max(size - size % distribution.num_replicas(), 1)
 
 
-def refuse_odd_batch(size):
+def refuse_odd_batch(size: int) -> NoReturn:
     replicas = distribution.num_replicas()
     raise ValueError(
         f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "

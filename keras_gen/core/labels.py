@@ -1,5 +1,7 @@
 """Few known labels among many examples: which are known, and how they are spread over the batches. -1 is unknown."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -8,13 +10,13 @@ from keras_gen.core import distribution
 KNOWN_SHARE = 10  # at least one in so many examples of a batch has a known label
 
 
-def known_per_batch(known, total, batch_size):
+def known_per_batch(known: int, total: int, batch_size: int) -> int:
     """How many examples of known label to repeat in each batch; 0 where a shuffled batch has enough of them."""
     wanted = max(1, batch_size // KNOWN_SHARE)
     return wanted if known > 0 and batch_size > 1 and known * batch_size < wanted * total else 0
 
 
-def hide(labels, num_labels, seed):
+def hide(labels: np.ndarray, num_labels: int, seed: int) -> np.ndarray:
     """Labels of which `num_labels` stay, as many of each class, and the others become -1. (N,) ints -> (N,).
 
     Raises:
@@ -39,7 +41,7 @@ def hide(labels, num_labels, seed):
     return hidden
 
 
-def classification_terms(log_q, labels):
+def classification_terms(log_q, labels) -> dict[str, Any]:
     """What a classifier minimises and reports where some labels are known.
 
     Args:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ def is_chief() -> bool:
     return task.get("type") == "chief" or ("chief" not in config["cluster"] and int(task.get("index", 0)) == 0)
 
 
-def sharded(dataset):
+def sharded(dataset) -> Any:
     """A dataset of which each machine reads its own part of every batch; others as they are."""
     if num_machines() == 1 or not isinstance(dataset, tf.data.Dataset):
         return dataset
@@ -47,7 +48,7 @@ def sharded(dataset):
     return dataset.with_options(options)
 
 
-def joined(dataset):
+def joined(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Pairs as one tensor each, (B, n) float32; `separated` is the way back.
 
     Keras averages a batch over the replicas to learn its shape, and over machines TensorFlow does that for single
@@ -60,7 +61,7 @@ def joined(dataset):
     return dataset.map(join)
 
 
-def separated(batch, spec):
+def separated(batch, spec) -> tuple:
     """The pair of a batch of `joined`, whose `element_spec` was `spec`."""
     sizes = [math.prod(part.shape[1:]) for part in spec]
     return tuple(

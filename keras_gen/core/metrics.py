@@ -1,6 +1,7 @@
 """Figures over a whole pass that are more than the mean of a term."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -21,13 +22,13 @@ class ActiveUnits(keras.metrics.Metric):
         self.total = self.add_variable((latent_dim,), "zeros", name="total")
         self.total_of_squares = self.add_variable((latent_dim,), "zeros", name="total_of_squares")
 
-    def update_state(self, means, sample_weight=None):
+    def update_state(self, means, sample_weight=None) -> None:
         means = ops.cast(means, "float64")
         self.count.assign_add(ops.cast(ops.shape(means)[0], "float64"))
         self.total.assign_add(ops.sum(means, axis=0))
         self.total_of_squares.assign_add(ops.sum(ops.square(means), axis=0))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return ops.sum(self._active())
 
     def _active(self):
@@ -47,7 +48,7 @@ class DeadUnits(ActiveUnits):
     def __init__(self, latent_dim, threshold=1e-4, name="dead_units"):
         super().__init__(latent_dim, threshold, name)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return 1.0 - ops.mean(self._active())
 
 
@@ -63,9 +64,9 @@ class UnitMeans(keras.metrics.Metric):
         self.count = self.add_variable((), "zeros", name="count")
         self.total = self.add_variable((latent_dim,), "zeros", name="total")
 
-    def update_state(self, codes, sample_weight=None):
+    def update_state(self, codes, sample_weight=None) -> None:
         self.count.assign_add(ops.cast(ops.shape(codes)[0], "float32"))
         self.total.assign_add(ops.sum(ops.cast(codes, "float32"), axis=0))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return self.total / ops.maximum(self.count, 1.0)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import sys
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gen.core import distribution
 from keras_gen.core.abilities import Abilities
@@ -37,15 +39,17 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
+    reported: tuple[str, ...] = ("reconstruction_loss",)  # names of the means that the model reports besides `loss`
     has_targets = False  # whether `fit` may be given targets that are neither labels nor pairs of images
     # How many `fit` trains on, to within a batch of a dataset; None where it cannot know.
     num_examples = Adjustable(minimum=1, optional=True)
-    likelihood = None  # "bernoulli" or "gaussian" where the model has one
-    labelling = None  # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`
-    pairing = None  # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it
+    likelihood: str | None = None  # "bernoulli" or "gaussian" where the model has one
+    # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`.
+    labelling: str | None = None
+    # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it.
+    pairing: str | None = None
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
-    learning_rate = 1e-3  # of Adam, where none is asked for
+    learning_rate: float | None = 1e-3  # of Adam, where none is asked for
 
     def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
@@ -60,47 +64,47 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
 
-    def on_completed(self):
+    def on_completed(self) -> None:
         super().on_completed()
         self.start_averages()
 
     @classmethod
-    def labelling_of(cls, arguments):
+    def labelling_of(cls, arguments: dict[str, Any]) -> str | None:
         """What `labelling` is with these arguments of the constructor, by name."""
         return cls.labelling
 
     # === Data ===
 
     @property
-    def data_likelihood(self):
+    def data_likelihood(self) -> str | None:
         """The likelihood of the data, by name; of a model of codes, that of the model that made them."""
         return self.likelihood
 
     @property
-    def bounded(self):
+    def bounded(self) -> bool:
         """Whether the data lie in [0, 1]: images do, and what a Bernoulli likelihood describes."""
         return len(self.data_shape) == 3 or self.data_likelihood == "bernoulli"
 
     @property
-    def targets(self):
+    def targets(self) -> Targets | None:
         """The `Targets` that `fit` takes besides the data, None for none."""
         return Targets() if self.has_targets else None
 
     @property
-    def data_spec(self):
+    def data_spec(self) -> DataSpec:
         """The `DataSpec` of what `fit` takes."""
         classes = getattr(self, "num_classes", None)
         return DataSpec(type(self).__name__, self.data_shape, self.bounded, self.labelling, classes, self.targets)
 
-    def check_data(self, x, y=None):
+    def check_data(self, x, y=None) -> None:
         """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""
         Intake(self.data_spec).open(x, y)
 
-    def check_shape(self, x):
+    def check_shape(self, x) -> None:
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
         self.data_spec.check_shape(x)
 
-    def in_memory(self, x, labels=None):
+    def in_memory(self, x, labels=None) -> tuple[np.ndarray, np.ndarray | None]:
         """Data as one array, (N, ...) float32, checked; and their labels, (N,) int64 or None.
 
         Args:
@@ -120,11 +124,11 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
 
     # === Training ===
 
-    def unpack(self, x):
+    def unpack(self, x) -> tuple:
         """What `call` was given: data alone, or data and their labels. -> x, labels or None."""
-        return x if isinstance(x, tuple | list) else (x, None)
+        return tuple(x) if isinstance(x, tuple | list) else (x, None)
 
-    def key(self, purpose, training, shared=False):
+    def key(self, purpose: str, training: bool, shared: bool = False) -> tf.Tensor:
         """The key of this step's noise on this replica; of an evaluation, the same for each batch.
 
         Args:
@@ -136,6 +140,6 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
             return self.noise_key(purpose, shared)
         return distribution.noise_key(self.seed, 0, f"evaluation {purpose}", shared)
 
-    def noise_key(self, purpose, shared=False):
+    def noise_key(self, purpose: str, shared: bool = False) -> tf.Tensor:
         """The key of this step's noise on this replica; see `distribution.noise_key`."""
         return distribution.noise_key(self.seed, self.step, purpose, shared)

@@ -98,11 +98,11 @@ class PhaseSchedule(keras.callbacks.Callback):
         super().__init__()
         self.phases = phases
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch = epoch
         self._enter()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs: dict | None = None) -> None:
         if self.model.phase.until_step < math.inf:
             self._enter()
 

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 
+import keras
 import numpy as np
 
 
@@ -25,7 +26,7 @@ class GeneratedImages(np.ndarray):
         return array[()] if return_scalar else np.asarray(array)
 
 
-def weights_hash(model):
+def weights_hash(model: keras.Model) -> str:
     """First 16 hexadecimal digits of the SHA-256 of a model's weights, in order."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
@@ -33,18 +34,18 @@ def weights_hash(model):
     return digest.hexdigest()[:16]
 
 
-def mark(images, model, **details):
+def mark(images, model: keras.Model, **details) -> GeneratedImages:
     """Images with the provenance of a model: its class, the hash of its weights, and details such as the seed."""
     return GeneratedImages(images, {"model": type(model).__name__, "weights": weights_hash(model), **details})
 
 
-def note(images, model, **details):
+def note(images, model: keras.Model, **details) -> np.ndarray:
     """Images with details added to their provenance; marked first, where a user's own `decode` did not."""
     images = images if hasattr(images, "provenance") else mark(images, model)
     images.provenance.update(details)
     return images
 
 
-def fresh_seed():
+def fresh_seed() -> int:
     """A seed for a draw that was asked for without one, to be recorded with what it made."""
     return secrets.randbits(31)

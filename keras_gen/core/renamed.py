@@ -10,7 +10,7 @@ RENAMED = {
 }
 
 
-def warn_of(old, new, stacklevel=3):
+def warn_of(old: str, new: str, stacklevel: int = 3) -> None:
     """Says that a name is another now."""
     warnings.warn(f"`{old}` is called `{new}` now.", DeprecationWarning, stacklevel=stacklevel + 1)
 

@@ -1,5 +1,7 @@
 """Scalars of a model that may be set while it trains, such as the weight of a term."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -45,10 +47,11 @@ class Adjustable:
         whole: bool = False,
     ):
         above, below = between or (None, None)
-        rule = arguments.whole(minimum) if whole else arguments.number(minimum, above, below)
+        least = None if minimum is None else int(minimum)
+        rule = arguments.whole(least) if whole else arguments.number(minimum, above, below)
         self.rule = arguments.either(rule, arguments.NONE) if optional else rule
 
-    def validate(self, model, value):
+    def validate(self, model, value) -> None:
         """Raises a sentence if a value that its rule allows is no good for a model."""
 
     def __set_name__(self, owner, name):
@@ -92,7 +95,7 @@ def _scalars_of(model):
     return model._scalars
 
 
-def setting(model, name):
+def setting(model, name: str) -> Any:
     """The value of an `Adjustable`, or of another attribute, as a Python number or None, in a graph too."""
     scalars = _scalars_of(model)
     if not tf.executing_eagerly():

@@ -1,6 +1,7 @@
 """`DataSpec`: what a model takes as data, labels and targets, and the sentences for what it does not."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,35 +47,35 @@ class DataSpec:
     targets: Targets | None = None
 
     @property
-    def is_image(self):
+    def is_image(self) -> bool:
         return len(self.shape) == 3
 
     @property
-    def lowest_label(self):
+    def lowest_label(self) -> int:
         return -1 if self.labels == "partial" else 0
 
     @property
-    def of_inputs(self):
+    def of_inputs(self) -> "DataSpec":
         """What abilities and `predict` take: no targets."""
         return dataclasses.replace(self, targets=None)
 
     @property
-    def needs_y(self):
+    def needs_y(self) -> bool:
         """Whether there is no training without labels or targets."""
         return self.labels == "required" or (self.targets is not None and self.targets.required)
 
-    def refuse_missing_y(self):
+    def refuse_missing_y(self) -> None:
         """Raises the sentence of a batch without the labels or targets that it needs."""
         self.as_labels(None) if self.labels is not None else self.check_target_shape(None)
 
     @property
-    def takes(self):
+    def takes(self) -> str:
         shape = ", ".join(str(size) for size in (None, *self.shape))
         return f"{self.name} takes data of shape ({shape})"
 
     # === Data ===
 
-    def check_shape(self, x):
+    def check_shape(self, x) -> None:
         """Raises a sentence if x, anything with a `shape`, is no batch of data of this shape."""
         shape = getattr(x, "shape", None)
         shape = None if shape is None else tuple(shape)
@@ -84,13 +85,13 @@ class DataSpec:
                 hint = ": a single image needs its batch axis, x[None], gray images their channel axis, x[..., None]"
             raise ValueError(f"{self.takes}{hint}. Received: shape={shape}")
 
-    def check_dtype(self, dtype):
+    def check_dtype(self, dtype) -> None:
         """Raises a sentence if values of a dtype, numpy's or TensorFlow's, are no numbers that data are made of."""
         name = tf.as_dtype(dtype).name if not isinstance(dtype, np.dtype) or dtype.kind in "biuf" else str(dtype)
         if not (name == "bool" or name.startswith(("int", "uint", "float", "bfloat"))):
             raise ValueError(f"{self.takes}, numbers that are not complex. Received: dtype={name}")
 
-    def check_values(self, x):
+    def check_values(self, x) -> None:
         """Raises a sentence if values, an array or eager tensor of a good dtype, are not finite or out of range."""
         x = np.asarray(x)
         if x.size == 0 or x.dtype == bool:
@@ -113,18 +114,18 @@ class DataSpec:
             hint = ": divide by 255, or give uint8" if self.is_image else ' (or the likelihood "gaussian")'
             raise ValueError(f"{self.takes} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 
-    def scales(self, dtype):
+    def scales(self, dtype) -> bool:
         """Whether values of a dtype are gray levels from 0 to 255."""
         return self.is_image and self.bounded and tf.as_dtype(dtype) == tf.uint8
 
-    def to_float(self, x):
+    def to_float(self, x) -> Any:
         """Values as the model computes with them: float32, gray levels divided by 255. (B, ...), array or tensor."""
         if isinstance(x, np.ndarray):
             return x.astype("float32") / np.float32(255) if self.scales(x.dtype) else x.astype("float32", copy=False)
         as_float = tf.cast(x, tf.float32)
         return as_float / 255.0 if self.scales(x.dtype) else as_float
 
-    def are_good(self, x):
+    def are_good(self, x) -> tf.Tensor:
         """Whether the values of a tensor are finite and in range, as a scalar tensor, in a graph."""
         if x.dtype == tf.bool:
             return tf.constant(True)
@@ -136,12 +137,13 @@ class DataSpec:
     # === Labels ===
 
     @property
-    def label_sentence(self):
+    def label_sentence(self) -> str:
         """What labels the model takes."""
         also = ", -1 where it is unknown" if self.labels == "partial" else ""
-        return f"{self.name} takes the label of each example, a whole number from 0 to {self.num_classes - 1}{also}."
+        last = (self.num_classes or 0) - 1
+        return f"{self.name} takes the label of each example, a whole number from 0 to {last}{also}."
 
-    def as_labels(self, y, count=None):
+    def as_labels(self, y, count: int | None = None) -> np.ndarray:
         """Labels as (N,) int64 of whole numbers, (N,) or (N, 1), or of one-hot rows (N, num_classes).
 
         Args:
@@ -187,11 +189,11 @@ class DataSpec:
             hint = " Labels that begin at 1 become these by `labels - 1`."
         raise ValueError(f"{self.label_sentence}{hint} Received: labels from {labels.min()} to {labels.max()}")
 
-    def labels_in_graph(self, y):
+    def labels_in_graph(self, y) -> tuple[tf.Tensor, tf.Tensor]:
         """The same of a tensor of a dataset: (B,) int64, and whether they are good."""
         if y.dtype == tf.string:
             self.as_labels(np.array(["..."]))
-        if y.shape.rank == 2 and y.shape[1] == self.num_classes and self.num_classes > 1:
+        if y.shape.rank == 2 and y.shape[1] == self.num_classes and y.shape[1] > 1:
             hot = tf.cast(y, tf.float32)
             good = tf.reduce_all((hot == 0) | (hot == 1)) & tf.reduce_all(tf.reduce_sum(hot, axis=1) == 1)
             return tf.argmax(hot, axis=1), good
@@ -205,21 +207,22 @@ class DataSpec:
     # === Targets ===
 
     @property
-    def target_spec(self):
+    def target_spec(self) -> "DataSpec | None":
         """The `DataSpec` of the targets, None where they may be anything."""
         targets = self.targets
         if targets is None or targets.shape is None:
             return None
         return DataSpec(f"{self.name}, for targets,", targets.shape, targets.bounded)
 
-    def has_no_target(self, y):
+    def has_no_target(self, y) -> bool:
         """Whether y, anything with a `shape` or None, is nothing to be trained towards: where there may be targets or
         not, labels are none."""
-        return y is None or (not self.targets.required and self.targets.shape is not None and is_like_labels(y))
+        targets = self.targets or Targets()
+        return y is None or (not targets.required and targets.shape is not None and is_like_labels(y))
 
-    def check_target_shape(self, y):
+    def check_target_shape(self, y) -> None:
         """Raises a sentence if y is not what the model is trained towards; None may be all right."""
-        targets, shape = self.targets, None if y is None else tuple(y.shape)
+        targets, shape = self.targets or Targets(), None if y is None else tuple(y.shape)
         if targets.shape is None or (self.has_no_target(y) and not targets.required):
             return
         if shape is None or not _fits(shape[1:], targets.shape):
@@ -229,21 +232,21 @@ class DataSpec:
                 f"Received: {'nothing' if shape is None else f'shape={shape}'}"
             )
 
-    def check_unused(self, x, y):
+    def check_unused(self, x, y) -> None:
         """Raises a sentence if y, of a model that has no use for it, looks like something else than labels."""
         shape = tuple(getattr(y, "shape", ()))
         if shape[1:] == self.shape and not (shape == tuple(x.shape) and np.array_equal(x, y)):
             raise ValueError(self.unused_sentence)
 
     @property
-    def unused_sentence(self):
+    def unused_sentence(self) -> str:
         return (
             f"{self.name} learns to give back x, so that targets that differ from x would have no effect. To learn "
             "x -> y use DenoisingAutoencoder(corruption='given') or Pix2Pix. Received: y of x's shape, which is not x"
         )
 
 
-def sample_labels(n, labels, num_classes, name):
+def sample_labels(n: int, labels, num_classes: int | None, name: str) -> np.ndarray:
     """Labels of n images to draw, one for each or one for all, as (n,) int64, or a sentence.
 
     Args:
@@ -255,7 +258,7 @@ def sample_labels(n, labels, num_classes, name):
     return DataSpec(name, (), labels="required", num_classes=num_classes).as_labels(labels, n)
 
 
-def is_like_labels(y):
+def is_like_labels(y) -> bool:
     """Whether y, anything with a `shape`, may be labels by its shape: (N,) or (N, 1)."""
     shape = tuple(y.shape)
     return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)

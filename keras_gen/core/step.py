@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -35,7 +36,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
     well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
     """
 
-    watched = ()  # names of the terms that are reported and not minimised
+    watched: tuple[str, ...] = ()  # names of the terms that are reported and not minimised
     evaluates_frozen = True  # whether the terms of players that rest are looked at in training
     first_phase = EVERYBODY  # before any `fit`, and where no phase of `phases` applies
     phase = EVERYBODY
@@ -46,15 +47,15 @@ class SteppedModel(Renamed, Compiled, keras.Model):
         """The `Player`s in the order in which they move."""
         return (Player("", (self,), uses_generated=False, learning_rate=self.learning_rate),)
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         """What the players are given besides the data, such as generated images; None for nothing."""
         return None
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         """What each term counts for, by name; 1 if it is not named."""
         return {}
 
-    def terms_of(self, player, x, y, fakes, training) -> dict:
+    def terms_of(self, player, x, y, fakes, training: bool) -> dict:
         """A player's terms, by name, (B,) each."""
         terms = getattr(self, player.terms_name)
         return terms(x, y, fakes, training) if player.name else terms(x, y, training)
@@ -123,7 +124,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
             gradients = [tf.identity(gradient) for gradient in gradients]
         distribution.apply(optimizer, gradients, variables)
 
-    def loss_of(self, player, x, y, fakes, training, added=()):
+    def loss_of(self, player: Player, x, y, fakes, training: bool, added=()) -> tf.Tensor:
         """This replica's share of the mean of a player's weighted terms; those with a metric are reported. -> scalar.
 
         Inside `distribution.global_batch(x)`.
@@ -224,7 +225,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
             if phase.players is not None and player.name not in phase.players
         )
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Any:
         """Keras' own, made anew where a phase that is counted in steps begins, as `train_on_batch` needs it."""
         if self._has_phases_in_steps and not self._is_scheduled:
             phase = self._phase_of(self.phases(1), epoch=OUTSIDE)

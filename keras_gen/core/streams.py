@@ -1,6 +1,7 @@
 """Data that come batch by batch: checked on the way."""
 
 import itertools
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -150,18 +151,18 @@ class PyDatasetCallback(keras.callbacks.Callback):
         super().__init__()
         self.py_dataset = py_dataset
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.py_dataset.on_epoch_begin()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.py_dataset.on_epoch_end()
 
 
-def x_of(batch):
+def x_of(batch) -> Any:
     return batch[0] if isinstance(batch, tuple) else batch
 
 
-def first_examples(dataset, count):
+def first_examples(dataset: tf.data.Dataset, count: int) -> np.ndarray:
     """Up to `count` examples of a dataset, the first."""
     batches, found = [], 0
     for batch in dataset.as_numpy_iterator():
@@ -172,7 +173,7 @@ def first_examples(dataset, count):
     return np.concatenate(batches)[:count]
 
 
-def refuse_weights(name):
+def refuse_weights(name: str) -> NoReturn:
     raise ValueError(
         f"{name} weighs every example alike: its objective is a sum of terms of which some have no weight. Repeat "
         "examples instead. Received: weights of examples or classes"

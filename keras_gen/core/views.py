@@ -1,16 +1,20 @@
 """The networks of a model as Keras models of their own, such as the way from data to codes."""
 
 from collections.abc import Callable
+from typing import Any, Self
 
 import keras
+import tensorflow as tf
+
+from keras_gen.core.part import Part
 
 Parts = dict[str, tuple[dict[str, tuple], Callable]]
 
 
-class Networks:
+class Networks(Part):
     """Part of `GenerativeModel`: `network` gives what the model's layers make up together, by name."""
 
-    _views = None
+    _views: Callable[[], dict[str, keras.Model]] | None = None
 
     def network_parts(self) -> Parts:
         """How each network is made up, by name: shapes of its inputs by name, and a function of them to its output.
@@ -36,7 +40,7 @@ class Networks:
             ValueError: if the model has no network of that name; the message lists those that it has.
         """
         if self._views is None:
-            views = {}
+            views: dict[str, keras.Model] = {}
             self._views = lambda: views  # behind a function: Keras would save what it finds in a dict
         views = self._views()
         if name not in views:
@@ -54,7 +58,7 @@ class Networks:
         return views[name]
 
 
-def nested(compose, x, name):
+def nested(compose: Callable, x, name: str) -> tf.Tensor:
     """What a function makes of a symbolic tensor, by a network of its own: its layers may have names that recur."""
     inner = keras.Input(x.shape[1:], dtype=x.dtype)
     return keras.Model(inner, compose(inner), name=name)(x)
@@ -76,15 +80,15 @@ class WholeModel(keras.layers.Layer):
         self.shared = model.weights
         self.built = True
 
-    def call(self, x):
+    def call(self, x) -> tf.Tensor:
         return getattr(self._model(), self.method)(x)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self._model())
         model.pop("compile_config", None)
         return {**super().get_config(), "model": model, "method": self.method}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)

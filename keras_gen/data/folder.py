@@ -4,6 +4,7 @@ import functools
 import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +19,14 @@ LARGEST = 89_478_485  # pixels; beyond this Pillow warns of a decompression bomb
 SPLITS = ("train", "validation", "test")
 
 
-def read_image(path, size=None, channels=None):
+def read_image(path: Path, size: tuple[int, int] | None = None, channels: int | None = None) -> np.ndarray:
     """One image file as uint8 (H, W, channels): upright, in gray or RGB, cropped to the aspect of `size`.
 
     Transparent pixels are laid on white. Raises ValueError naming the file if it cannot be read whole.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as file:
+            image: Image.Image = file
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width} x {image.height} pixels, more than {LARGEST:,}")
             if image.mode == "F":
@@ -111,7 +113,7 @@ class FolderSource(Source):
             self.size = (height, width)
 
     @property
-    def info(self):
+    def info(self) -> Info:  # type: ignore[override]  # `keep` changes it
         """What the folder holds."""
         return Info(
             str(self.root),
@@ -121,11 +123,11 @@ class FolderSource(Source):
             {split: len(files) for split, files in self.files.items()},
         )
 
-    def keep(self, split, files):
+    def keep(self, split: str, files: list[Path]) -> None:
         """Leaves nothing in a split but some of its files, in their order."""
         self.files[split] = files
 
-    def open(self, split):
+    def open(self, split: str) -> Examples:
         paths, shape = self.files[split], self.info.data_shape
         labels = None
         if self.class_names:

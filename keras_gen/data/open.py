@@ -1,6 +1,7 @@
 """From what a user names to the source that holds it."""
 
 from pathlib import Path
+from typing import Any
 
 from keras_gen.data import sources
 from keras_gen.data.folder import FolderSource
@@ -9,14 +10,16 @@ from keras_gen.data.prepared import PreparedSource
 EMBEDDED = ("digits",)
 
 
-def opened(source, image_size=None, channels=None, on_error="stop"):
+def opened(
+    source: Any, image_size: int | tuple[int, int] | None = None, channels: int | None = None, on_error: str = "stop"
+) -> sources.Source:
     """A source to read from, as often as wanted: the one of `load`, looked at now. One that is open comes back."""
     if isinstance(source, sources.Source):
         return source
     return open_source(source, image_size=as_size(image_size), channels=channels, on_error=on_error)
 
 
-def open_source(source, **options):
+def open_source(source: Any, **options) -> sources.Source:
     """The source of a name, a folder or a file; see `kg.data.load`."""
     if str(source) in EMBEDDED:
         return sources.digits()
@@ -34,7 +37,7 @@ def open_source(source, **options):
     return PreparedSource(str(source))
 
 
-def as_size(image_size):
+def as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """(height, width) of an `image_size`, None of None."""
     if image_size is None:
         return None

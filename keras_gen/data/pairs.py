@@ -4,6 +4,7 @@ import math
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,22 +16,22 @@ from keras_gen.data.tasks import TASKS
 
 
 def pairs(
-    source,
-    target=None,
-    split="train",
+    source: Any,
+    target: Any = None,
+    split: str = "train",
     *,
-    task=None,
-    level=None,
-    batch_size=128,
-    image_size=None,
-    channels=None,
-    shuffle=None,
-    seed=0,
-    drop_remainder=False,
-    limit=None,
-    on_error="stop",
-    first_epoch=0,
-):
+    task: str | None = None,
+    level: float | None = None,
+    batch_size: int = 128,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    on_error: str = "stop",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
     """Pairs (input, target) of images as a `tf.data.Dataset` of float32 batches in [0, 1].
 
     Either of one source and a task, which makes inputs out of its images, or of two folders, whose files belong
@@ -62,9 +63,10 @@ def pairs(
     Raises:
         ValueError, FileNotFoundError: if the sources do not make pairs, or an option is not what it should be.
     """
-    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
-               "seed": seed, "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error,
-               "first_epoch": first_epoch}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "seed": seed,
+        "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error, "first_epoch": first_epoch,
+    }  # fmt: skip
     if (task is None) == (target is None):
         raise ValueError(
             f"Pairs come from a source and a task ({', '.join(TASKS)}), or from two folders. "
@@ -105,20 +107,20 @@ def pairs(
 
 
 def unpaired(
-    source_a,
-    source_b,
-    split="train",
+    source_a: Any,
+    source_b: Any,
+    split: str = "train",
     *,
-    batch_size=128,
-    image_size=None,
-    channels=None,
-    shuffle=None,
-    seed=0,
-    drop_remainder=False,
-    limit=None,
-    on_error="stop",
-    first_epoch=0,
-):
+    batch_size: int = 128,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    on_error: str = "stop",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
     """Images of two sources that do not belong together, as a `tf.data.Dataset` of (images a, images b).
 
     A pass is as long as the longer source; the shorter one is repeated, shuffled anew each time. Each source has an
@@ -141,9 +143,10 @@ def unpaired(
     Returns:
         A dataset of (images a, images b), as many of each.
     """
-    options = {"batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle,
-               "limit": limit, "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None,
-               "binarize": None}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "limit": limit,
+        "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
+    }  # fmt: skip
     # Two seeds: by one, sources of as many images would be shuffled alike, and be pairs after all.
     readers = [open_reader(source, split, seed=seed + i, **options) for i, source in enumerate((source_a, source_b))]
     count = max(reader.count for reader in readers)

@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +14,12 @@ from keras_gen.core import epochs
 from keras_gen.core.labels import hide, known_per_batch
 from keras_gen.data import sources, tasks
 from keras_gen.data.open import as_size, opened
+from keras_gen.data.sources import Info
 
 SHUFFLE_MEMORY = 2**29  # bytes of the examples that a stream shuffles at a time
 
 
-def info(source, **options):
+def info(source: Any, **options) -> Info:
     """What a source holds.
 
     Args:
@@ -32,22 +33,22 @@ def info(source, **options):
 
 
 def load(
-    source,
-    split="train",
+    source: Any,
+    split: str = "train",
     *,
-    batch_size=128,
-    labels=False,
-    num_labels=None,
-    image_size=None,
-    channels=None,
-    binarize=None,
-    shuffle=None,
-    seed=0,
-    drop_remainder=False,
-    limit=None,
-    on_error="stop",
-    first_epoch=0,
-):
+    batch_size: int = 128,
+    labels: bool = False,
+    num_labels: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    binarize: str | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    on_error: str = "stop",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
     """Images as a `tf.data.Dataset` of float32 batches in [0, 1].
 
     Args:
@@ -81,9 +82,11 @@ def load(
     Raises:
         ValueError, FileNotFoundError: if the source, the split or an option is not what it should be.
     """
-    options = {"batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
-               "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed,
-               "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error}  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
+        "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder,
+        "limit": limit, "on_error": on_error,
+    }  # fmt: skip
     reader = open_reader(source, split, **options)
     dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
@@ -100,15 +103,27 @@ class Reader(NamedTuple):
     """
 
     batches: Callable
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name
     steps: int
     varies: bool
 
 
 def open_reader(
-    source, split, *, batch_size, labels, num_labels, image_size, channels, binarize, shuffle, seed, drop_remainder,
-    limit, on_error,
-):  # fmt: skip
+    source: Any,
+    split: str,
+    *,
+    batch_size: int,
+    labels: bool,
+    num_labels: int | None,
+    image_size: int | tuple[int, int] | None,
+    channels: int | None,
+    binarize: str | None,
+    shuffle: bool | None,
+    seed: int,
+    drop_remainder: bool,
+    limit: int | None,
+    on_error: str,
+) -> Reader:
     """The `Reader` of a source, with the options of `load`."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
@@ -154,7 +169,7 @@ def open_reader(
     return Reader(batches, count, steps, shuffle or binarize == "dynamic")
 
 
-def stack(dataset):
+def stack(dataset: tf.data.Dataset) -> Any:
     """All of a dataset in memory: an array, or a tuple of arrays where it gives images and labels."""
     batches = list(dataset.as_numpy_iterator())
     if isinstance(batches[0], tuple):

@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.data.sources import ArraySource, Info, Source, Stream
+from keras_gen.data.sources import ArraySource, Examples, Info, Source, Stream
 
 LARGEST_IN_MEMORY = 2**30  # bytes of a split; larger ones are streamed
 
@@ -66,7 +66,7 @@ class PreparedSource(Source):
             "to it, or use the embedded digits."
         )
 
-    def open(self, split):
+    def open(self, split: str) -> Examples | Stream:
         count, shape = self.info.splits[split], self.info.data_shape
         labelled = self.info.class_names is not None
         if None not in shape and count * math.prod(shape) <= LARGEST_IN_MEMORY:
@@ -91,7 +91,7 @@ def _examples(builder, split, labelled):
     )
 
 
-_in_memory = {}  # the last split read: its parts are opened one after the other
+_in_memory: dict[tuple, tuple] = {}  # the last split read: its parts are opened one after the other
 
 
 def _read(builder, split, labelled):
@@ -139,7 +139,7 @@ class Truth(NamedTuple):
     names: tuple
 
 
-def glyphs(split="test", limit=None):
+def glyphs(split: str = "test", limit: int | None = None) -> Truth:
     """The images of "glyphs" with their true factors, to judge codes by.
 
     Args:

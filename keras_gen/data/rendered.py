@@ -47,14 +47,14 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
             yield i, {"image": render(label, values), "label": int(label), "factors": values}
 
 
-def draw(count, seed):
+def draw(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels (count,) and factors (count, 6), all independent."""
     rng = np.random.default_rng(seed)
     low, high = np.array(list(FACTORS.values())).T
     return rng.integers(10, size=count), rng.uniform(low, high, (count, len(FACTORS))).astype("float32")
 
 
-def render(label, factors):
+def render(label: int, factors: np.ndarray) -> np.ndarray:
     """The image of a digit under given factors. -> (28, 28, 1) uint8.
 
     Args:

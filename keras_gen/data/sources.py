@@ -7,6 +7,7 @@ import dataclasses
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -44,6 +45,11 @@ class Stream:
 class Source:
     """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
 
+    info: Info
+
+    def open(self, split: str) -> Examples | Stream:
+        raise NotImplementedError
+
 
 class ArraySource(Source):
     """Arrays in memory: `splits` maps a name to (x, y), y may be None."""
@@ -62,13 +68,13 @@ class ArraySource(Source):
             {split: len(images) for split, (images, _) in splits.items()},
         )
 
-    def open(self, split):
+    def open(self, split: str) -> Examples:
         x, y = self.splits[split]
         images = tf.constant(x)  # an eager tensor is captured by the pipeline, not copied into its graph
         return Examples(len(x), lambda indices: tf.gather(images, indices), y, x)
 
 
-def digits():
+def digits() -> ArraySource:
     """The 1,797 handwritten digits, 8 x 8, inside scikit-learn; a fixed random fifth of them is the test split."""
     from sklearn.datasets import load_digits
 
@@ -80,7 +86,7 @@ def digits():
     return ArraySource("digits", {"train": (x[train], y[train]), "test": (x[test], y[test])})
 
 
-def array_file(path):
+def array_file(path: Path) -> ArraySource:
     """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test."""
     try:
         loaded = np.load(path, allow_pickle=False)

@@ -24,7 +24,7 @@ class Task:
     about: str | None = None
 
 
-def super_resolution(x, level, key):
+def super_resolution(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
     """Each `level` x `level` pixels become their mean. (B, H, W, C) -> (B, H / level, W / level, C)."""
     factor = int(level)
     height, width = x.shape[1:3]
@@ -36,7 +36,7 @@ def super_resolution(x, level, key):
     return tf.nn.avg_pool2d(x, factor, factor, "VALID")
 
 
-def inpainting(x, level, key):
+def inpainting(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
     """A gray square, its side the share `level` of the image's shorter side, hides a place drawn for each image."""
     _check_share("inpainting", level)
     height, width = x.shape[1:3]
@@ -50,27 +50,27 @@ def inpainting(x, level, key):
     return tf.where(inside[..., None], HIDDEN, x)
 
 
-def colorization(x, level, key):
+def colorization(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
     """The gray image. (B, H, W, 3) -> (B, H, W, 1)."""
     if x.shape[-1] != 3:
         raise ValueError(f"colorization learns from colour images. Received: images of {x.shape[-1]} channel")
     return gray(x)
 
 
-def denoising(x, level, key):
+def denoising(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
     """Normal noise of standard deviation `level`, clipped as an image file does."""
     if level <= 0:
         raise ValueError(f"The level of denoising must be above 0. Received: level={level}")
     return tf.clip_by_value(x + level * tf.random.stateless_normal(tf.shape(x), key), 0.0, 1.0)
 
 
-def edges(x, level, key):
+def edges(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
     """Length of the Sobel gradient of the gray image, at most 1. (B, H, W, C) -> (B, H, W, 1)."""
     gradient = tf.image.sobel_edges(gray(x) if x.shape[-1] == 3 else x)  # (B, H, W, 1, 2)
     return tf.minimum(tf.norm(gradient, axis=-1) / 4, 1.0)  # a step from 0 to 1 has the gradient 4
 
 
-def gray(x):
+def gray(x: tf.Tensor) -> tf.Tensor:
     """(B, H, W, 3) -> (B, H, W, 1)."""
     return tf.tensordot(x, tf.constant(GRAY), 1)[..., None]
 

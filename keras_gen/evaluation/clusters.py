@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 
-def clustering_accuracy(labels, clusters):
+def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     """Share of examples whose cluster is the one matched to their class, by the best one-to-one matching.
 
     `max_m 1/N sum_i [label_i = m(cluster_i)]`, by the Hungarian method (Xie et al. 2016, equation 10).
@@ -29,7 +29,7 @@ def clustering_accuracy(labels, clusters):
     return float(together[linear_sum_assignment(-together)].sum() / len(labels))
 
 
-def label_clusters(probabilities, labels):
+def label_clusters(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The class of each cluster: the label of the example that is the most certain to be in it.
 
     For more clusters than classes (Makhzani et al. 2016, section 6); unlike a matching it looks at one label for each
@@ -51,7 +51,7 @@ def label_clusters(probabilities, labels):
     return labels[np.argmax(probabilities, axis=0)]
 
 
-def named_by_the_most_confident(probabilities, labels):
+def named_by_the_most_confident(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The old name of `label_clusters`."""
     warnings.warn("`named_by_the_most_confident` is called `label_clusters` now.", DeprecationWarning, stacklevel=2)
     return label_clusters(probabilities, labels)

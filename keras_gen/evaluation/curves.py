@@ -1,11 +1,14 @@
 """Receiver operating characteristics: how many are found at each rate of false alarms."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from keras_gen import plots
 
 
-def roc(normal, others, path=None):
+def roc(normal: np.ndarray, others: np.ndarray | dict[str, np.ndarray], path: str | Path | None = None) -> Any:
     """Area under the ROC of scores that are higher for normal data: 1 tells all apart, 0.5 is chance.
 
     The probability that a normal example scores higher than another, ties counted by half.

@@ -24,7 +24,7 @@ class DCI(NamedTuple):
     informativeness: float
 
 
-def mutual_information_gap(codes, factors, bins=20):
+def mutual_information_gap(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
     """MIG: how much more the best unit knows of a factor than the second best.
 
         mean_k (I(z_best; v_k) - I(z_second; v_k)) / H(v_k)
@@ -58,7 +58,7 @@ def mutual_information_gap(codes, factors, bins=20):
     return float(np.mean(gaps))
 
 
-def sap(codes, factors, seed=0):
+def sap(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> float:
     """SAP: the gap between the best and the second best unit at predicting a factor alone, mean over the factors.
 
     By R^2 of a line for a continuous factor, by held-out accuracy of a threshold for one of at most ten values.
@@ -99,7 +99,7 @@ def _alone(unit, factor, seed):
     return tree.fit(train, known).score(test, asked)
 
 
-def dci(codes, factors, seed=0):
+def dci(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> DCI:
     """Disentanglement, completeness, informativeness, by the importances of boosted trees that predict each factor.
 
     With R_dk the importance of unit d for factor k: disentanglement of a unit is 1 - H_K(R_d. / sum_k R_dk), with
@@ -150,7 +150,9 @@ def _entropy(importance, axis):
     return -np.sum(p * np.log(np.maximum(p, 1e-12)), axis=axis) / np.log(count)
 
 
-def factor_vae_score(codes, factors, votes=800, group=64, bins=10, seed=0):
+def factor_vae_score(
+    codes: np.ndarray, factors: np.ndarray, votes: int = 800, group: int = 64, bins: int = 10, seed: int = 0
+) -> float:
     """FactorVAE score: a factor is held, and the unit that moves least, over its own spread, votes for it.
 
     Groups of codes are drawn from those whose held factor is in one bin. A majority vote of the units names the

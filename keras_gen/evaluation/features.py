@@ -29,7 +29,7 @@ class Features:
         """(N, H, W, C) in [0, 1] -> (N, D)."""
         return self._of(images)[0]
 
-    def probabilities(self, images):
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(N, H, W, C) in [0, 1] -> (N, K)."""
         return self._of(images)[1]
 
@@ -40,7 +40,9 @@ class Features:
         return self._both.predict(batches((images,), BATCH), verbose=0)
 
 
-def classifier_features(images, labels, epochs=4, seed=0, verbose=1):
+def classifier_features(
+    images: np.ndarray, labels: np.ndarray, epochs: int = 4, seed: int = 0, verbose: int = 1
+) -> Features:
     """`Features` of a small convolutional classifier that is trained on given images and labels.
 
     It is no Inception network: its distances are neither KID nor FID, and compare only with metrics on the same

@@ -1,10 +1,12 @@
 """How close generated images are to real ones, measured on features, (N, D), of both."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_gen.core import check_whole
+from keras_gen.evaluation.features import Features
 
 MEGABYTES = 256  # of distances at a time
 MIN_IMAGES = 10  # generated images that `fidelity` compares; twice as many real ones
@@ -25,7 +27,9 @@ class KernelDistance(NamedTuple):
     error: float
 
 
-def kernel_distance(real, generated, subsets=100, subset_size=1000, seed=0):
+def kernel_distance(
+    real: np.ndarray, generated: np.ndarray, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> KernelDistance:
     """Kernel distance: the squared maximum mean discrepancy of the kernel `k(x, y) = (x.y / D + 1)^3`.
 
     On the features of an Inception network this is KID; on others it is named for them. Unbiased, for whatever size of
@@ -90,7 +94,7 @@ class Coverage(NamedTuple):
     coverage: float
 
 
-def precision_recall(real, generated, neighbors=5):
+def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 5) -> Coverage:
     """Precision, recall, density and coverage. The ball of a feature reaches to its k-th neighbor of the same set.
 
     Args:
@@ -139,7 +143,7 @@ def _radii(features, neighbors):
     return search.kneighbors()[0][:, -1]
 
 
-def frechet_distance(real, generated):
+def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     """The Frechet distance of two normals with the means and covariances of the features.
 
         |m - n|^2 + tr(S + T - 2 (S T)^(1/2))
@@ -168,7 +172,7 @@ def frechet_distance(real, generated):
     return float(np.sum((m - n) ** 2) + np.trace(s) + np.trace(t) - 2 * cross)
 
 
-def check_features(real, generated, fewest):
+def check_features(real: np.ndarray, generated: np.ndarray, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64, or a sentence that says what is wrong with them."""
     real, generated = (np.asarray(part, "float64") for part in (real, generated))
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
@@ -186,7 +190,9 @@ def check_features(real, generated, fewest):
     return real, generated
 
 
-def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
+def fidelity(
+    generated: np.ndarray, real: np.ndarray, features: Callable, seed: int = 0, subsets: int = 50, neighbors: int = 5
+) -> dict[str, Any]:
     """Every metric of fidelity, each with what it is between real images, and for noise.
 
     Look at the control first: features of a classifier of digits gave noise a precision of 0.997, with a recall of 0.
@@ -236,7 +242,7 @@ def fidelity(generated, real, features, seed=0, subsets=50, neighbors=5):
     return {**result, "size": size, "features": getattr(features, "name", type(features).__name__)}
 
 
-def nearest(generated, real, features=None):
+def nearest(generated: np.ndarray, real: np.ndarray, features: Callable | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The real image that each generated one is closest to: to see whether a model copies what it was trained on.
 
     Args:
@@ -256,7 +262,7 @@ def nearest(generated, real, features=None):
     return indices[:, 0], distances[:, 0]
 
 
-def class_histogram(images, features):
+def class_histogram(images: np.ndarray, features: Features) -> tuple[np.ndarray, float]:
     """What a classifier takes images for.
 
     Args:

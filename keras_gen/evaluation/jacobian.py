@@ -1,10 +1,11 @@
 """How much codes move when images move."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 
-def jacobian_norm(model, images, batch_size=10):
+def jacobian_norm(model: keras.Model, images: np.ndarray, batch_size: int = 10) -> np.ndarray:
     """Frobenius norm of the Jacobian of the code by the data, `|d encode(x) / dx|_F`, exact.
 
     Args:

@@ -12,7 +12,15 @@ VALUES_AT_ONCE = 3_000_000  # of the decoded images; bounds memory whatever num_
 MIN_VALUES = 512  # of one draw: of small data the features of the networks are more
 
 
-def log_likelihood(model, images, num_samples=200, batch_size=100, seed=0, verbose=1, labels=None):
+def log_likelihood(
+    model: keras.Model,
+    images,
+    num_samples: int = 200,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: int = 1,
+    labels=None,
+) -> np.ndarray:
     """Importance-sampled log-likelihood, an estimate from below of log p(x) that tightens with num_samples.
 
     `log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k | x)]`, z_k ~ q(z | x) (Burda et al. 2015, equation 8).

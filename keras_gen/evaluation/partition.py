@@ -34,7 +34,7 @@ class PartitionEstimate(NamedTuple):
     log_likelihood: np.ndarray | None
 
 
-def exact_log_partition(model):
+def exact_log_partition(model: keras.Model) -> float:
     """log Z of a Boltzmann machine by a visit to every state of its smaller side, at most 2^20.
 
     Args:
@@ -49,7 +49,14 @@ def exact_log_partition(model):
     return boltzmann.log_partition(_machine(model))
 
 
-def annealed_importance_sampling(model, images=None, num_chains=100, num_temperatures=14_500, seed=0, verbose=1):
+def annealed_importance_sampling(
+    model: keras.Model,
+    images=None,
+    num_chains: int = 100,
+    num_temperatures: int = 14_500,
+    seed: int = 0,
+    verbose: int = 1,
+) -> PartitionEstimate:
     """log Z of a Boltzmann machine, by chains that go from a machine without weights to it, step by step.
 
     With `p_k(v) ~ exp((1 - beta_k) b_A.v + beta_k b.v) prod_j (1 + exp(beta_k (c_j + v W_j)))`, beta from 0 to 1, the

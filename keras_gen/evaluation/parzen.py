@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,7 +10,9 @@ BATCH = 500  # images at a time
 WIDTHS = tuple(np.logspace(-1, 0, 10))
 
 
-def parzen_log_likelihood(samples, validation, images, widths=WIDTHS):
+def parzen_log_likelihood(
+    samples: np.ndarray, validation: np.ndarray, images: np.ndarray, widths: Sequence[float] = WIDTHS
+) -> tuple[np.ndarray, float]:
     """Log density of images under normals of one width on samples, `log 1/N sum_n N(x; s_n, sigma^2 I)`.
 
     The width is the one of `widths` that suits the validation images best. Published for models that have no

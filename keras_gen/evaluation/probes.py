@@ -9,7 +9,9 @@ MAX_CODES = 5_000  # codes that are looked at: k-means and a mixture of more tak
 MIN_PER_CLASS = 10  # of a class, below which a held-out half says nothing
 
 
-def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
+def probe(
+    codes: np.ndarray, labels: np.ndarray, neighbors: int = 5, seed: int = 0, learn_from=None
+) -> dict[str, float]:
     """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
 
     Args:
@@ -42,7 +44,8 @@ def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
     else:
         pairs = zip((learn_from[0], codes), (learn_from[1], labels), strict=True)
         parts = [(np.asarray(z)[:MAX_CODES], np.asarray(y)[:MAX_CODES]) for z, y in pairs]
-        both, classes = _checked(*map(np.concatenate, zip(*parts, strict=True)), most=2 * MAX_CODES)
+        both, classes = map(np.concatenate, zip(*parts, strict=True))
+        both, classes = _checked(both, classes, 2 * MAX_CODES)
         (train, test), (known, asked) = (np.split(values, [len(parts[0][0])]) for values in (both, classes))
     learners = {
         "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -51,7 +54,9 @@ def probe(codes, labels, neighbors=5, seed=0, learn_from=None):
     return {name: float(learner.fit(train, known).score(test, asked)) for name, learner in learners.items()}
 
 
-def clustering(codes, labels, num_clusters=None, seed=0):
+def clustering(
+    codes: np.ndarray, labels: np.ndarray, num_clusters: int | None = None, seed: int = 0
+) -> dict[str, float]:
     """How well clusters of the codes, found without labels, agree with the classes.
 
     Args:
@@ -94,7 +99,7 @@ def clustering(codes, labels, num_clusters=None, seed=0):
     return metrics
 
 
-def can_judge(codes, labels):
+def can_judge(codes: np.ndarray, labels: np.ndarray) -> bool:
     """Whether labels are classes, with enough codes of each, and the codes tell anything apart."""
     try:
         return bool(_checked(codes, labels)[1].min() >= 0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 MAX_PSNR = 120.0  # dB, of images that are equal to the precision of float32
 
 
-def psnr(images, others):
+def psnr(images: np.ndarray, others: np.ndarray) -> float:
     """Peak signal-to-noise ratio of all images together, `-10 log10(mean of the squared error)`, peak 1.
 
     Args:
@@ -24,12 +24,12 @@ def psnr(images, others):
     return psnr_of_error(np.mean((images - others) ** 2))
 
 
-def psnr_of_error(mean_squared_error):
+def psnr_of_error(mean_squared_error: float) -> float:
     """The PSNR, dB, of a mean squared error per value."""
     return min(MAX_PSNR, -10 * math.log10(max(float(mean_squared_error), 1e-300)))
 
 
-def ssim(images, others):
+def ssim(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Structural similarity of each pair of images: 1 for equal ones.
 
     Source: Wang et al. 2004, with a Gaussian window of 11 pixels and standard deviation 1.5, or of as many pixels as

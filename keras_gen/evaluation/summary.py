@@ -1,7 +1,9 @@
 """`report`: every metric that a model's abilities allow."""
 
 import math
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +19,9 @@ HALF_A_GIGABYTE = 2**29
 BATCH = 100
 
 
-def report(model, images, labels=None, num_samples=200, features=None, verbose=0):
+def report(
+    model: keras.Model, images, labels=None, num_samples: int = 200, features=None, verbose: int = 0
+) -> dict[str, Any]:
     """Held-out metrics of a model on images that it was not trained on.
 
     Args:
@@ -42,7 +46,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
         of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
         and white images the pixels of samples are drawn.
     """
-    metrics = {"images": 0}
+    metrics: dict[str, Any] = {"images": 0}
     if model.compiled:
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         metrics |= model.evaluate(
@@ -53,7 +57,8 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
             return_dict=True,
         )
     squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
-    first, first_labels, clusters, classes = [], [], [], []
+    beginning: list[np.ndarray] = []
+    first_labels, clusters, classes = [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
@@ -77,8 +82,8 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
                 judged.add(np.asarray(model.encode(x, **model.needs(y))), y)
         if samples_images:
             real.add(x, y if model.labelling == "required" else np.zeros(len(x), int))
-        if sum(map(len, first)) < LIKELIHOOD_IMAGES:
-            first.append(x)
+        if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:
+            beginning.append(x)
             first_labels.append(y)
     if values is not None:
         metrics["squared_error"] = float(squared_error / metrics["images"])
@@ -87,7 +92,7 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
             metrics["ssim"] = float(similarity / metrics["images"])
     if "score" in model.offers:
         metrics["score"] = float(score / metrics["images"])
-    first = np.concatenate(first)[:LIKELIHOOD_IMAGES]
+    first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
@@ -99,11 +104,12 @@ def report(model, images, labels=None, num_samples=200, features=None, verbose=0
     if judged.count and probes.can_judge(*judged.all()):
         metrics |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
     if real.count >= 2 * MIN_IMAGES:
-        metrics |= _fidelity_of(model, *real.all(), features)
+        kept, kept_classes = real.all()
+        metrics |= _fidelity_of(model, kept, kept_classes, features)
     return metrics
 
 
-def cap_by_memory(count, data_shape):
+def cap_by_memory(count: int, data_shape: tuple[int, ...]) -> int:
     """So many images, or as many as there are in half a gigabyte."""
     return min(count, max(2 * MIN_IMAGES, HALF_A_GIGABYTE // (4 * math.prod(data_shape))))
 
@@ -118,7 +124,7 @@ class Reservoir:
         self.most, self.count, self.rng = most, 0, np.random.default_rng(0)
         self.largest, self.parts = 1.0, []  # key that is still kept; lists of keys and arrays
 
-    def add(self, *arrays):
+    def add(self, *arrays) -> None:
         """Arrays of one length, the same ones each time."""
         keys = self.rng.random(len(arrays[0]))
         self.count += len(keys)
@@ -126,7 +132,7 @@ class Reservoir:
         if sum(len(part[0]) for part in self.parts) > 2 * self.most:
             self._thin()
 
-    def all(self):
+    def all(self) -> list:
         self._thin()
         return self.parts[0][1:]
 
@@ -152,7 +158,7 @@ def _fidelity_of(model, real, classes, features):
     }
 
 
-def has_probability(likelihood, x):
+def has_probability(likelihood, x) -> Any:
     """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
     if likelihood == "bernoulli":
         return (x == 0) | (x == 1)

@@ -1,7 +1,9 @@
 """Which units of a code say anything of the data."""
 
 import dataclasses
+from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_gen import plots
@@ -18,18 +20,18 @@ class Units:
     variance: np.ndarray
 
     @property
-    def active(self):
+    def active(self) -> np.ndarray:
         return self.variance > THRESHOLD
 
     @property
-    def order(self):
+    def order(self) -> np.ndarray:
         return np.argsort(-self.kl, kind="stable")
 
     def __str__(self):
         return f"{self.active.sum()} of {len(self.kl)} units active; {self.kl.sum():.2f} nats"
 
 
-def latent_units(model, images, labels=None, path=None):
+def latent_units(model: keras.Model, images, labels=None, path: str | Path | None = None) -> Units:
     """How much each unit of a variational autoencoder's code says: the diagnosis of posterior collapse.
 
     A unit whose posterior repeats the prior for every image has a KL divergence of 0 and a mean that does not vary.

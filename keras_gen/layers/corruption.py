@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,7 +30,7 @@ CORRUPTIONS = {  # kind: (the noise that it takes, what the noise does)
 }
 
 
-def check_level(kind, level):
+def check_level(kind: str, level: float) -> None:
     """Raises a sentence if a level is none of that kind of corruption."""
     if not isinstance(level, numbers.Real) or not 0 <= level <= (math.inf if kind == "gaussian" else 1):
         expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
@@ -61,7 +62,7 @@ class Corruption(keras.layers.Layer):
         check_level(kind, level)
         self.kind, self.level, self.clip, self.seed = kind, level, clip, seed
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         self.calls = self.add_weight(
             name="calls",
             shape=(),
@@ -71,7 +72,7 @@ class Corruption(keras.layers.Layer):
             aggregation="only_first_replica",
         )
 
-    def call(self, x, training=False, level=None):
+    def call(self, x, training: bool = False, level: float | None = None) -> tf.Tensor:
         if not training:
             return x
         key = distribution.noise_key(self.seed, self.calls, self.name)
@@ -80,14 +81,14 @@ class Corruption(keras.layers.Layer):
         return self.corrupt(x, draw(tf.shape(x), key), level)
 
     @property
-    def noise(self):
+    def noise(self) -> str:
         """Which noise `corrupt` takes, "normal" or "uniform"."""
         return CORRUPTIONS[self.kind][0]
 
-    def corrupt(self, x, noise, level=None):
+    def corrupt(self, x, noise, level: float | None = None) -> tf.Tensor:
         """What given noise makes of x, at a level or at the layer's own. (B, ...), (B or 1, ...) -> (B, ...)."""
         corrupted = CORRUPTIONS[self.kind][1](x, self.level if level is None else level, noise)
         return ops.clip(corrupted, 0.0, 1.0) if self.clip else corrupted
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kind": self.kind, "level": self.level, "clip": self.clip, "seed": self.seed}

@@ -1,5 +1,7 @@
 """Layers on images: the range of pixels, and the history of generated images."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -18,10 +20,10 @@ class UnitInterval(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
 
-    def call(self, x):
+    def call(self, x) -> tf.Tensor:
         return _clipped(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
 
@@ -53,12 +55,12 @@ class HistoryBuffer(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.size, self.seed = size, seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         state = {"initializer": "zeros", "trainable": False, "aggregation": "only_first_replica"}
         self.past = self.add_weight(name="past", shape=(self.size, *input_shape[1:]), **state)
         self.seen = self.add_weight(name="seen", shape=(), dtype="int64", **state)
 
-    def call(self, images, training=False):
+    def call(self, images, training: bool = False) -> tf.Tensor:
         if not training:
             return images
         count = tf.shape(images)[0]
@@ -77,8 +79,8 @@ class HistoryBuffer(keras.layers.Layer):
         self.seen.assign_add(tf.cast(distribution.global_batch_size(images), tf.int64))
         return tf.where(given, met, images)
 
-    def compute_output_spec(self, images, training=False):
+    def compute_output_spec(self, images, training: bool = False) -> keras.KerasTensor:
         return images
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "seed": self.seed}

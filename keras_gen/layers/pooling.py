@@ -1,5 +1,7 @@
 """Max pooling that remembers where the maximum was, and its inverse."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -17,7 +19,7 @@ class SwitchPooling(keras.layers.Layer):
     Call: (B, H, W, C) -> (B, H / 2, W / 2, C) and switches (B, H / 2, W / 2, 4, C), one-hot over the 4 places.
     """
 
-    def call(self, x):
+    def call(self, x) -> tuple[tf.Tensor, tf.Tensor]:
         height, width, channels = x.shape[1:]
         rows, columns = -(-height // WINDOW), -(-width // WINDOW)
         lowest = tf.constant(x.dtype.min, x.dtype)
@@ -30,7 +32,7 @@ class SwitchPooling(keras.layers.Layer):
         switches = ops.one_hot(ops.argmax(x, axis=3), WINDOW * WINDOW, axis=3, dtype=self.compute_dtype)
         return ops.max(x, axis=3), switches
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         height, width, channels = x.shape[1:]
         rows, columns = -(-height // WINDOW), -(-width // WINDOW)
         pooled = keras.KerasTensor((x.shape[0], rows, columns, channels), dtype=self.compute_dtype)
@@ -53,7 +55,7 @@ class Unpooling(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = tuple(size)
 
-    def call(self, inputs):
+    def call(self, inputs) -> tf.Tensor:
         x, switches = inputs
         rows, columns, channels = x.shape[1:]
         x = x[:, :, :, None, :] * switches  # (B, rows, columns, 4, C)
@@ -62,9 +64,9 @@ class Unpooling(keras.layers.Layer):
         x = ops.reshape(x, (-1, rows * WINDOW, columns * WINDOW, channels))
         return x[:, : self.size[0], : self.size[1]]
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs) -> keras.KerasTensor:
         x, _ = inputs
         return keras.KerasTensor((x.shape[0], *self.size, x.shape[-1]), dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}

@@ -1,14 +1,17 @@
 """Reparametrised draws of codes and categories, and the noise that evaluation uses."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 LOG_VARIANCE_LIMIT = 10.0  # variances between 4.5e-5 and 2.2e4: exp never overflows, not even in float16
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-def bounded_log_variance(x):
+def bounded_log_variance(x) -> tf.Tensor:
     """Activation of a head that gives log variances: `L * tanh(x / L)`, smooth, within (-L, L), about x near 0.
 
     A clipped head stops learning where it is clipped; this one does not.
@@ -16,12 +19,12 @@ def bounded_log_variance(x):
     return LOG_VARIANCE_LIMIT * ops.tanh(x / LOG_VARIANCE_LIMIT)
 
 
-def draw_codes(mean, log_variance, noise):
+def draw_codes(mean, log_variance, noise) -> tf.Tensor:
     """The reparametrised draw `mean + sd * noise`. (B, D), (B, D), (k, B or 1, D) -> (k, B, D)."""
     return mean + ops.exp(0.5 * log_variance) * noise
 
 
-def draw_category(logits, noise, temperature):
+def draw_category(logits, noise, temperature: float) -> tf.Tensor:
     """A draw of softmax(logits), one-hot; its gradient is that of the relaxed draw. (B, K), (B, K) -> (B, K).
 
     With Gumbel noise g = -log(-log(noise)) the largest of logits + g is such a draw, and softmax((logits + g) /
@@ -39,7 +42,7 @@ def draw_category(logits, noise, temperature):
     return drawn + relaxed - ops.stop_gradient(relaxed)
 
 
-def fixed_noise(draws, size, seed, scaled=True):
+def fixed_noise(draws: int, size: int, seed: int, scaled: bool = True) -> np.ndarray:
     """Noise that is the same for every example: antithetic pairs, scaled to variance 1. -> (draws, 1, size).
 
     Its means of linear functions are exact, and so are those of squares of single units. Not scaled, each draw is
@@ -51,12 +54,12 @@ def fixed_noise(draws, size, seed, scaled=True):
     return np.concatenate([half, -half]).astype("float32")
 
 
-def repeat_batch(x, times):
+def repeat_batch(x, times: int) -> tf.Tensor:
     """The batch, `times` times over. (B, ...) -> (times * B, ...)."""
     return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
 
 
-def per_draw(loss, x, images, draws=None):
+def per_draw(loss: Callable, x, images, draws: int | None = None) -> tf.Tensor:
     """A loss of each of k draws of an image. (B, ...), (k * B, ...), draw by draw -> (k, B).
 
     A replica's last batch may be empty: then only `draws` can tell k.
@@ -66,7 +69,7 @@ def per_draw(loss, x, images, draws=None):
     return ops.reshape(loss(repeat_batch(x, draws), images), (draws, batch))
 
 
-def mean_over_classes(images, z, num_classes):
+def mean_over_classes(images: Callable, z, num_classes: int) -> tf.Tensor:
     """The mean image of codes over all classes. (B, D) -> (B, ...).
 
     Args:

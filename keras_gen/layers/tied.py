@@ -1,6 +1,9 @@
 """A dense layer with the transposed kernel of another."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -21,11 +24,11 @@ class TiedDense(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self._kernel = None
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         self.features = input_shape[-1]
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
 
-    def tie(self, dense):
+    def tie(self, dense: keras.layers.Dense) -> None:
         """Takes the kernel of a built Dense layer.
 
         Raises:
@@ -39,19 +42,19 @@ class TiedDense(keras.layers.Layer):
         self._kernel = lambda: dense.kernel  # behind a function, or Keras would track the other layer here too
 
     @property
-    def kernel(self):
+    def kernel(self) -> tf.Tensor:
         """The other layer's kernel, (units, features): the transpose of what this layer applies."""
         if self._kernel is None:
             raise ValueError(f"{self.name} is not tied to a layer yet: call its `tie`.")
         return self._kernel()
 
-    def call(self, x):
+    def call(self, x) -> tf.Tensor:
         kernel = ops.cast(self.kernel, self.compute_dtype)
         return self.activation(ops.matmul(x, ops.transpose(kernel)) + ops.cast(self.bias, self.compute_dtype))
 
-    def compute_output_spec(self, x):
+    def compute_output_spec(self, x) -> keras.KerasTensor:
         return keras.KerasTensor((*x.shape[:-1], self.units), dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         activation = keras.activations.serialize(self.activation)
         return {**super().get_config(), "units": self.units, "activation": activation}

@@ -8,6 +8,7 @@ filters and units in each layer, and "*0.5" the default body with half of them.
 import functools
 import inspect
 import math
+from typing import Any
 
 import keras
 
@@ -49,7 +50,7 @@ from keras_gen.networks.translators import unet as unet
 
 ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
 DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
-HALF_INFOGAN = {"filters": (32, 64), "features": 512}  # half the width of Chen et al. 2016, table 1
+HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64), "features": 512}  # half the width of Chen et al. 2016, table 1
 GENERATORS = {
     "dcgan": dcgan_generator,
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
@@ -61,12 +62,14 @@ MAX_DENSE_VALUES = 1024  # values; a gray image of 32 x 32
 FEATURES, FEATURES_OR_DATA = "(features,)", "(features,), (height, width, features) or the data's shape"
 
 
-def default_body(data_shape):
+def default_body(data_shape: tuple[int, ...]) -> str:
     """Dense for vectors and for small images, where it is the fastest; convolutional for the rest."""
     return "dense" if len(data_shape) == 1 or math.prod(data_shape) <= MAX_DENSE_VALUES else "conv"
 
 
-def make_encoder(encoder, data_shape, argument="encoder"):
+def make_encoder(
+    encoder: str | keras.Model | None, data_shape: tuple[int, ...], argument: str = "encoder"
+) -> keras.Model:
     """The encoder body that a constructor's argument asks for.
 
     Args:
@@ -90,7 +93,15 @@ def _encoder(encoder, bodies, default, data_shape, argument):
     return encoder
 
 
-def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activation="sigmoid", argument="decoder"):
+def make_decoder(
+    decoder: str | keras.Model | None,
+    latent_dim: int,
+    data_shape: tuple[int, ...],
+    encoder: keras.Model | None = None,
+    code: keras.layers.Layer | None = None,
+    activation: str = "sigmoid",
+    argument: str = "decoder",
+) -> keras.Model:
     """The decoder body that a constructor's argument asks for; see `make_encoder`.
 
     A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape; see `image_head`.
@@ -124,7 +135,9 @@ def make_decoder(decoder, latent_dim, data_shape, encoder=None, code=None, activ
     return body
 
 
-def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
+def make_generator(
+    generator: str | keras.Model | None, latent_size: int, data_shape: tuple[int, ...], of_images: str = "dcgan"
+) -> keras.Model:
     """The generator body that a constructor's argument asks for: None, a name of GENERATORS, or as `make_decoder`.
 
     None stands for `of_images`, or for "dense" where the data are vectors.
@@ -137,7 +150,13 @@ def make_generator(generator, latent_size, data_shape, of_images="dcgan"):
     return generator
 
 
-def make_discriminator(discriminator, data_shape, batch_norm=True, of_images="dcgan", argument="discriminator"):
+def make_discriminator(
+    discriminator: str | keras.Model | None,
+    data_shape: tuple[int, ...],
+    batch_norm: bool = True,
+    of_images: str = "dcgan",
+    argument: str = "discriminator",
+) -> keras.Model:
     """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
     discriminators = {
         "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),

@@ -1,5 +1,7 @@
 """Convolutional bodies for images of any size: each stage halves or doubles height and width, rounding up."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -8,7 +10,7 @@ from keras_gen.core.arguments import widths
 SMALLEST = 4  # halving stops before a side falls below this
 
 
-def stages(data_shape, filters):
+def stages(data_shape: tuple[int, ...], filters: Sequence[int]) -> list:
     """Sizes after each halving, as long as both sides stay at SMALLEST or more: [(H, W), (H/2, W/2), ...].
 
     Raises:
@@ -26,7 +28,9 @@ def stages(data_shape, filters):
     return sizes
 
 
-def conv_encoder(data_shape, filters=(32, 64, 128), features=256, activation="relu"):
+def conv_encoder(
+    data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64, 128), features: int = 256, activation: str = "relu"
+) -> keras.Model:
     """Strided 3x3 convolutions, then one dense layer. (H, W, C) -> (features,)."""
     images = x = keras.Input(data_shape, name="data")
     for i in range(len(stages(data_shape, filters)) - 1):
@@ -36,7 +40,9 @@ def conv_encoder(data_shape, filters=(32, 64, 128), features=256, activation="re
     return keras.Model(images, x, name="conv_encoder")
 
 
-def conv_decoder(latent_dim, data_shape, filters=(32, 64, 128), activation="relu"):
+def conv_decoder(
+    latent_dim: int, data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64, 128), activation: str = "relu"
+) -> keras.Model:
     """The mirror of `conv_encoder`. (latent_dim,) -> (H, W, filters[0])."""
     sizes = stages(data_shape, filters)
     used = filters[: max(1, len(sizes) - 1)]

@@ -4,6 +4,8 @@ Radford et al. have no dense layer beside the convolutions, Chen et al. 2016 ("I
 is there by default: on MNIST more samples are digits with it. Batch statistics are those of all devices together.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -13,7 +15,13 @@ SLOPE = 0.2  # of the leaky ReLU
 KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
 
 
-def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=128, batch_norm=True):
+def dcgan_generator(
+    latent_dim: int,
+    data_shape: tuple[int, ...],
+    filters: Sequence[int] = (64, 128),
+    features: int = 128,
+    batch_norm: bool = True,
+) -> keras.Model:
     """Dense, then transposed 4x4 convolutions of stride 2 up to the image. (latent_dim,) -> (H, W, C) in [0, 1].
 
     Args:
@@ -51,7 +59,9 @@ def dcgan_generator(latent_dim, data_shape, filters=(64, 128), features=128, bat
     return keras.Model(latent, x, name="dcgan_generator")
 
 
-def dcgan_discriminator(data_shape, filters=(64, 128), features=128, batch_norm=True):
+def dcgan_discriminator(
+    data_shape: tuple[int, ...], filters: Sequence[int] = (64, 128), features: int = 128, batch_norm: bool = True
+) -> keras.Model:
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 
     Args:

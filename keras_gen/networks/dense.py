@@ -1,6 +1,7 @@
 """Fully connected bodies, for vectors and small images."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -9,7 +10,9 @@ from keras_gen.core.arguments import widths
 from keras_gen.layers import TiedDense
 
 
-def dense_encoder(data_shape, hidden=(512, 256), activation="relu"):
+def dense_encoder(
+    data_shape: tuple[int, ...], hidden: Sequence[int] = (512, 256), activation: str = "relu"
+) -> keras.Model:
     """Flattens and applies dense layers, or none. data_shape -> (hidden[-1],)."""
     data = keras.Input(data_shape, name="data")
     x = layers.Flatten(name="flatten")(data) if len(data_shape) > 1 else data
@@ -18,7 +21,12 @@ def dense_encoder(data_shape, hidden=(512, 256), activation="relu"):
     return keras.Model(data, x, name="dense_encoder")
 
 
-def dense_decoder(latent_dim, data_shape=None, hidden=(256, 512), activation="relu"):
+def dense_decoder(
+    latent_dim: int,
+    data_shape: tuple[int, ...] | None = None,
+    hidden: Sequence[int] = (256, 512),
+    activation: str = "relu",
+) -> keras.Model:
     """Dense layers from codes to features, or none. (latent_dim,) -> (hidden[-1],). `data_shape` plays no part."""
     code = x = keras.Input((latent_dim,), name="code")
     for i, units in enumerate(widths(0).check("hidden", hidden)):
@@ -26,17 +34,17 @@ def dense_decoder(latent_dim, data_shape=None, hidden=(256, 512), activation="re
     return keras.Model(code, x, name="dense_decoder")
 
 
-def shallow_encoder(data_shape):
+def shallow_encoder(data_shape: tuple[int, ...]) -> keras.Model:
     """No hidden layer: the code is a layer of the pixels themselves. data_shape -> (D,)."""
     return dense_encoder(data_shape, hidden=())
 
 
-def shallow_decoder(latent_dim, data_shape=None):
+def shallow_decoder(latent_dim: int, data_shape: tuple[int, ...] | None = None) -> keras.Model:
     """No hidden layer: the image is a layer of the code itself. (latent_dim,) -> (latent_dim,)."""
     return dense_decoder(latent_dim, data_shape, hidden=())
 
 
-def tied_decoder(encoder, code, data_shape, activation):
+def tied_decoder(encoder: keras.Model, code, data_shape: tuple[int, ...], activation: str) -> keras.Model:
     """The mirror of dense layers with their kernels transposed and biases of its own. (latent_dim,) -> data_shape.
 
     `tie_weights` ties it to its encoder, again after loading.
@@ -57,7 +65,7 @@ def tied_decoder(encoder, code, data_shape, activation):
     return keras.Model(inputs, x, name="tied_decoder")
 
 
-def tie_weights(decoder, encoder, code):
+def tie_weights(decoder: keras.Model, encoder: keras.Model, code) -> None:
     """Ties the `TiedDense` layers of a decoder, if it has any, to the dense layers that they mirror."""
     tied = [layer for layer in decoder.layers if isinstance(layer, TiedDense)]
     if not tied:
@@ -72,12 +80,12 @@ def tie_weights(decoder, encoder, code):
         layer.tie(dense)
 
 
-def is_shallow(encoder):
+def is_shallow(encoder: keras.Model) -> bool:
     """Whether an encoder only flattens."""
     return all(isinstance(layer, layers.InputLayer | layers.Flatten) for layer in encoder.layers)
 
 
-def dense_layers(encoder):
+def dense_layers(encoder: keras.Model) -> list:
     """The dense layers of an encoder made of nothing else.
 
     Raises:

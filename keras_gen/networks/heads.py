@@ -9,14 +9,14 @@ from keras import layers
 from keras_gen.layers import TiedDense, bounded_log_variance
 
 
-def code_head(body, latent_dim, activation="linear"):
+def code_head(body: keras.Model, latent_dim: int, activation: str = "linear") -> keras.layers.Dense:
     """A built dense layer from features to codes, in float32 whatever the policy. (F,) -> (latent_dim,)."""
     head = layers.Dense(latent_dim, activation, dtype="float32", name="code")
     head.build(body.output_shape)
     return head
 
 
-def cluster_head(body, num_clusters, spread=2.0):
+def cluster_head(body: keras.Model, num_clusters: int, spread: float = 2.0) -> keras.Model:
     """Logits of clusters, each normalised over the batch: none wins or dies at the start. (F,) -> (num_clusters,).
 
     A built model, in float32 whatever the policy.
@@ -34,7 +34,7 @@ def cluster_head(body, num_clusters, spread=2.0):
     return keras.Model(features, layers.Rescaling(spread, dtype="float32", name="spread")(x), name="cluster_head")
 
 
-def critic_head(body, num_classes=0, use_bias=True):
+def critic_head(body: keras.Model, num_classes: int = 0, use_bias: bool = True) -> keras.Model:
     """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
 
     With classes, [(F,), one-hot (num_classes,)] -> (1,): to the value that all classes share, the inner product of
@@ -54,7 +54,7 @@ def critic_head(body, num_classes=0, use_bias=True):
     return keras.Model(inputs, value, name="critic_head")
 
 
-def gaussian_head(body, latent_dim, num_given=0):
+def gaussian_head(body: keras.Model, latent_dim: int, num_given: int = 0) -> keras.Model:
     """Mean and bounded log variance of a normal posterior. A built model, (F,) -> two of (latent_dim,).
 
     With `num_given` numbers besides, such as a label, [(F,), (num_given,)] are joined by one more layer of F units.
@@ -68,7 +68,7 @@ def gaussian_head(body, latent_dim, num_given=0):
     return keras.Model(inputs, [mean, log_variance], name="posterior_head")
 
 
-def joint_head(body, latent_dim, num_given):
+def joint_head(body: keras.Model, latent_dim: int, num_given: int) -> keras.Model:
     """Codes of features and of further numbers, such as noise, by one layer. A built model, -> (latent_dim,)."""
     features, given = keras.Input(body.output_shape[1:], name="features"), keras.Input((num_given,), name="given")
     x = layers.Concatenate(name="join")([features, given])
@@ -76,7 +76,7 @@ def joint_head(body, latent_dim, num_given):
     return keras.Model([features, given], layers.Dense(latent_dim, dtype="float32", name="code")(x), name="joint_head")
 
 
-def image_head(body, data_shape, activation):
+def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str) -> keras.Model:
     """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
 
     A body that gives the data itself is passed through: one whose last layer is named "image", or one of a user's own
@@ -118,7 +118,7 @@ def _check_unit_interval(decoder):
         )
 
 
-def classifier(encoder, code, num_classes):
+def classifier(encoder: keras.Model, code, num_classes: int) -> keras.Model:
     """An encoder and its code with a softmax on top, copied. A built `keras.Model`, data -> (num_classes,)."""
     data = keras.Input(encoder.input_shape[1:], name="data")
     x = copy(code)(copy(encoder)(data))
@@ -126,7 +126,7 @@ def classifier(encoder, code, num_classes):
     return keras.Model(data, x, name="classifier")
 
 
-def sigmoid_classifier(data_shape, weights, num_classes):
+def sigmoid_classifier(data_shape: tuple[int, ...], weights, num_classes: int) -> keras.Model:
     """Sigmoid layers with given weights, and a softmax on top. A built `keras.Model`, data -> (num_classes,).
 
     Args:
@@ -144,7 +144,7 @@ def sigmoid_classifier(data_shape, weights, num_classes):
     return keras.Model(data, x, name="classifier")
 
 
-def copy(network, name=None):
+def copy(network: keras.Model, name: str | None = None) -> keras.Model:
     """A network of the same layers and weights that shares none of them. Tied layers become dense ones."""
     if is_tied(network):
         network = _untied(network)

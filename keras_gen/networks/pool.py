@@ -1,6 +1,7 @@
 """Pooling bodies: max pooling whose switches drive the unpooling of a mirrored decoder."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
@@ -9,7 +10,9 @@ from keras_gen.layers import WINDOW, SwitchPooling, Unpooling
 from keras_gen.networks.conv import stages
 
 
-def pool_encoder(data_shape, filters=(32, 64), features=256, activation="relu"):
+def pool_encoder(
+    data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64), features: int = 256, activation: str = "relu"
+) -> keras.Model:
     """3x3 convolutions, each followed by 2x2 max pooling, then one dense layer. (H, W, C) -> (features,).
 
     A decoder may take its switches (`pool_decoder`) or not (`conv_decoder`, by transposed convolution).
@@ -23,7 +26,9 @@ def pool_encoder(data_shape, filters=(32, 64), features=256, activation="relu"):
     return keras.Model(images, x, name="pool_encoder")
 
 
-def pool_decoder(latent_dim, data_shape, filters=(32, 64), activation="relu"):
+def pool_decoder(
+    latent_dim: int, data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64), activation: str = "relu"
+) -> keras.Model:
     """The mirror of `pool_encoder`: unpooling by its switches, then convolution.
 
     [(latent_dim,), switches of the first pooling, of the second, ...] -> (H, W, filters[0]).
@@ -49,7 +54,7 @@ def switch_shapes(encoder) -> list[tuple]:
     return [tuple(tensor.shape[1:]) for tensor in _switches(encoder)]
 
 
-def with_switches(encoder):
+def with_switches(encoder: keras.Model) -> keras.Model:
     """A model of the encoder's own layers that gives [features, switches of the first pooling, of the second, ...]."""
     return keras.Model(encoder.inputs, [encoder.output, *_switches(encoder)], name=f"{encoder.name}_with_switches")
 

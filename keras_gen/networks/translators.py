@@ -4,8 +4,10 @@ All are fully convolutional: built for one size of image, they take every size t
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from keras_gen.layers import UnitInterval
@@ -17,7 +19,7 @@ SMALLEST_MAP = 7  # so does a critic of patches, before its map of values gets s
 STEPS = tuple(2**i for i in range(9))  # by how many pixels a side may grow at once
 
 
-def halvings(height, width, smallest, most):
+def halvings(height: int, width: int, smallest: int, most: int) -> int:
     """How often both sides can be halved without a rest, `most` at most, and stay at `smallest` or more."""
     count = 0
     while count < most and height % 2 == width % 2 == 0 and min(height, width) // 2 >= smallest:
@@ -25,7 +27,9 @@ def halvings(height, width, smallest, most):
     return count
 
 
-def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
+def unet(
+    data_shape: tuple[int, ...], channels: int, filters: Sequence[int] = (32, 64, 128, 256), norm: bool = True
+) -> keras.Model:
     """U-Net (Ronneberger et al. 2015; as generator Isola et al. 2017). (H, W, C) -> (H, W, channels) in [0, 1].
 
     Strided 4x4 convolutions down, transposed ones up, each level joined to its mirror; one more level at full
@@ -62,7 +66,9 @@ def unet(data_shape, channels, filters=(32, 64, 128, 256), norm=True):
     return keras.Model(images, _from_identity(x, images, channels), name="unet")
 
 
-def resnet(data_shape, channels, filters=(32, 64, 128), blocks=None):
+def resnet(
+    data_shape: tuple[int, ...], channels: int, filters: Sequence[int] = (32, 64, 128), blocks: int | None = None
+) -> keras.Model:
     """Residual blocks between two halvings and two doublings. (H, W, C) -> (H, W, channels) in [0, 1].
 
     Source: Johnson et al. 2016; as generator Zhu et al. 2017, section 7.2, with 64 to 256 filters, and 6 blocks for
@@ -102,7 +108,9 @@ def resnet(data_shape, channels, filters=(32, 64, 128), blocks=None):
     return keras.Model(images, layers.Activation("sigmoid", dtype="float32", name="image")(x), name="resnet")
 
 
-def patch_critic(data_shape, filters=(32, 64, 128), channels=None):
+def patch_critic(
+    data_shape: tuple[int, ...], filters: Sequence[int] = (32, 64, 128), channels: int | None = None
+) -> keras.Model:
     """PatchGAN (Isola et al. 2017): a value for each patch of an image. (H, W, C) -> (H', W', 1), float32.
 
     Half as wide as the paper's: strided 4x4 convolutions, as many as `filters` or as leave a map of at least 7 x 7
@@ -130,7 +138,13 @@ def patch_critic(data_shape, filters=(32, 64, 128), channels=None):
 TRANSLATORS = {"unet": unet, "resnet": resnet}
 
 
-def make_translator(generator, data_shape, channels, default, argument="generator"):
+def make_translator(
+    generator: str | keras.Model | None,
+    data_shape: tuple[int, ...],
+    channels: int,
+    default: str,
+    argument: str = "generator",
+) -> keras.Model:
     """The generator that a constructor's argument asks for: None, a name of TRANSLATORS, or a built `keras.Model`.
 
     Args:
@@ -147,7 +161,12 @@ def make_translator(generator, data_shape, channels, default, argument="generato
     return _checked(generator, role, output)
 
 
-def make_patch_critic(discriminator, data_shape, channels=None, argument="discriminator"):
+def make_patch_critic(
+    discriminator: keras.Model | None,
+    data_shape: tuple[int, ...],
+    channels: int | None = None,
+    argument: str = "discriminator",
+) -> keras.Model:
     """The critic that a constructor's argument asks for: None, "patch", or a built `keras.Model` to (H', W', 1)."""
     role = Role(argument, (*data_shape[:2], channels or data_shape[-1]), "a map of values (H', W', 1)", ["patch"])
     if not isinstance(discriminator, keras.Model):
@@ -167,7 +186,7 @@ def _checked(body, role, output_shape):
     return body
 
 
-def resizer(data_shape, target_shape):
+def resizer(data_shape: tuple[int, ...], target_shape: tuple[int, ...]) -> keras.layers.Layer | None:
     """A layer that brings images from the one size to the other, in float32, None where they are equal.
 
     By a whole factor, so that it works for images of other sizes too: bilinear up, the mean of the pixels down.
@@ -186,7 +205,7 @@ def resizer(data_shape, target_shape):
     )
 
 
-def multiples_of(body, data_shape):
+def multiples_of(body: keras.Model, data_shape: tuple[int, ...]) -> tuple[int | None, int | None]:
     """By how much height and width may differ from (H, W) for a body to make an image as large as it is given.
 
     Found by trying: 1, 2, 4, ... None for a side that must stay as it is.
@@ -212,7 +231,7 @@ def multiples_of(body, data_shape):
     return smallest(0), smallest(1)
 
 
-def instance_norm(x, name):
+def instance_norm(x, name: str) -> tf.Tensor:
     """Normalises each channel of each image over its pixels (Ulyanov et al. 2016), in float32 inside."""
     return layers.GroupNormalization(groups=-1, name=name)(x)
 

@@ -1,11 +1,14 @@
 """Codes: where they lie, and what their units say."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 MAX_TICKS = 40
 
 
-def latent_map(points, labels=None, axes_names=("", ""), title="", path=None):
+def latent_map(points, labels=None, axes_names=("", ""), title: str = "", path: str | Path | None = None) -> Any:
     """Draws codes as points of the plane, coloured by label.
 
     Args:
@@ -21,14 +24,15 @@ def latent_map(points, labels=None, axes_names=("", ""), title="", path=None):
     axes = figure.subplots()
     labels = np.zeros(len(points), int) if labels is None else np.asarray(labels)
     for label in np.unique(labels):
-        axes.scatter(*points[labels == label].T, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
     if len(np.unique(labels)) > 1:
         axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1], title=title)
     return figure.write(path)
 
 
-def latent_units(units, title="", path=None):
+def latent_units(units, title: str = "", path: str | Path | None = None) -> Any:
     """Draws the KL divergence of each unit of a code, the largest first.
 
     Args:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 from keras_gen import losses
 from keras_gen.files import read_columns
@@ -23,7 +24,7 @@ UNITS = {
 UNIT_OF_TERM = {losses.bernoulli: "nats per image", losses.squared_error: "squared error per image"}
 
 
-def history(history, path=None):
+def history(history, path: str | Path | None = None) -> Any:
     """Draws the curves of a training: a panel for each metric, in which training and validation meet.
 
     Args:
@@ -56,7 +57,7 @@ def history(history, path=None):
     rows = math.ceil(len(names) / COLUMNS)
     columns = math.ceil(len(names) / rows)
     figure = Figure(3.6 * columns, 2.6 * rows)
-    figure.get_layout_engine().set(wspace=0.06, hspace=0.06)
+    figure.set_layout_engine("constrained", wspace=0.06, hspace=0.06)
     marker = "." if len(epochs) <= MARKED else None
     for i, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, i + 1)
@@ -64,7 +65,7 @@ def history(history, path=None):
             if key in curves:
                 axes.plot(_epochs_of(key, curves, epochs), curves[key], marker=marker, color=colour, label=label)
         axes.set(xlabel="epoch", ylabel=units.get(name, ""), title=name)
-        axes.title.set_size("medium")
+        axes.title.set_fontsize("medium")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.grid(alpha=0.3)
@@ -110,7 +111,7 @@ def _units(names, model):
     return units
 
 
-def roc(curves, areas, path=None):
+def roc(curves, areas, path: str | Path | None = None) -> Any:
     """Draws receiver operating characteristics.
 
     Args:
@@ -130,7 +131,7 @@ def roc(curves, areas, path=None):
     return figure.write(path)
 
 
-def rate_distortion(rows, path=None):
+def rate_distortion(rows, path: str | Path | None = None) -> Any:
     """Draws bits per pixel against quality.
 
     Args:

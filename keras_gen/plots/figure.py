@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import figure
@@ -20,9 +21,9 @@ class Figure(figure.Figure):
 
     def __init__(self, width, height):
         super().__init__(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(self)
+        self.agg = FigureCanvasAgg(self)
 
-    def write(self, path):
+    def write(self, path: str | Path | None) -> Any:
         """Writes the file, whole or not at all, in the format of its ending; without a path, it stays a Figure."""
         if path is None:
             return self
@@ -32,10 +33,10 @@ class Figure(figure.Figure):
         write_atomically(path, lambda temporary: self.savefig(temporary, dpi=120))
         return path
 
-    def pixels(self):
+    def pixels(self) -> np.ndarray:
         """The picture as an RGB image in [0, 1], (H, W, 3)."""
-        self.canvas.draw()
-        return np.asarray(self.canvas.buffer_rgba(), "float32")[..., :3] / 255
+        self.agg.draw()
+        return np.asarray(self.agg.buffer_rgba(), "float32")[..., :3] / 255
 
     def _repr_png_(self):
         """What a notebook shows."""

@@ -1,9 +1,12 @@
 """The game of a GAN of one number."""
 
+from pathlib import Path
+from typing import Any
+
 COLOURS = {"data": "black", "generator": "C2", "discriminator": "C0", "optimal": "C1"}
 
 
-def one_dimension(points, data, frame, path=None):
+def one_dimension(points, data, frame, path: str | Path | None = None) -> Any:
     """Draws the densities of the data and of the generator, and below them D beside the optimal D*.
 
     Args:

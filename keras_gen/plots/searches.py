@@ -1,9 +1,12 @@
 """Searches: the objective against what was searched."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 
-def objective(name, space, trials, best, path=None):
+def objective(name, space, trials, best, path: str | Path | None = None) -> Any:
     """Draws the objective of trials against each hyperparameter.
 
     Args:

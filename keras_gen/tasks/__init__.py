@@ -1,5 +1,7 @@
 """What people do with a trained model."""
 
+from typing import TYPE_CHECKING
+
 from keras_gen.tasks import compression as compression
 from keras_gen.tasks.fakes import FakeDetector as FakeDetector
 from keras_gen.tasks.filters import filters as filters
@@ -13,11 +15,15 @@ from keras_gen.tasks.walks import manifold as manifold
 from keras_gen.tasks.walks import random_walk as random_walk
 from keras_gen.tasks.walks import traverse as traverse
 
+if TYPE_CHECKING:
+    from keras_gen.tasks.anomaly import AnomalyDetector as AnomalyDetector
+    from keras_gen.tasks.anomaly import detect_folder as detect_folder
+else:
 
-def __getattr__(name):
-    """What is a class of scikit-learn is imported when it is asked for: that takes longer than all the rest."""
-    if name in ("AnomalyDetector", "detect_folder"):
-        from keras_gen.tasks import anomaly
+    def __getattr__(name):
+        """What is a class of scikit-learn is imported when it is asked for: that takes longer than all the rest."""
+        if name in ("AnomalyDetector", "detect_folder"):
+            from keras_gen.tasks import anomaly
 
-        return getattr(anomaly, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(anomaly, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

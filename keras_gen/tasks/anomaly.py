@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import keras
 import numpy as np
@@ -83,7 +83,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.relative = relative
         self.blur = blur
 
-    def fit(self, X, y=None):  # noqa: N803  scikit-learn's name
+    def fit(self, X, y=None) -> Self:  # noqa: N803  scikit-learn's name
         """Sets the threshold on normal data.
 
         Args:
@@ -101,20 +101,20 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.threshold_ = self.offset_ = float(np.quantile(self._scores(X), self.false_alarms))
         return self
 
-    def score_samples(self, X):  # noqa: N803
+    def score_samples(self, X) -> np.ndarray:  # noqa: N803
         """Higher is more normal. (N, ...) -> (N,)."""
         check_is_fitted(self, "threshold_")
         return self._scores(X)
 
-    def decision_function(self, X):  # noqa: N803
+    def decision_function(self, X) -> np.ndarray:  # noqa: N803
         """The score above the threshold: below 0 is an anomaly. (N, ...) -> (N,)."""
         return self.score_samples(X) - self.threshold_
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X) -> np.ndarray:  # noqa: N803
         """1 for normal, -1 for an anomaly. (N, ...) -> (N,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def heatmap(self, X, blur=1.0):  # noqa: N803
+    def heatmap(self, X, blur: float = 1.0) -> np.ndarray:  # noqa: N803
         """Where an image is unlike its reconstruction: squared errors, mean over the channels, blurred.
 
         Args:
@@ -188,7 +188,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return codes.reshape(len(codes), -1)
 
 
-def detect_folder(detector, source, out, *, on_error="stop", count=20, verbose=1):
+def detect_folder(
+    detector: AnomalyDetector,
+    source: str | Path,
+    out: str | Path,
+    *,
+    on_error: str = "stop",
+    count: int = 20,
+    verbose: int = 1,
+) -> tuple[int, int]:
     """Scores every image below a folder; the model's size and channels are made of each.
 
     Leaves `scores.csv` (file, score, anomaly; worst first) and `worst.png`, a column for each of the worst: the image,
@@ -222,11 +230,11 @@ def detect_folder(detector, source, out, *, on_error="stop", count=20, verbose=1
     def read(paths):
         return np.stack([read_image(path, shape[:2], shape[2]) for path in paths]).astype("float32") / 255
 
-    scores, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
+    parts, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
     for start in range(0, len(files), BATCH):
-        scores.append(detector.score_samples(read(files[start : start + BATCH])))
+        parts.append(detector.score_samples(read(files[start : start + BATCH])))
         progress.update(min(start + BATCH, len(files)))
-    scores = np.concatenate(scores)
+    scores = np.concatenate(parts)
     worst_first = np.argsort(scores, kind="stable")
     found = scores < detector.threshold_
 

@@ -15,8 +15,11 @@ import math
 import numbers
 import tempfile
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -26,7 +29,7 @@ from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
 
 MAGIC = b"keras_gen codes 1\n"
-COMPRESSORS = {
+COMPRESSORS: dict[str, tuple[Callable, Callable]] = {
     "lzma": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
     "bz2": (bz2.compress, bz2.decompress),
     "zlib": (lambda data: zlib.compress(data, 9), zlib.decompress),
@@ -36,7 +39,7 @@ BEST = {"JPEG": {"optimize": True, "subsampling": 0}, "WebP": {"method": 6}, "PN
 LONGEST_SIDE = 16_383  # of a WebP
 
 
-def compress(model, images, path, bits=6):
+def compress(model: keras.Model, images: np.ndarray, path: str | Path, bits: int = 6) -> Path:
     """Writes the codes of images: each unit's range in 2^bits equal steps, then the best of three entropy coders.
 
     The symbols lie unit by unit, so that a coder sees the distribution of each.
@@ -65,7 +68,7 @@ def compress(model, images, path, bits=6):
     return Path(path)
 
 
-def decompress(model, path):
+def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
     """The images of a file of `compress`, (N, *data_shape) in [0, 1].
 
     Raises:
@@ -97,7 +100,7 @@ def _step(low, high, bits):
     return np.maximum(high - low, 1e-12) / (2**bits - 1)
 
 
-def compare(model, images, bits=6):
+def compare(model: keras.Model, images: np.ndarray, bits: int = 6) -> list[dict[str, Any]]:
     """Bits per pixel of the model, and of PNG, JPEG and WebP at no less than its quality.
 
     The other formats get all images side by side in one file, so that their headers, larger than a small image,
@@ -125,7 +128,9 @@ def compare(model, images, bits=6):
     return [*rows, _measure_codec("PNG", images)]
 
 
-def rate_distortion(model, images, path=None, bits=(1, 2, 3, 4, 5, 6, 8)):
+def rate_distortion(
+    model: keras.Model, images: np.ndarray, path: str | Path | None = None, bits: Sequence[int] = (1, 2, 3, 4, 5, 6, 8)
+) -> list[dict[str, Any]]:
     """Bits per pixel against PSNR of the model at several quantisations, and of JPEG and WebP at several qualities.
 
     Args:

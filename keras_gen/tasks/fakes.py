@@ -1,5 +1,7 @@
 """Telling generated images from real ones."""
 
+from typing import Self
+
 import keras
 import numpy as np
 
@@ -54,7 +56,7 @@ class FakeDetector:
         self.critic = keras.Model(body.inputs, head(body.outputs[0]), name="critic")
         self._fitted = False
 
-    def fit(self, real, generated, verbose=1):
+    def fit(self, real, generated, verbose: int = 1) -> Self:
         """Trains the critic, from where it is.
 
         Args:
@@ -81,7 +83,7 @@ class FakeDetector:
         self._fitted = True
         return self
 
-    def score_samples(self, x):
+    def score_samples(self, x) -> np.ndarray:
         """The logit d(x), in nats: higher is more like real images. (N, ...) -> (N,)."""
         if not self._fitted:
             raise ValueError(
@@ -90,7 +92,7 @@ class FakeDetector:
         dataset = batches((self._checked(x, "given"),), 500)
         return self.critic.predict(dataset, verbose=0)[:, 0].astype("float64")
 
-    def predict(self, x):
+    def predict(self, x) -> np.ndarray:
         """1 for real, -1 for generated. (N, ...) -> (N,)."""
         return np.where(self.score_samples(x) < 0, -1, 1)
 

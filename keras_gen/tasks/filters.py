@@ -2,12 +2,13 @@
 
 import math
 
+import keras
 import numpy as np
 
 from keras_gen.core import provenance
 
 
-def filters(model, count=None):
+def filters(model: keras.Model, count: int | None = None) -> np.ndarray:
     """The weights of each unit of a model's first dense layer, as an image: gray is 0, white the unit's largest.
 
     Args:

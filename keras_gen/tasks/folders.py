@@ -11,7 +11,16 @@ from keras_gen import images
 from keras_gen.data.folder import SUFFIXES, read_image
 
 
-def translate_folder(model, source, out, *, on_error="stop", channels=None, verbose=1, **options):
+def translate_folder(
+    model: keras.Model,
+    source: str | Path,
+    out: str | Path,
+    *,
+    on_error: str = "stop",
+    channels: int | None = None,
+    verbose: int = 1,
+    **options,
+) -> int:
     """Translates every image file below a folder, one at a time, each in its own size, into a folder of PNG files.
 
     `source/a/b.jpg` becomes `out/a/b.png`, marked as generated; nothing that exists is overwritten, and with
@@ -54,7 +63,7 @@ def translate_folder(model, source, out, *, on_error="stop", channels=None, verb
     )
     if not files:
         raise ValueError(f"{source} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
-    targets = {}
+    targets: dict[Path, Path] = {}
     for path in files:
         target = out / path.relative_to(source).with_suffix(".png")
         if target in targets:

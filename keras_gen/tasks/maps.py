@@ -1,12 +1,15 @@
 """Pictures of codes."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 
 from keras_gen import plots
 from keras_gen.core.checks import check_choice
 
 
-def latent_map(model, images, labels, path, method="pca", seed=0):
+def latent_map(model: keras.Model, images, labels, path: str | Path, method: str = "pca", seed: int = 0) -> Path:
     """Draws the codes of images as points, coloured by label.
 
     Args:

@@ -50,7 +50,7 @@ class OneDimension(keras.callbacks.Callback):
         self.epochs = 0
         self.frames = []  # dicts of epoch, generator, discriminator, optimal
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
         game = getattr(model, "adversarial", None)
         if game is None or model.data_shape != (1,) or not game.is_logit or model.num_classes:
@@ -61,7 +61,7 @@ class OneDimension(keras.callbacks.Callback):
         if not self.frames:
             self._watch()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs += 1
         if self.epochs % self.every == 0:
             self._watch()
@@ -84,7 +84,7 @@ class OneDimension(keras.callbacks.Callback):
             }
         )
 
-    def gaps(self):
+    def gaps(self) -> np.ndarray:
         """Mean of |D - D*| where the data and the generator are, of each frame. -> (frames,)."""
         return np.array(
             [
@@ -93,7 +93,7 @@ class OneDimension(keras.callbacks.Callback):
             ]
         )
 
-    def save(self, path, frame=-1):
+    def save(self, path: str | Path, frame: int = -1) -> Path:
         """Draws a frame (.png), or all as an animation (.gif, .webp). Returns the path."""
         if not self.frames:
             raise ValueError("There must be a frame: give this callback to `fit` first. Received: save before fit")

@@ -1,5 +1,7 @@
 """Samples of models that have no distribution over codes: a mixture fitted to the codes afterwards."""
 
+from typing import Self
+
 import numpy as np
 
 from keras_gen.core import provenance
@@ -25,7 +27,7 @@ class CodeSampler:
         self.model, self.components, self.seed = model, components, seed
         self.mixture = None
 
-    def fit(self, images, labels=None):
+    def fit(self, images, labels=None) -> Self:
         """Fits the mixture to the codes of images, (N, H, W, C) or a dataset. Returns itself."""
         from sklearn.mixture import GaussianMixture
 
@@ -41,7 +43,7 @@ class CodeSampler:
         self.mixture = GaussianMixture(self.components, random_state=self.seed).fit(codes.astype("float64"))
         return self
 
-    def sample(self, n, seed=None, labels=None):
+    def sample(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """n images; the same seed gives the same ones. -> (n, H, W, C) in [0, 1]."""
         if self.mixture is None:
             raise ValueError("The sampler must be fitted: call `fit` first. Received: sample before fit")

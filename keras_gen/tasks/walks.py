@@ -8,13 +8,23 @@ import warnings
 from pathlib import Path
 from statistics import NormalDist
 
+import keras
 import numpy as np
 
 from keras_gen import images as image_files
 from keras_gen.core import provenance
 
 
-def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_labels=None, path=None):
+def interpolate(
+    model: keras.Model,
+    start,
+    end,
+    steps: int = 10,
+    mode: str = "linear",
+    labels=None,
+    end_labels=None,
+    path: str | Path | None = None,
+) -> np.ndarray:
     """Images on the way from one image to another, through the codes.
 
     "linear" goes straight, `(1 - t) z0 + t z1`; "spherical" along the great circle, which keeps the length that
@@ -52,7 +62,15 @@ def interpolate(model, start, end, steps=10, mode="linear", labels=None, end_lab
     return _decode(model, z, _classes(model, start, labels), path)
 
 
-def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, path=None):
+def traverse(
+    model: keras.Model,
+    image=None,
+    units=None,
+    steps: int = 11,
+    extent: float = 3.0,
+    labels=None,
+    path: str | Path | None = None,
+) -> np.ndarray:
     """Images along one unit of the code at a time, the others held.
 
     Of a model that says by a `traversal` of its own what to vary (InfoGAN: its continuous codes, from -1 to 1, for each
@@ -90,7 +108,15 @@ def traverse(model, image=None, units=None, steps=11, extent=3.0, labels=None, p
     return _decode(model, z, None if label is None else np.repeat(label, len(units)), path)
 
 
-def random_walk(model, walks=6, steps=30, step_size=0.3, seed=None, labels=None, path=None):
+def random_walk(
+    model: keras.Model,
+    walks: int = 6,
+    steps: int = 30,
+    step_size: float = 0.3,
+    seed: int | None = None,
+    labels=None,
+    path: str | Path | None = None,
+) -> np.ndarray:
     """Images along walks that never leave where a normal prior is: `z' = sqrt(1 - s^2) z + s e`, e normal.
 
     Warns of a model whose codes have another distribution.
@@ -121,7 +147,7 @@ def random_walk(model, walks=6, steps=30, step_size=0.3, seed=None, labels=None,
     return _decode(model, np.stack(z, axis=1), labels, path, seed=seed)
 
 
-def manifold(model, size=20, labels=None, path=None):
+def manifold(model: keras.Model, size: int = 20, labels=None, path: str | Path | None = None) -> np.ndarray:
     """The plane of a two-dimensional code, at the quantiles of its normal prior (Kingma and Welling 2014, figure 4).
 
     Args:
@@ -156,7 +182,7 @@ class AttributeVector:
     def __init__(self, model, vector):
         self.model, self.vector = model, vector
 
-    def apply(self, images, strength=1.0, labels=None, path=None):
+    def apply(self, images, strength=1.0, labels=None, path: str | Path | None = None) -> np.ndarray:
         """Images with the attribute, `decode(encode(x) + strength * vector)`.
 
         Args:
@@ -174,7 +200,7 @@ class AttributeVector:
         return walks if np.ndim(strength) else walks[:, 0]
 
 
-def attribute_vector(model, with_images, without_images, labels=None):
+def attribute_vector(model: keras.Model, with_images, without_images, labels=None) -> AttributeVector:
     """The direction of an attribute: mean code of images that have it, less mean code of those that do not.
 
     Source: Larsen et al. 2016, "Autoencoding beyond pixels", section 4.2; the "smile vector" of White 2016.

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,23 +28,23 @@ class Case:
     """
 
     name: str
-    cls: type
+    cls: type[GenerativeModel]
     arguments: Callable[[], dict]
     x: np.ndarray
-    labels: np.ndarray | None = None
+    labels: Any = None
     exceptions: dict = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
-    def labelling(self):
+    def labelling(self) -> str | None:
         """How the model learns from labels; see `GenerativeModel.labelling`."""
         return self.cls.labelling_of(self.arguments())
 
     @property
-    def taught(self):
+    def taught(self) -> bool:
         """Whether `fit` takes more than x: labels, or targets."""
         return bool(self.labelling or self.cls.pairing)
 
-    def model(self, optimizer=None, **compile_options):
+    def model(self, optimizer=None, **compile_options) -> keras.Model:
         """A new model with the same weights each time, compiled for SGD; without XLA, whose compiling takes seconds.
 
         A step of SGD is traced in less than half the time that one of Adam takes.
@@ -54,16 +55,16 @@ class Case:
         model.compile(optimizer=optimizer or keras.optimizers.SGD(1e-3), **options)
         return model
 
-    def pair(self, count=None):
+    def pair(self, count: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """The first `count` examples, and the labels or targets that `fit` takes with them, if it does."""
         return self.x[:count], self.labels[:count] if self.taught else None
 
-    def inputs(self, count=None):
+    def inputs(self, count: int | None = None) -> Any:
         """What the model is called with: x, or x and labels where it needs them."""
         x, y = self.pair(count)
         return (x, y) if self.labelling == "required" else x
 
-    def labels_of(self, chosen):
+    def labels_of(self, chosen) -> dict[str, np.ndarray]:
         """Keyword arguments of an ability for the chosen examples."""
         return {"labels": self.labels[chosen]} if self.labelling == "required" else {}
 
@@ -76,14 +77,14 @@ class Trained:
     start: list  # of pairs: each variable, first the weights, then those of optimizers, and its value
     weights: list
 
-    def restart(self):
+    def restart(self) -> keras.Model:
         """Puts every variable that there was back to its value when the model was new."""
         for variable, value in self.start:
             variable.assign(value)
 
 
 @functools.lru_cache(maxsize=1)
-def trained(case):
+def trained(case: Case) -> Trained:
     """One model for those checks of a case that may train it on: tracing a step takes as long as a hundred steps."""
     model = case.model(optimizer=keras.optimizers.Adam(3e-3))
     variables = [*model.weights, *(variable for optimizer in optimizers_of(model) for variable in optimizer.variables)]
@@ -92,34 +93,34 @@ def trained(case):
     return Trained(model, start, model.get_weights())
 
 
-def optimizers_of(model):
+def optimizers_of(model: keras.Model) -> list:
     """The model's optimizer, or that of each player."""
     if isinstance(model, AdversarialModel):
         return [getattr(model, player.optimizer_name) for player in model.players]
     return [model.optimizer]
 
 
-def fit(model, data, **options):
+def fit(model: keras.Model, data, **options) -> keras.callbacks.History:
     """History of `fit` on an array, a dataset, or a pair of array and labels."""
     x, y = data if isinstance(data, tuple) else (data, None)
     return model.fit(x, y, **{"batch_size": 4, "epochs": 1, "shuffle": False, "verbose": 0, **options}).history
 
 
-def evaluate(model, data, **options):
+def evaluate(model: keras.Model, data, **options) -> dict:
     return model.evaluate(*data, **{"verbose": 0, "return_dict": True, **options})
 
 
-def assert_equal(a, b, what, tolerance=0.0):
+def assert_equal(a, b, what, tolerance=0.0) -> None:
     for i, (left, right) in enumerate(zip(a, b, strict=True)):
         difference = np.max(np.abs(np.asarray(left, "float64") - np.asarray(right, "float64")), initial=0.0)
         assert difference <= tolerance, f"{what}: array {i} differs by {difference}, more than {tolerance}"
 
 
-def assert_finite(figures, what):
+def assert_finite(figures, what) -> None:
     for name, value in figures.items():
         assert np.all(np.isfinite(value)), f"{what}: {name}={value} is not finite"
 
 
-def parameter_count(model):
+def parameter_count(model: keras.Model) -> int:
     """Trainable parameters of a model, for keeping the cases small."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)

@@ -3,6 +3,7 @@
 import functools
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -12,26 +13,26 @@ import tensorflow as tf
 from keras_gen.core import AdversarialModel, GenerativeModel
 from keras_gen.core.abilities import ABILITIES
 from keras_gen.testing import processes
-from keras_gen.testing.case import assert_equal, assert_finite, evaluate, fit, optimizers_of, trained
+from keras_gen.testing.case import Case, assert_equal, assert_finite, evaluate, fit, optimizers_of, trained
 
 IMAGE_ABILITIES = ("decode", "reconstruct", "sample", "translate")
 
-CHECKS = {}
+CHECKS: dict[str, Callable[[Case], None]] = {}
 
 
-def check(function):
+def check(function: Callable[[Case], None]) -> Callable[[Case], None]:
     """Decorator: a function of a case is a check of the contract."""
     CHECKS[function.__name__.removeprefix("check_")] = function
     return function
 
 
-def checks(case):
+def checks(case: Case) -> list[tuple[str, Callable]]:
     """(name, function of the case) of every check that the case does not except with a reason."""
     return [(name, check) for name, check in CHECKS.items() if name not in case.exceptions]
 
 
 @check
-def check_arguments(case):
+def check_arguments(case: Case) -> None:
     """Constructor arguments are attributes of the same name and come back from get_config, through JSON."""
     given = case.arguments()
     before = repr(given)
@@ -53,7 +54,7 @@ def check_arguments(case):
 
 
 @check
-def check_fit(case):
+def check_fit(case: Case) -> None:
     """fit takes arrays, datasets and labels; each term and its val_ twin is in the history, finite."""
     terms = {"loss", *case.cls.reported}
     model = trained(case).model
@@ -71,7 +72,7 @@ def check_fit(case):
 
 
 @check
-def check_weights_move(case):
+def check_weights_move(case: Case) -> None:
     """Training moves every trainable weight."""
     one = trained(case)
     trainable = {id(weight) for weight in one.model.trainable_weights}
@@ -80,7 +81,7 @@ def check_weights_move(case):
 
 
 @check
-def check_learning(case):
+def check_learning(case: Case) -> None:
     """A few steps lower the loss; of players, each lowers its own while others rest, and moves its networks only."""
     if issubclass(case.cls, AdversarialModel):
         _check_players(case)
@@ -112,7 +113,7 @@ def _check_players(case):
 
 
 @check
-def check_outputs(case):
+def check_outputs(case: Case) -> None:
     """Abilities take and give numpy arrays of the shapes, types and ranges of the contract."""
     model, n = case.model(), 5
     x, given = case.x[:n], case.labels_of(slice(n))
@@ -148,7 +149,7 @@ def check_outputs(case):
 
 
 @check
-def check_sample_seeds(case):
+def check_sample_seeds(case: Case) -> None:
     """The same seed gives the same images, another seed others, no seed others each time."""
     model = case.model()
     if "sample" not in model.offers:
@@ -161,7 +162,7 @@ def check_sample_seeds(case):
 
 
 @check
-def check_inference_is_pure(case):
+def check_inference_is_pure(case: Case) -> None:
     """Inference changes no weight, and is independent of the batch."""
     model = trained(case).model
     before = model.get_weights()
@@ -181,7 +182,7 @@ def check_inference_is_pure(case):
 
 
 @check
-def check_odd_batches(case):
+def check_odd_batches(case: Case) -> None:
     """Training takes a batch of one, and a last batch that is not full."""
     model = trained(case).model
     assert_finite(fit(model, case.pair(5), batch_size=4), "a last batch of one")
@@ -190,12 +191,14 @@ def check_odd_batches(case):
 
 
 @check
-def check_refusals(case):
+def check_refusals(case: Case) -> None:
     """What the model cannot do raises NotImplementedError with a sentence; weights for examples are refused."""
     model = case.model()
-    arguments = {"encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
-                 "score": [case.x], "denoise": [case.x], "separate": [case.x], "translate": [case.x],
-                 "log_weights": [case.x, 2], "unit_kl": [case.x]}  # fmt: skip
+    arguments: dict[str, list] = {
+        "encode": [case.x], "decode": [np.zeros((2, 2), "float32")], "reconstruct": [case.x], "sample": [2],
+        "score": [case.x], "denoise": [case.x], "separate": [case.x], "translate": [case.x],
+        "log_weights": [case.x, 2], "unit_kl": [case.x],
+    }  # fmt: skip
     for ability in set(ABILITIES) - model.offers:
         message = _error(NotImplementedError, getattr(model, ability), *arguments[ability])
         assert message.startswith(f"{case.cls.__name__} does not"), message
@@ -207,7 +210,7 @@ def check_refusals(case):
 
 
 @check
-def check_wrong_data(case):
+def check_wrong_data(case: Case) -> None:
     """A wrong shape, type or range is answered by a sentence with the class, the expected and the received."""
     model = case.model()
     wrong = case.x[..., :-1] if case.x.ndim == 2 else case.x[:, :-1]
@@ -241,7 +244,7 @@ def _error(kind, call, *args, **kwargs):
 
 
 @check
-def check_saving(case):
+def check_saving(case: Case) -> None:
     """Loaded in another process, the model is compiled, gives the same figures, and trains on exactly as here."""
     model = trained(case).model
     with tempfile.TemporaryDirectory() as folder:
@@ -258,7 +261,7 @@ def check_saving(case):
 
 
 @check
-def check_saving_weights(case):
+def check_saving_weights(case: Case) -> None:
     """save_weights and load_weights carry a model over."""
     model = case.model()
     model.set_weights([weight + 1 for weight in model.get_weights()])
@@ -271,7 +274,7 @@ def check_saving_weights(case):
 
 
 @check
-def check_repeatable(case):
+def check_repeatable(case: Case) -> None:
     """The same seed gives the same model, and the same training."""
     one = trained(case)
     for _ in range(2):

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,11 +12,11 @@ import tensorflow as tf
 
 from keras_gen.core import distribution, execution
 from keras_gen.testing import replicas
-from keras_gen.testing.case import assert_equal, assert_finite, fit, optimizers_of
+from keras_gen.testing.case import Case, assert_equal, assert_finite, fit, optimizers_of
 from keras_gen.testing.checks import check, check_outputs
 
 
-def two_devices():
+def two_devices() -> Any:
     """The strategy of two logical devices."""
     if len(tf.config.list_logical_devices("CPU")) < 2:
         raise RuntimeError("Set up two logical devices first: keras_gen.core.distribution.strategy(2)")
@@ -23,7 +24,7 @@ def two_devices():
 
 
 @check
-def check_two_devices(case):
+def check_two_devices(case: Case) -> None:
     """Four steps of SGD on two devices give the weights of four on one, with noise switched off; saved, and loaded.
 
     The two devices hold the same weights, and a file of theirs is that of one device.
@@ -58,7 +59,7 @@ SPLITS = ((6, 5), (10, 1), (11, 0))  # of a batch: the second replica gets less,
 
 
 @check
-def check_replicas(case):
+def check_replicas(case: Case) -> None:
     """Two steps of SGD on two replicas give the weights and the metrics of two steps on one, however they share them.
 
     By threads in the place of devices; see `keras_gen.testing.replicas`.
@@ -106,7 +107,7 @@ def _two_steps(model, batch):
 
 
 @check
-def check_replica_noise(case):
+def check_replica_noise(case: Case) -> None:
     """Where training draws noise, two replicas given the same images draw different noise."""
     models = [case.model() for _ in range(2)]
     inputs = tf.nest.map_structure(tf.constant, case.inputs(2))
@@ -125,7 +126,7 @@ def check_replica_noise(case):
 
 
 @check
-def check_xla(case):
+def check_xla(case: Case) -> None:
     """The step compiles under XLA, and several steps run in one call."""
     model = case.model(jit_compile=True, steps_per_execution=2)
     assert model.jit_compile, "XLA was switched off"
@@ -133,7 +134,7 @@ def check_xla(case):
 
 
 @check
-def check_mixed_precision(case):
+def check_mixed_precision(case: Case) -> None:
     """Training in mixed_float16 and mixed_bfloat16 stays finite, and images come out in float32."""
     before = keras.mixed_precision.global_policy()
     try:

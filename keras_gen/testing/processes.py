@@ -4,15 +4,17 @@ import concurrent.futures
 import importlib
 import multiprocessing
 import warnings
+from pathlib import Path
+from typing import Any
 
 import keras
 
 from keras_gen.testing.case import evaluate, fit
 
-_processes = []
+_processes: list[concurrent.futures.ProcessPoolExecutor] = []
 
 
-def other_process():
+def other_process() -> concurrent.futures.ProcessPoolExecutor:
     """A process that never saw the model, started once."""
     if not _processes:
         context = multiprocessing.get_context("spawn")
@@ -20,13 +22,13 @@ def other_process():
     return _processes[0]
 
 
-def close():
+def close() -> None:
     """Ends the other process, where one was started."""
     while _processes:
         _processes.pop().shutdown()
 
 
-def load_and_train(module, path, pair):
+def load_and_train(module: str, path: str | Path, pair) -> dict[str, Any]:
     importlib.import_module(module)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Keras only warns when it skips an optimizer

@@ -7,6 +7,8 @@ that a strategy would run.
 
 import contextlib
 import threading
+from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -24,7 +26,7 @@ class _Context:
         self.replica_id_in_sync_group, self.num_replicas_in_sync = replica, count
         self._parts, self._barrier = parts, barrier
 
-    def all_reduce(self, op, values):
+    def all_reduce(self, op, values) -> Any:
         """The sum, or the mean, of tensors over the threads; differentiable, as TensorFlow's is."""
         scale = 1.0 / self.num_replicas_in_sync if op == tf.distribute.ReduceOp.MEAN else 1.0
 
@@ -42,7 +44,7 @@ class _Context:
         return total
 
 
-def run(*functions):
+def run(*functions) -> list:
     """Runs each function as a replica of its own, all together, and gives their results.
 
     Raises:
@@ -88,7 +90,7 @@ def run(*functions):
 
 
 @contextlib.contextmanager
-def without_noise():
+def without_noise() -> Iterator[None]:
     """Within it, models draw constants: replicas draw different noise, which no comparison could see through."""
     with (
         mock.patch.object(distribution, "normal", lambda shape, key: tf.zeros(shape)),
@@ -97,7 +99,7 @@ def without_noise():
         yield
 
 
-def add_up(metrics, others):
+def add_up(metrics, others) -> None:
     """Adds what the metrics of another replica have counted to those of this one."""
     for variable, other in zip(metrics, others, strict=True):
         variable.assign(np.asarray(variable) + np.asarray(other))

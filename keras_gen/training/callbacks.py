@@ -19,10 +19,10 @@ RECONSTRUCTIONS = 10
 class StopOnNonFinite(keras.callbacks.Callback):
     """Raises FloatingPointError as soon as any logged metric, not the loss alone, is NaN or infinite."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: dict | None = None) -> None:
         self._check(logs, f"batch {batch + 1}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs, f"epoch {epoch + 1}")
 
     @staticmethod
@@ -47,7 +47,7 @@ class History(keras.callbacks.Callback):
         self.path, self.writes = Path(path), writes
         self.rows = [row for row in read_history(path) if int(row["epoch"]) <= epochs_done]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.rows.append({"epoch": epoch + 1, **{name: f"{float(value):.9g}" for name, value in (logs or {}).items()}})
         if self.writes:
             write_atomically(self.path, self._write)
@@ -91,7 +91,7 @@ class StopEarly(keras.callbacks.Callback):
         rows = self.history.rows
         return bool(rows) and len(rows) - 1 - best_epoch(rows) >= self.patience
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.model.stop_training |= self.is_over()
 
 
@@ -111,7 +111,7 @@ class Pictures(keras.callbacks.Callback):
         self.labels = None if labels is None else labels[:RECONSTRUCTIONS]
         self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if len(self.model.data_shape) != 3 or self.model.data_shape[-1] not in (1, 3):
             return
         if "sample" in self.model.offers:
@@ -160,11 +160,11 @@ class Fidelity(keras.callbacks.Callback):
         )
         self.metrics = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         if "sample" not in self.model.offers:
             self.model.sample(1)  # says why not
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every == 0:
             samples = self.model.sample(self.size, labels=self.labels, seed=self.seed)
             found = evaluation.fidelity(samples, self.real, self.features, self.seed)["generated"]

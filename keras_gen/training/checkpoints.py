@@ -36,7 +36,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder, self.best = Path(folder) / "checkpoints", best
         self.folder.mkdir(exist_ok=True)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for weight in self.model.weights:
             if not np.isfinite(np.asarray(weight)).all():
                 raise FloatingPointError(

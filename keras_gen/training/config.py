@@ -245,9 +245,11 @@ class RunConfig:
         opening = {name: getattr(self, name) for name in OPENING}
         options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed} | opening | options
         if pairing == "unpaired":
-            return data.unpaired(*self.sources, split, **options)
+            return data.unpaired(self.sources[0], self.sources[1], split, **options)
         if pairing == "pairs":
-            return data.pairs(*self.sources, split=split, task=self.task, level=self.task_level, **options)
+            target = self.sources[1] if len(self.sources) > 1 else None
+            options |= {"task": self.task, "level": self.task_level}
+            return data.pairs(self.sources[0], target, split, **options)
         labels = self.cls.labelling_of(self.arguments) is not None if labels is None else labels
         return data.load(
             self.sources[0], split, labels=labels, num_labels=num_labels, binarize=self.binarize, **options

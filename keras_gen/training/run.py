@@ -104,7 +104,7 @@ class Training:
         newest = max((epoch for epoch, _ in saving.checkpoints(self.folder)), default=0)
         until = distribution.smallest(self.strategy, newest)  # one machine may have looked before another wrote
         with self.strategy.scope():
-            self.done, self.model = restore(self.folder, until)
+            self.done, restored = restore(self.folder, until)
         if self.done >= config.epochs and saving.is_complete(self.folder):
             raise ValueError(
                 f"This run has all of its {self.done} epochs: to go on it must be given more, by --epochs. Received: "
@@ -114,9 +114,8 @@ class Training:
         self.validation_data = config.validating(replicas)
         first = next(self.validation_data.as_numpy_iterator())
         self.originals, self.labels = first if isinstance(first, tuple) else (first, None)
-        if self.model is None:
-            with self.strategy.scope():
-                self.model = config.build(self.train_data)
+        with self.strategy.scope():
+            self.model = config.build(self.train_data) if restored is None else restored
         self.model.check_data(self.originals, self.labels)
         for name in ("checkpoints", "samples") if self.writes else ():
             (self.folder / name).mkdir(exist_ok=True)

@@ -19,8 +19,8 @@ def sources_of(
 
     The arguments are those of `kg.training.train`, and the class of the model.
     """
-    name, given = cls.__name__, {"data_a": data_a, "data_b": data_b, "task": task, "task_level": task_level}
-    given = ", ".join(f"{key}={str(value)!r}" for key, value in given.items() if value is not None)
+    name, options = cls.__name__, {"data_a": data_a, "data_b": data_b, "task": task, "task_level": task_level}
+    given = ", ".join(f"{key}={str(value)!r}" for key, value in options.items() if value is not None)
     if cls.pairing is None and given:
         raise ValueError(f"{name} does not translate images: it must be given `data` alone. Received: {given}")
     if (data_a is None) != (data_b is None):
@@ -46,11 +46,12 @@ def sources_of(
             f"{name} learns from two folders of pairs, or from pairs that a task makes, not from both: leave --task or "
             f"the folders out. Received: {received}"
         )
-    for folder in (data_a, data_b) if cls.pairing == "pairs" and data_a else ():
+    for folder in (data_a, data_b) if cls.pairing == "pairs" and data_a and data_b else ():
         if not Path(folder).is_dir():
             raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
-    found = (data or "digits", None) if data_a is None else (data_a, data_b)
-    return tuple(source and _resolved(source) for source in found)
+    if data_a is None:
+        return _resolved(data or "digits"), None
+    return _resolved(data_a), data_b and _resolved(data_b)
 
 
 def _resolved(source):

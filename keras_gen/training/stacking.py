@@ -8,7 +8,7 @@ from keras_gen.models import Autoencoder
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
-def stack(models, x, epochs=10, batch_size=128, optimizer="adam", verbose=1) -> Autoencoder:
+def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", verbose: int = 1) -> Autoencoder:
     """Trains autoencoders one after the other, each on the codes of the one below, and puts them together.
 
     Source: Hinton and Salakhutdinov 2006; Bengio et al. 2007, "Greedy layer-wise training of deep networks".

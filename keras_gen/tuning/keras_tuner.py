@@ -36,7 +36,7 @@ def make_oracle(trials) -> kt.Oracle:
 class BayesianOracle(kt.oracles.BayesianOptimizationOracle):
     """Keras Tuner's, which would try the same values again and again, or let two workers train them at once."""
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id) -> dict:
         chosen = super().populate_space(trial_id)
         if "values" not in chosen:
             return chosen
@@ -65,7 +65,7 @@ class Tuner(kt.engine.base_tuner.BaseTuner):
         oracle.verbose = 0
         super().__init__(oracle, directory=str(trials.folder / "tuner"), project_name=workers.name(), overwrite=True)
 
-    def search(self):
+    def search(self) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "All-NaN")  # of trials that failed
@@ -73,11 +73,11 @@ class Tuner(kt.engine.base_tuner.BaseTuner):
         except kt.errors.FatalError as error:
             raise error.__cause__ from None
 
-    def pre_create_trial(self):
+    def pre_create_trial(self) -> None:
         if workers.role() == "worker":
             time.sleep(0.1)  # where others are to end first, Keras Tuner asks again at once
 
-    def run_trial(self, trial):
+    def run_trial(self, trial) -> dict:
         """The objective of a trial, NaN if that failed.
 
         What is not the trial's fault, such as a full disk, ends the search: Keras Tuner takes every other exception for

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Objective(NamedTuple):
     what: str
 
     @property
-    def figure(self):
+    def figure(self) -> Callable:
         warn_of("figure", "metric")
         return self.metric
 
@@ -47,7 +47,9 @@ class HeldOut:
 
     def __init__(self, config: RunConfig):
         self.config, self.seed = config, config.seed
-        loaded = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
+        loaded: Any = data.stack(config.load(config.validation_split, labels=config.has_classes, limit=IMAGES))
+        self.images: np.ndarray
+        self.labels: np.ndarray | None
         self.images, self.labels = loaded if config.has_classes else (loaded, None)
 
     @functools.cached_property

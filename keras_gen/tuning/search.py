@@ -47,7 +47,7 @@ class Search(NamedTuple):
     folder: Path
 
     @property
-    def figure(self):
+    def figure(self) -> float:
         warn_of("figure", "metric")
         return self.metric
 

@@ -32,7 +32,7 @@ class Range(NamedTuple):
 
 
 # What is worth a search, of whatever model takes it.
-READY = {
+READY: dict[str, Range | list] = {
     "latent_dim": Range(2, 64, log=True),
     "beta": Range(0.5, 8.0, log=True),
     "rho": Range(0.01, 0.3, log=True),
@@ -86,7 +86,7 @@ def parse_space(texts: list[str]) -> dict[str, Range | list]:
     Returns:
         dict of name to `Range` or to a list of choices.
     """
-    space = {}
+    space: dict[str, Range | list] = {}
     for text in texts:
         name, found, values = text.partition("=")
         if not found or not name or not values:
@@ -104,7 +104,7 @@ def parse_space(texts: list[str]) -> dict[str, Range | list]:
             ends = [_value(end) for end in (low, high)]
             if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
                 raise ValueError(f"A range must have a number at both ends, such as 0.5..8. Received: {text!r}")
-            space[name] = Range(*ends, scale == "log")
+            space[name] = Range(ends[0], ends[1], scale == "log")
         else:
             space[name] = [_value(value) for value in values.split(",")]
     return space

@@ -59,8 +59,8 @@ class Trial:
                 return saving.load(self.folder / "model.keras")
             return resume(self.folder, verbose=verbose)
         shutil.rmtree(self.folder, ignore_errors=True)  # of a run that was killed before it was one
-        shorter = (Trial(self.trials, self.values, fewer).folder for fewer in range(self.epochs - 1, 0, -1))
-        shorter = next(filter(saving.is_complete, shorter), None)
+        folders = (Trial(self.trials, self.values, fewer).folder for fewer in range(self.epochs - 1, 0, -1))
+        shorter = next((folder for folder in folders if saving.is_complete(folder)), None)
         if shorter is None:
             return begin(self.trials.config_of(self.values, epochs=self.epochs, figures=False), self.folder, verbose)
         # Hyperband goes on with its best.

@@ -4,7 +4,7 @@ Longer than other models: it has three posteriors, three priors and three uses o
 """
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -99,6 +99,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
     without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."
+    num_classes: Any  # a whole number, or None
     likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
 
     def __init__(
@@ -142,34 +143,35 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.prior = prior
         self.num_classes = num_classes
         self.label_use = label_use
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.noise_dim = noise_dim
         self.labelling = self.labelling_of({"num_classes": num_classes, "label_use": label_use})
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
-        self.has_category = num_classes is not None and label_use != "prior"
+        categories = 0 if num_classes is None or label_use == "prior" else num_classes
+        self.has_category = categories > 0
         self.clusters = self.has_category and not self.labelling
         self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
         self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        code_size = latent_dim + (num_classes if self.has_category else 0)
-        self.decoder = networks.make_decoder(decoder, code_size, self.data_shape)
+        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
         self.code_game = CodeGame(self.discriminator, self.critic, self.pattern, told)
-        self.category_discriminator = self.category_game = None
+        self.category_discriminator = None
+        self.category_game: CodeGame | None = None
         if self.has_category:
-            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, num_classes)
+            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, categories)
             self.category_discriminator = networks.make_discriminator(
-                category_discriminator, (num_classes,), argument="category_discriminator"
+                category_discriminator, (categories,), argument="category_discriminator"
             )
             self.category_critic = networks.critic_head(self.category_discriminator)
             self.category_game = CodeGame(
-                self.category_discriminator, self.category_critic, Categories(num_classes), suffix="_category"
+                self.category_discriminator, self.category_critic, Categories(categories), suffix="_category"
             )
             if self.labelling:
                 self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
@@ -185,9 +187,11 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     @property
     def players(self) -> tuple[Player, ...]:
-        encoder, discriminators = (self.encoder, self.code), self.code_game.networks
-        first, games = {"uses_generated": False, "learning_rate": RATE}, {"learning_rate": RATE}
-        if self.has_category:
+        encoder: tuple = (self.encoder, self.code)
+        discriminators = self.code_game.networks
+        games: dict[str, Any] = {"learning_rate": RATE}
+        first = {**games, "uses_generated": False}
+        if self.category_game is not None:
             encoder += (self.category,)
             discriminators += self.category_game.networks
         players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
@@ -195,7 +199,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
         return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
 
-    def codes(self, x, training=False, noise=(None, None)):
+    def codes(self, x, training: bool = False, noise=(None, None)) -> tuple[tf.Tensor, tf.Tensor | None]:
         """z, and the probabilities of y, a draw of y, or None. (B, ...) -> (B, latent_dim), (B, num_classes).
 
         Args:
@@ -213,10 +217,10 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             y = layers.draw_category(logits, category_noise, TEMPERATURE) if drawn else ops.softmax(logits)
         return z, y
 
-    def category_logits(self, x, training=False):
+    def category_logits(self, x, training: bool = False) -> tf.Tensor:
         return self.category(self.encoder(x, training=training), training=training)
 
-    def posterior_noise(self, x, training):
+    def posterior_noise(self, x, training: bool) -> tuple[tf.Tensor | None, tf.Tensor | None]:
         """Noise to draw codes and clusters of x by, see `codes`; None where they are not drawn."""
         n, noise, category_noise = tf.shape(x)[0], None, None
         if self.coding.noise_size:
@@ -225,30 +229,30 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             category_noise = distribution.uniform((n, self.num_classes), self.key("posterior category", training))
         return noise, category_noise
 
-    def images(self, z, y=None, training=False):
+    def images(self, z, y=None, training: bool = False) -> tf.Tensor:
         """Images of codes and categories. (B, latent_dim), (B, num_classes) or None -> (B, *data_shape)."""
         return self.image(self.decoder(z if y is None else ops.concatenate([z, y], axis=-1), training=training))
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         return self.codes(x, training, self.posterior_noise(x, training))
 
-    def reconstruction_terms(self, x, y, fakes, training) -> dict:
+    def reconstruction_terms(self, x, y, fakes, training: bool) -> dict:
         return {"error": self.reconstruction_term(x, self._map(x, training))}
 
-    def reconstruction_term(self, target, y_pred):
+    def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         return self.likelihoods[self.likelihood](target, y_pred)
 
-    def classification_terms(self, x, y, fakes, training) -> dict:
+    def classification_terms(self, x, y, fakes, training: bool) -> dict:
         return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)
 
     # === Abilities ===
 
     @property
-    def memory_factor(self) -> int:
+    def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property
         """Without a label, a code is decoded with every category."""
         return self.num_classes if self.has_category else 1
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         x, _ = self.unpack(x)
         self.check_shape(x)
         return self._map(x, training)
@@ -263,19 +267,19 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
 
     def network_parts(self) -> Parts:
         data, code = {"data": self.data_shape}, {"code": (self.latent_dim,)}
-        parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
+        parts: Parts = {"encoder": (data, lambda x: self.codes(x)[0]), "decoder": (code, self.images)}
         if self.has_category:
             parts["decoder"] = ({**code, "labels": ()}, self._images_of_classes)
             parts["classifier"] = (data, self.category_probabilities)
         return parts
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         self.check_shape(x)
         return self.codes(x)[0]
 
     @batched(images=True)
-    def decode(self, z, labels=None):
+    def decode(self, z, labels=None) -> np.ndarray:
         """Images of codes and categories, (B, latent_dim), (B,); without labels, the mean over all categories."""
         if labels is not None and (not self.has_category or (tf.executing_eagerly() and bool(ops.any(labels < 0)))):
             known = f"the categories 0 to {self.num_classes - 1}" if self.has_category else "None without categories"
@@ -290,16 +294,16 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         return self.images(z, ops.one_hot(labels, self.num_classes, dtype="float32"))
 
     @batched(images=True)
-    def reconstruct(self, x):
+    def reconstruct(self, x) -> np.ndarray:
         """The image of the code and of the category's probabilities."""
         return self(x)
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -self.reconstruction_term(x, self(x))
 
     @by_averages
-    def sample(self, n, labels=None, seed=None) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images; of given classes, or of all in turn, if it has such."""
         seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)

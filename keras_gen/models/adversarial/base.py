@@ -5,9 +5,10 @@ Longer than a model: losses, schedules, the average of the generator and the war
 
 import math
 import warnings
-from typing import Literal
+from typing import Any, Literal, cast
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -17,6 +18,7 @@ from keras_gen.core import (
     Parts,
     Phase,
     Player,
+    Taken,
     batched,
     distribution,
 )
@@ -52,8 +54,8 @@ class BaseGAN(AdversarialModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("d_loss", "g_loss", "d_real", "d_fake")
-    watched = ("d_real", "d_fake")
+    reported: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
+    watched: tuple[str, ...] = ("d_real", "d_fake")
     swaps_averages = False  # `generate` reads them
     image_body = "dcgan"  # generator and discriminator, where the data are images and none is asked for
 
@@ -81,9 +83,9 @@ class BaseGAN(AdversarialModel):
             self.trackers["gradient_penalty"] = keras.metrics.Mean(name="gradient_penalty")
 
     @property
-    def adversarial(self):
+    def adversarial(self) -> losses.AdversarialLoss:
         """The functions of the loss; see `losses.ADVERSARIAL`."""
-        return losses.ADVERSARIAL[self.loss]
+        return losses.ADVERSARIAL[cast(str, self.loss)]
 
     def build_networks(self, generator, discriminator, latent_size) -> None:
         """Makes generator, discriminator and critic (its logit).
@@ -103,7 +105,7 @@ class BaseGAN(AdversarialModel):
         self.start_averages()  # now: a file numbers the layers of a model in the order in which they were made
         self.built = True
 
-    num_classes = None
+    num_classes: int | None = None
 
     # === The game ===
 
@@ -133,14 +135,14 @@ class BaseGAN(AdversarialModel):
         """Steps before both move."""
         return self.discriminator_warmup + self.generator_warmup
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"gradient_penalty": 10.0}
 
     @property
-    def betas(self) -> tuple[float, float]:
+    def betas(self) -> tuple[float, float]:  # type: ignore[override]  # a hook: a value or a property
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         """As many as x has: latents (B, latent_size), images, where to look between real ones and them."""
         latents = self.draw_latents(tf.shape(x)[0], y, turn, training)
         images = self.image(self.generator(latents, training=training), training=training)
@@ -149,23 +151,23 @@ class BaseGAN(AdversarialModel):
             mix = distribution.uniform((tf.shape(x)[0], *[1] * len(self.data_shape)), self.key(f"mix {turn}", training))
         return latents, images, mix
 
-    def draw_latents(self, n, labels, turn, training):
+    def draw_latents(self, n, labels, turn, training: bool) -> tf.Tensor:
         """What the generator is given, (n, latent_size)."""
         raise NotImplementedError
 
-    def logits(self, features, labels=None):
+    def logits(self, features, labels=None) -> tf.Tensor:
         """The critic's value of features. (B, F) -> (B,)."""
         return self.critic(features if labels is None else [features, self.one_hot(labels)])[:, 0]
 
-    def with_label(self, latents, labels):
+    def with_label(self, latents, labels) -> tf.Tensor:
         """Latents followed by the one-hot label, if there is one. -> (B, latent_size)."""
         return latents if labels is None else ops.concatenate([latents, self.one_hot(labels)], axis=-1)
 
-    def one_hot(self, labels):
+    def one_hot(self, labels) -> tf.Tensor:
         """(B,) -> (B, num_classes)."""
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
 
-    def d_terms(self, x, y, fakes, training) -> dict:
+    def d_terms(self, x, y, fakes, training: bool) -> dict:
         latents, images, mix = fakes
         training = training and "d" in self.active_players  # while it rests, its statistics rest too
         real = self.logits(self.discriminator(x, training=training), y)
@@ -182,14 +184,14 @@ class BaseGAN(AdversarialModel):
             terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
         return terms | self.code_terms(features, latents, training)
 
-    def g_terms(self, x, y, fakes, training) -> dict:
+    def g_terms(self, x, y, fakes, training: bool) -> dict:
         latents, images, _ = fakes
         training = training and "d" in self.active_players
         features = self.discriminator(images, training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
 
-    def code_terms(self, features, latents, training) -> dict:
+    def code_terms(self, features, latents, training: bool) -> dict:
         """Further terms of both players, made of the features of generated images and of their latents."""
         return {}
 
@@ -213,7 +215,7 @@ class BaseGAN(AdversarialModel):
 
     # === Training ===
 
-    def before_training(self, data):
+    def before_training(self, data: Taken) -> None:
         last_step = int(ops.convert_to_numpy(self.step)) + (data.total_steps or 0)
         if data.total_steps and self._warm_up and self._warm_up >= last_step:
             warnings.warn(
@@ -223,13 +225,13 @@ class BaseGAN(AdversarialModel):
                 stacklevel=3,
             )
 
-    def callbacks_of(self, data):
+    def callbacks_of(self, data: Taken) -> list:
         return [DominanceMonitor()]
 
     # === Abilities ===
 
     def network_parts(self) -> Parts:
-        labels = {"labels": ()} if self.num_classes else {}
+        labels: dict[str, tuple] = {"labels": ()} if self.num_classes else {}
         return {
             "generator": (
                 {"latents": (self.latent_dim,), **labels},
@@ -238,7 +240,7 @@ class BaseGAN(AdversarialModel):
             "critic": ({"data": self.data_shape, **labels}, lambda x, y=None: self.logits(self.discriminator(x), y)),
         }
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         """The critic's values of data, logits for the losses that have such. (B, *data_shape) -> (B,)."""
         x, labels = self.unpack(x)
         self.check_shape(x)
@@ -247,10 +249,10 @@ class BaseGAN(AdversarialModel):
         return self.logits(self.discriminator(x, training=training), labels if self.num_classes else None)
 
     @batched
-    def score(self, x, labels=None):
+    def score(self, x, labels=None) -> np.ndarray:
         return self((x, labels) if self.num_classes else x)
 
-    def generate(self, latents):
+    def generate(self, latents) -> tf.Tensor:
         """Images of latents, by the average of the generator if there is one. (B, latent_size) -> (B, *data_shape)."""
         generator, image = self.averages if self.ema is not None else (self.generator, self.image)
         return image(generator(latents))
@@ -263,13 +265,13 @@ class DominanceMonitor(keras.callbacks.Callback):
         super().__init__()
         self.silent = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         step = int(ops.convert_to_numpy(self.model.step))
         self.judging = step >= EARLY + self.model._warm_up
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = self.model.adversarial
-        if self.silent or not self.judging:
+        if self.silent or not self.judging or logs is None:
             return
         real, fake = logs["d_real"], logs["d_fake"]
         figures = f"mean D(x)={real:.3g}, mean D(G(z))={fake:.3g}"

@@ -1,12 +1,14 @@
 """The games that an adversarial autoencoder plays over its codes."""
 
 import dataclasses
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import distribution
+from keras_gen.core import Part, distribution
 
 ADVERSARIAL_LOSS = losses.ADVERSARIAL["non_saturating"]
 
@@ -25,7 +27,7 @@ class CodeGame:
 
     discriminator: keras.Model
     head: keras.Model
-    prior: object
+    prior: Any
     num_told: int | None = None
     suffix: str = ""
 
@@ -34,7 +36,7 @@ class CodeGame:
         """What the discriminator moves."""
         return self.discriminator, self.head
 
-    def draws(self, noise, share, choice, labels=None):
+    def draws(self, noise, share, choice, labels=None) -> tf.Tensor:
         """Draws of the prior: of the component of a label that is told and known, else of any.
 
         Args:
@@ -49,14 +51,14 @@ class CodeGame:
             component = ops.where(labels >= 0, labels, component)
         return self.prior.transform(noise, share, component)
 
-    def told(self, labels, n):
+    def told(self, labels, n: int) -> tf.Tensor | None:
         """Labels as the discriminator is told them, one-hot with a last class for unknown. -> (n, C + 1), or None."""
         if not self.num_told:
             return None
         labels = -ops.ones((n,), "int32") if labels is None else ops.cast(labels, "int32")
         return ops.one_hot(ops.where(labels >= 0, labels, self.num_told), self.num_told + 1, dtype="float32")
 
-    def logits(self, codes, told=None):
+    def logits(self, codes, told=None) -> tf.Tensor:
         """The discriminator's logits. (B, D), what `told` gives -> (B,)."""
         return self.head(self.discriminator(codes if told is None else ops.concatenate([codes, told], axis=-1)))[:, 0]
 
@@ -82,18 +84,18 @@ class Categories:
     def __init__(self, num_components):
         self.num_components = num_components
 
-    def transform(self, noise, share, component):
+    def transform(self, noise, share, component) -> tf.Tensor:
         """One-hot vectors of classes; the other arguments are those of `priors.PATTERNS`. (n,) -> (n, C)."""
         return ops.one_hot(component, self.num_components, dtype="float32")
 
 
-class PlaysForCodes:
+class PlaysForCodes(Part):
     """Part of a model whose encoder gives z, and y where it `has_category`: the games over both.
 
     The model has `code_game`, `category_game`, and codes (z, y) as its `fakes`.
     """
 
-    def d_terms(self, x, y, fakes, training) -> dict:
+    def d_terms(self, x, y, fakes, training: bool) -> dict:
         z, category = fakes
         prior, prior_category, told = self._prior_draws(ops.shape(x)[0], y, training)
         real, fake = self.code_game.logits(prior, told), self.code_game.logits(z, told)
@@ -103,7 +105,7 @@ class PlaysForCodes:
             terms |= game.d_terms(game.logits(prior_category), game.logits(category))
         return terms
 
-    def g_terms(self, x, y, fakes, training) -> dict:
+    def g_terms(self, x, y, fakes, training: bool) -> dict:
         z, category = fakes
         terms = self.code_game.g_terms(self.code_game.logits(z, self.code_game.told(y, ops.shape(x)[0])))
         if self.has_category:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gen.core import batched, distribution, provenance
 from keras_gen.core.arguments import Classes, Count
@@ -76,16 +77,16 @@ class GAN(BaseGAN):
     def labelling_of(cls, arguments) -> str | None:
         return "required" if arguments.get("num_classes") is not None else None
 
-    def draw_latents(self, n, labels, turn, training):
+    def draw_latents(self, n, labels, turn, training: bool) -> tf.Tensor:
         z = distribution.normal((n, self.latent_dim), self.key(f"latents {turn}", training))
         return self.with_label(z, labels)
 
     @batched(images=True)
-    def decode(self, z, labels=None):
+    def decode(self, z, labels=None) -> np.ndarray:
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(self.with_label(z, labels))
 
-    def sample(self, n, labels=None, seed=None) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         seed = provenance.fresh_seed() if seed is None else seed
         if self.num_classes and labels is None:
             labels = np.arange(n) % self.num_classes

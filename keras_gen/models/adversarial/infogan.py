@@ -128,25 +128,25 @@ class InfoGAN(Categorical, BaseGAN):
         d, g = super().players
         return (Player(d.name, (*d.networks, self.recognition), d.steps, learning_rate=d.learning_rate), g)
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {
             **super().term_weights(training),
             "category": self.information_weight,
             "continuous": self.information_weight * self.continuous_weight,
         }
 
-    def draw_latents(self, n, labels, turn, training):
+    def draw_latents(self, n, labels, turn, training: bool) -> tf.Tensor:
         noise = distribution.normal((n, self.noise_dim), self.key(f"noise {turn}", training))
         shares = distribution.uniform((n,), self.key(f"categories {turn}", training))
         category = ops.cast(ops.floor(shares * self.num_categories), "int32")
         codes = distribution.uniform((n, self.num_continuous), self.key(f"codes {turn}", training))
         return self.joined(noise, category, 2 * codes - 1)
 
-    def joined(self, noise, category, codes):
+    def joined(self, noise, category, codes) -> tf.Tensor:
         """The latent: [noise, one-hot category, codes]. -> (B, latent_dim)."""
         return ops.concatenate([noise, ops.one_hot(category, self.num_categories, dtype="float32"), codes], axis=-1)
 
-    def code_terms(self, features, latents, training) -> dict:
+    def code_terms(self, features, latents, training: bool) -> dict:
         _, category, codes = ops.split(latents, [self.noise_dim, self.noise_dim + self.num_categories], axis=-1)
         logits, mean, log_variance = self._recognised(features, training)
         terms = {}
@@ -187,18 +187,18 @@ class InfoGAN(Categorical, BaseGAN):
         return probabilities, means
 
     @property
-    def has_category(self) -> bool:
+    def has_category(self) -> bool:  # type: ignore[override]  # a hook: a value or a property
         return self.num_categories > 0
 
-    def category_logits(self, x):
+    def category_logits(self, x) -> tf.Tensor:
         return self._recognised(self.discriminator(x))[0]
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Images of whole latents, [noise, one-hot category, codes]. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(z)
 
-    def sample(self, n, labels=None, seed=None, codes=None) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None, codes=None) -> np.ndarray:
         """Draws n images of given categories and codes.
 
         Args:

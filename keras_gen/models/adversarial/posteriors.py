@@ -1,5 +1,7 @@
 """The posteriors q(z | x) of an adversarial autoencoder: how a code is made of features, and of noise."""
 
+import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, networks
@@ -18,11 +20,11 @@ class Deterministic:
     def __init__(self, latent_dim, noise_dim):
         self.latent_dim = latent_dim
 
-    def make_head(self, encoder):
+    def make_head(self, encoder) -> keras.layers.Layer:
         """What makes codes, or their distribution, of the features of an encoder."""
         return networks.code_head(encoder, self.latent_dim)
 
-    def codes(self, head, features, noise=None):
+    def codes(self, head, features, noise=None) -> tf.Tensor:
         """Draws by noise (B, noise_size); without noise the mean, or the code of noise 0. (B, F) -> (B, latent_dim)."""
         return head(features)
 
@@ -34,10 +36,10 @@ class Gaussian(Deterministic):
         super().__init__(latent_dim, noise_dim)
         self.noise_size = latent_dim
 
-    def make_head(self, encoder):
+    def make_head(self, encoder) -> keras.layers.Layer:
         return networks.gaussian_head(encoder, self.latent_dim)
 
-    def codes(self, head, features, noise=None):
+    def codes(self, head, features, noise=None) -> tf.Tensor:
         mean, log_variance = head(features)
         return mean if noise is None else layers.draw_codes(mean, log_variance, noise)
 
@@ -49,10 +51,10 @@ class Universal(Deterministic):
         super().__init__(latent_dim, noise_dim)
         self.noise_size = noise_dim
 
-    def make_head(self, encoder):
+    def make_head(self, encoder) -> keras.layers.Layer:
         return networks.joint_head(encoder, self.latent_dim, self.noise_size)
 
-    def codes(self, head, features, noise=None):
+    def codes(self, head, features, noise=None) -> tf.Tensor:
         if noise is None:  # made of the features, for a symbolic tensor does not know the size of its batch
             noise = ops.repeat(ops.zeros_like(features[:, :1], dtype="float32"), self.noise_size, axis=1)
         return head([features, noise])

@@ -1,9 +1,12 @@
 """What the autoencoders share. The models themselves are in files of their own."""
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
@@ -29,7 +32,9 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    likelihoods = MappingProxyType({"bernoulli": losses.bernoulli, "gaussian": losses.squared_error})
+    likelihoods: Mapping[str, Callable] = MappingProxyType(
+        {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
+    )
 
     def __init__(
         self,
@@ -46,7 +51,7 @@ class BaseAutoencoder(GenerativeModel):
 
         # === Config ===
         self.latent_dim = latent_dim
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.code_activation = code_activation
 
         # === Layers ===
@@ -65,7 +70,7 @@ class BaseAutoencoder(GenerativeModel):
         code = {"code": (self.latent_dim,)}
         return {"encoder": ({"data": self.data_shape}, self._encoded), "decoder": (code, decode)}
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         code, switches = self._code_and_switches(x, training)
         if training:  # for a loop of one's own: the step of the package does not call this
@@ -75,12 +80,12 @@ class BaseAutoencoder(GenerativeModel):
                     self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self._image(code, switches, training)
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         code, switches = self._code_and_switches(x, training)
         images = self._image(code, switches, training)
         return {"reconstruction_loss": self.reconstruction_term(x, images), **self.penalties(code, training)}
 
-    def penalties(self, code, training) -> dict:
+    def penalties(self, code, training: bool) -> dict:
         """Terms of the code, besides the reconstruction term. (B, latent_dim) -> (B,) each, by name."""
         return {}
 
@@ -99,28 +104,28 @@ class BaseAutoencoder(GenerativeModel):
     def _decoded(self, z):
         return self._image(z, networks.even_switches(self.decoder, z))
 
-    def reconstruction_term(self, target, y_pred):
+    def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
         return self.likelihoods[self.likelihood](target, y_pred)
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         self.check_shape(x)
         return self._encoded(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Images of codes. Where the decoder unpools, the code does not say to which place: to each its share."""
         return self._decoded(z)
 
     @batched(images=True)
-    def reconstruct(self, x):
+    def reconstruct(self, x) -> np.ndarray:
         """`decode(encode(x))`, and by the switches of x where the decoder unpools."""
         self.check_shape(x)
         return self._image(*self._code_and_switches(x))
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -self.reconstruction_term(x, self.reconstruct(x))
 
     @by_averages

@@ -78,13 +78,13 @@ class ContractiveAutoencoder(BaseAutoencoder):
         self.weight = weight
         self.num_projections = num_projections
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"contractive_loss": self.weight}
 
-    def penalties(self, code, training) -> dict:
+    def penalties(self, code, training: bool) -> dict:
         return {"contractive_loss": self._closed_form(code)}
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         if self._in_closed_form:
             return super().terms(x, y, training)
         with tf.GradientTape(persistent=True) as tape:

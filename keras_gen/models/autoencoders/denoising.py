@@ -4,6 +4,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers
@@ -16,7 +17,7 @@ EVALUATION_DRAWS = 4
 class _Level(Adjustable):
     """What a level may be depends on the corruption."""
 
-    def validate(self, model, value):
+    def validate(self, model, value) -> None:
         if model.corruption != "given":
             layers.check_level(model.corruption, value)
 
@@ -77,11 +78,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
             self.corrupter = layers.Corruption(corruption, level, clip=self.bounded, seed=self.seed, name="corrupter")
             self.corrupter.build((None, *self.data_shape))
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return super().call(self.corrupter(x, training=True, level=self.level) if self.corrupter and training else x)
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         given = x
         if self.corrupter and training:
             given = self.corrupter(x, training=True, level=self.level)
@@ -96,12 +97,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
         }
 
     @property
-    def targets(self):
+    def targets(self) -> Targets | None:
         if self.corrupter:
             return None
         return Targets(self.data_shape, self.bounded, True, "pairs with corruption='given': fit(noisy, clean)")
 
-    def reconstruction_term(self, target, y_pred):
+    def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
 
     def _noise(self, rng, shape):
@@ -124,14 +125,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
 
     @batched(images=True)
-    def denoise(self, x):
+    def denoise(self, x) -> np.ndarray:
         """The clean images of corrupted ones. (B, *data_shape) -> (B, *data_shape)."""
         return self.reconstruct(x)
 
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
-    def pictures(self, originals, seed=0) -> dict:
+    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `needs`
         if self.corrupter is None:
             return super().pictures(originals, seed)
         corrupted = self.corrupt(originals, seed)

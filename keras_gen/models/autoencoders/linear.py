@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
@@ -66,16 +67,16 @@ class LinearAutoencoder(GenerativeModel):
         self.built = True
 
     @property
-    def components(self):
+    def components(self) -> np.ndarray:
         """An orthonormal basis of the space that images are reconstructed in, (latent_dim, D), as of PCA."""
         with self.using_averages():
             return np.linalg.qr(np.array(self.synthesis))[0].T
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self._synthesize(self._analyze(x))
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         if training:
             self._centre(x)
         return {"reconstruction_loss": losses.squared_error(x, self(x))}
@@ -102,12 +103,12 @@ class LinearAutoencoder(GenerativeModel):
         return ops.cast(ops.reshape(x, (-1, *self.data_shape)), "float32")
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         self.check_shape(x)
         return self._analyze(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         return self._decoded(z)
 
     def _decoded(self, z):
@@ -115,5 +116,5 @@ class LinearAutoencoder(GenerativeModel):
         return ops.clip(x, 0.0, 1.0) if self.bounded else x
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -losses.squared_error(x, self(x))

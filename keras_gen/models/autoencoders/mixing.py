@@ -6,7 +6,7 @@ from keras import ops
 SHUFFLED_TOGETHER = 2_000
 
 
-def mix(images, num_sources):
+def mix(images, num_sources: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Each example with those that follow it, the first after the last.
 
     Args:
@@ -20,7 +20,7 @@ def mix(images, num_sources):
     return ops.mean(sources, axis=1), sources
 
 
-def mix_dataset(examples, count, num_sources, seed):
+def mix_dataset(examples, count: int, num_sources: int, seed: int) -> tf.data.Dataset:
     """The same over a whole dataset of examples, not batched, in an order that is fixed by the seed.
 
     The order is shuffled in blocks, so that of a source sorted by class not only equals meet.

@@ -98,7 +98,7 @@ class SourceSeparator(GenerativeModel):
 
     # === Mixtures ===
 
-    def mix(self, images):
+    def mix(self, images) -> tuple:
         """Each image with those that follow it, the first after the last. (B, ...) -> (B, ...), (B, S, ...).
 
         Returns:
@@ -110,14 +110,14 @@ class SourceSeparator(GenerativeModel):
         return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
 
     @property
-    def targets(self):
+    def targets(self) -> Targets:
         shape = (self.num_sources, *self.data_shape)
         return Targets(shape, self.bounded, takes="images, which it mixes, or mixtures and their sources")
 
-    def prepare_batch(self, x, y):
+    def prepare_batch(self, x, y) -> tuple:
         return self.mix(x) if y is None else (x, y)
 
-    def prepare_evaluation(self, dataset):
+    def prepare_evaluation(self, dataset) -> tf.data.Dataset:
         """Images are mixed over all of the data, whatever the batches."""
         if isinstance(dataset.element_spec, tuple):
             return dataset
@@ -129,7 +129,7 @@ class SourceSeparator(GenerativeModel):
 
     watched = ("si_sdr", "si_sdr_of_mixture")
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         estimates = self(x, training=training)
         matched = self.match(y, estimates)
         return {
@@ -142,7 +142,7 @@ class SourceSeparator(GenerativeModel):
         flat = (-1, *self.data_shape)
         return losses.si_sdr(ops.reshape(sources, flat), ops.reshape(estimates, flat))
 
-    def match(self, sources, estimates):
+    def match(self, sources, estimates) -> tf.Tensor:
         """The sources in the order of the estimates that they are closest to. Three times (B, S, *data_shape)."""
         flat = (-1, self.num_sources, math.prod(self.data_shape))
         sources_, estimates_ = ops.reshape(sources, flat), ops.reshape(estimates, flat)
@@ -154,7 +154,7 @@ class SourceSeparator(GenerativeModel):
 
     # === Inference ===
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self._sources(self.code(self.encoder(x, training=training)), training)
 
@@ -164,17 +164,17 @@ class SourceSeparator(GenerativeModel):
         return ops.reshape(images, (-1, self.num_sources, *self.data_shape))
 
     @batched(images=True)
-    def separate(self, x):
+    def separate(self, x) -> np.ndarray:
         """The sources of mixtures, in any order. (B, *data_shape) -> (B, S, *data_shape)."""
         return self(x)
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         self.check_shape(x)
         return self._encoded(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """The mixtures of codes: the means of their sources. (B, latent_dim) -> (B, *data_shape)."""
         return self._decoded(z)
 
@@ -197,7 +197,7 @@ class SourceSeparator(GenerativeModel):
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 
-    def pictures(self, originals, seed=0) -> dict:
+    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `needs`
         mixtures, _ = self.mix(originals)
         separated = self.separate(mixtures)
         return {"separated": [mixtures, *(separated[:, s] for s in range(self.num_sources))]}

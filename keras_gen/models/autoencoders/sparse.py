@@ -111,10 +111,10 @@ class SparseAutoencoder(BaseAutoencoder):
         if penalty == "kl":
             self.unit_means = UnitMeans(latent_dim)
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"sparsity_loss": self.beta}
 
-    def penalties(self, code, training) -> dict:
+    def penalties(self, code, training: bool) -> dict:
         seen = {"mean_activation": ops.mean(code, axis=-1), "dead_units": code}
         if self.penalty == "l1":
             return {"sparsity_loss": ops.sum(ops.abs(code), axis=-1), **seen}

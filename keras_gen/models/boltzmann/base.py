@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import Parts, WholeModel, by_averages, check_whole, distribution, provenance
+from keras_gen.core import Part, Parts, WholeModel, by_averages, check_whole, distribution, provenance
 from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
 
 
-class GibbsSampling:
+class GibbsSampling(Part):
     """Part of a Boltzmann machine: draws by Gibbs chains, SGD, and its two networks.
 
     The model has a `machine`, a `boltzmann.Machine`, and `means(states, seed)`: the data, given visible states of it.
@@ -40,16 +40,16 @@ class GibbsSampling:
             "decoder": ({"code": (self.latent_dim,)}, WholeModel(self, "down")),
         }
 
-    def up(self, x):
+    def up(self, x) -> tf.Tensor:
         """Means of the top layer given data. (B, *data_shape) -> (B, latent_dim)."""
         raise NotImplementedError
 
-    def down(self, z):
+    def down(self, z) -> tf.Tensor:
         """Means of the data given the top layer. (B, latent_dim) -> (B, *data_shape)."""
         raise NotImplementedError
 
     @by_averages
-    def sample(self, n, labels=None, seed=None, steps=1000) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None, steps=1000) -> np.ndarray:
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
 
         Args:
@@ -77,7 +77,7 @@ class GibbsSampling:
     def _flat(self, x):
         return ops.cast(ops.reshape(x, (-1, math.prod(self.data_shape))), "float32")
 
-    def walk(self, states, steps, key):
+    def walk(self, states, steps, key) -> tf.Tensor:
         """Visible states of the machine after some steps of Gibbs sampling. (n, D) -> (n, D)."""
         return _walk(self.machine, states, tf.constant(steps), key)
 

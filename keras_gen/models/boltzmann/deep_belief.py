@@ -4,6 +4,7 @@ Longer than other models: layers one after the other, and the up-down algorithm.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -128,7 +129,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return self.hidden_units[-1]
 
     @property
-    def machine(self):
+    def machine(self) -> boltzmann.Machine:
         """The `boltzmann.Machine` of the top, whose log Z is that of the whole."""
         return self.machines[-1].machine
 
@@ -150,7 +151,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         return tuple(machine.name for machine in self.machines)
 
     @property
-    def first_phase(self) -> Phase:
+    def first_phase(self) -> Phase:  # type: ignore[override]  # a hook: a value or a property
         return Phase("layers", self._layer_names)
 
     def default_optimizers(self, learning_rate=None, decay_steps=None) -> dict:
@@ -178,7 +179,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
 
     # === What each minimises ===
 
-    def terms_of(self, player, x, y, fakes, training) -> dict:
+    def terms_of(self, player, x, y, fakes, training: bool) -> dict:
         v, seen = self._flat(x), {}
         if training or player.name == self.players[0].name:
             seen["reconstruction_loss"] = losses.squared_error(v, self._down(self._up(v)))
@@ -239,33 +240,33 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             v = generator(v)
         return v
 
-    def up(self, x):
+    def up(self, x) -> tf.Tensor:
         return self._up(self._flat(x))
 
-    def down(self, z):
+    def down(self, z) -> tf.Tensor:
         return ops.reshape(self._down(z), (-1, *self.data_shape))
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self.down(self.up(x))
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         """Probabilities of the top layer after a pass up. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
         return self.up(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Means after a pass down. (B, hidden_units[-1]) -> (B, *data_shape)."""
         return self.down(z)
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         """`E_q[log p(x | h_1) + ... - F_top(h_{L-1}) - log q(h_1, ... | x)]`, a mean over draws of the way up."""
         self.check_shape(x)
         v = self._flat(x)
-        total = 0.0
+        total: Any = 0.0
         for draw in range(SCORE_DRAWS):
             below, bound = v, 0.0
             for i, (machine, generator) in enumerate(zip(self.machines, self.generators, strict=False)):
@@ -285,7 +286,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         weights = [machine.recognition for machine in self.machines]
         return networks.sigmoid_classifier(self.data_shape, weights, num_classes)
 
-    def means(self, states, seed):
+    def means(self, states, seed) -> tf.Tensor:
         """Means of the data after a pass down, drawn, from below the top. (n, units) -> (n, D)."""
         for i, generator in reversed(list(enumerate(self.generators))):
             mean = generator(states)

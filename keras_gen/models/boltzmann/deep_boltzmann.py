@@ -13,6 +13,7 @@ from keras_gen.core import (
     Adjustable,
     GenerativeModel,
     Phase,
+    Taken,
     batched,
     by_averages,
     distribution,
@@ -124,7 +125,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         return self.hidden_units[-1]
 
     @property
-    def machine(self):
+    def machine(self) -> boltzmann.Machine:
         """The same with two sides, a `boltzmann.Machine`: visible the odd layers, hidden x and the even ones."""
         kernels = [tf.convert_to_tensor(kernel) for kernel in self.kernels]
         biases = [tf.convert_to_tensor(bias) for bias in self.biases]
@@ -140,7 +141,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     # === Training ===
 
-    def before_training(self, data):
+    def before_training(self, data: Taken) -> None:
         """Biases of x that are zero begin at the log odds of the pixels, by up to `RATE_EXAMPLES` of the data.
 
         At zero, x is noise where the first layer is off, which is so many states that they outweigh those that look
@@ -153,15 +154,15 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     def phases(self, epochs) -> tuple[Phase, ...]:
         return (Phase(PRETRAINING, until_epoch=round(self.pretraining * epochs)), TOGETHER)
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         v, machine = self._flat(x), self.machine
         return self._energy(machine, v, mu := self._mean_field(machine, v)) - _entropy(mu)
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"weight_decay": self.weight_decay}
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         v, machine = self._flat(x), self.machine
         mu = self._mean_field(machine, v)
         if training and self.phase.name == PRETRAINING:
@@ -231,7 +232,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     # === Abilities ===
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -self(x)
 
     def elbo(self, x, log_z) -> np.ndarray:
@@ -250,28 +251,28 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         return {"visible_bias": np.mean(odd, axis=0), "hidden_bias": np.mean(np.concatenate([v, even], 1), axis=0)}
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         """Means of the top layer in the mean field. (B, *data_shape) -> (B, hidden_units[-1])."""
         self.check_shape(x)
         return self.up(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Means of x after a pass down, that counts double what will come from both sides. -> (B, *data_shape)."""
         return self.down(z)
 
-    def up(self, x):
+    def up(self, x) -> tf.Tensor:
         odd, even = self._mean_field(self.machine, self._flat(x))
         return (odd if len(self.kernels) % 2 else even)[:, -self.hidden_units[-1] :]
 
-    def down(self, z):
+    def down(self, z) -> tf.Tensor:
         for i in reversed(range(len(self.kernels))):
             field = tf.matmul(z, tf.convert_to_tensor(self.kernels[i]), transpose_b=True)
             z = tf.sigmoid((2 if i else 1) * field + self.biases[i])
         return ops.reshape(z, (-1, *self.data_shape))
 
     @batched(images=True)
-    def reconstruct(self, x):
+    def reconstruct(self, x) -> np.ndarray:
         """Means of x given the mean field of x. (B, *data_shape) -> the same."""
         self.check_shape(x)
         machine = self.machine
@@ -279,7 +280,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
             self._visible_mean(machine, self._mean_field(machine, self._flat(x))), (-1, *self.data_shape)
         )
 
-    def means(self, states, seed):
+    def means(self, states, seed) -> tf.Tensor:
         """Means of the data given states of the odd layers. (n, odd) -> (n, D)."""
         return self._visible_mean(self.machine, (states, None))
 

@@ -1,5 +1,7 @@
 """The machine of two sides of units that every Boltzmann model is made of, and its chains."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,7 +10,7 @@ from keras_gen import boltzmann
 from keras_gen.core import distribution
 
 
-def noise(shape, seed, sigma=None):
+def noise(shape, seed, sigma=None) -> np.ndarray:
     """States that chains begin with: binary units, each on half of the time, or gaussian ones. float32."""
     rng = np.random.default_rng(seed)
     states = rng.integers(2, size=shape) if sigma is None else rng.standard_normal(shape) * sigma
@@ -29,7 +31,7 @@ class Chains(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.count, self.seed, self.sigma = count, seed, sigma
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         state = {"trainable": False, "aggregation": "only_first_replica", "autocast": False}
         shape = (self.count, input_shape[-1])
         self.states = self.add_weight(name="states", shape=shape, initializer=self._first_states, **state)
@@ -37,7 +39,7 @@ class Chains(keras.layers.Layer):
     def _first_states(self, shape, dtype=None):
         return noise(shape, self.seed, self.sigma)
 
-    def mean_free_energy(self, machine, steps, key=None):
+    def mean_free_energy(self, machine, steps, key=None) -> tf.Tensor:
         """The mean of F over the chains, taken as constants, after `steps` moves; of None, where they are. -> scalar.
 
         Args:
@@ -54,7 +56,7 @@ class Chains(keras.layers.Layer):
             self.states.assign(distribution.cross_replica_sum(moved))
         return distribution.cross_replica_sum(tf.reduce_sum(machine.free_energy(draws))) / self.count
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "count": self.count, "seed": self.seed, "sigma": self.sigma}
 
 
@@ -78,7 +80,7 @@ class RestrictedBoltzmann(keras.layers.Layer):
         self.num_chains, self.seed = num_chains, seed
         self.chains = None if num_chains is None else Chains(num_chains, seed, sigma, name="chains")
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         size = input_shape[-1]
         small = keras.initializers.RandomNormal(stddev=0.01)  # Hinton 2010, section 8
         own = {"autocast": False}  # energies are sums of many terms, and differences of energies are small
@@ -89,22 +91,22 @@ class RestrictedBoltzmann(keras.layers.Layer):
             self.chains.build(input_shape)
 
     @property
-    def machine(self):
+    def machine(self) -> boltzmann.Machine:
         """The `boltzmann.Machine` of the weights as they are now."""
-        return boltzmann.Machine(
-            *(tf.convert_to_tensor(w) for w in (self.kernel, self.visible_bias, self.hidden_bias)), self.sigma
-        )
+        weights = (self.kernel, self.visible_bias, self.hidden_bias)
+        kernel, visible_bias, hidden_bias = map(tf.convert_to_tensor, weights)
+        return boltzmann.Machine(kernel, visible_bias, hidden_bias, self.sigma)
 
     @property
-    def recognition(self):
+    def recognition(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Kernel and bias of the way from visible to hidden units, `p(h = 1 | v) = sigmoid(v W + c)`."""
         kernel = self.kernel if self.sigma is None else self.kernel / self.sigma
         return kernel, self.hidden_bias
 
-    def call(self, v):
+    def call(self, v) -> tf.Tensor:
         return self.machine.hidden_mean(v)
 
-    def contrast(self, v, key, training):
+    def contrast(self, v, key, training: bool) -> tf.Tensor:
         """`F(v_b) - F(v'_b)`, or less the mean over the chains, with draws v' taken as constants. (B, D) -> (B,).
 
         The gradient of its mean is that of -log p(v), as far as the draws are the model's.
@@ -122,6 +124,6 @@ class RestrictedBoltzmann(keras.layers.Layer):
             machine, self.gibbs_steps, key if training else None
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("units", "sigma", "gibbs_steps", "num_chains", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import losses, networks
+from keras_gen import boltzmann, losses, networks
 from keras_gen.core import (
     Adjustable,
     GenerativeModel,
@@ -140,7 +140,7 @@ class RBM(GibbsSampling, GenerativeModel):
         return self.hidden_units
 
     @property
-    def machine(self):
+    def machine(self) -> boltzmann.Machine:
         """The `boltzmann.Machine` of the weights as they are now."""
         return self.units.machine
 
@@ -151,7 +151,7 @@ class RBM(GibbsSampling, GenerativeModel):
 
     # === Training ===
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self.machine.free_energy(self._flat(x))
 
@@ -162,10 +162,10 @@ class RBM(GibbsSampling, GenerativeModel):
                 f"None. Received: rho={value}"
             )
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"weight_decay": self.weight_decay, "sparsity": self.beta}
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         machine, v = self.machine, self._flat(x)
         terms = {"contrast": self.units.contrast(v, self.key("chains", training), training)}
         if self.setting("weight_decay"):
@@ -203,12 +203,12 @@ class RBM(GibbsSampling, GenerativeModel):
     # === Abilities ===
 
     @batched
-    def free_energy(self, x):
+    def free_energy(self, x) -> np.ndarray:
         """F(x), nats. (B, *data_shape) -> (B,)."""
         return self(x)
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:
         return -self(x)
 
     @by_averages
@@ -216,20 +216,20 @@ class RBM(GibbsSampling, GenerativeModel):
         return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
     @batched
-    def encode(self, x):
+    def encode(self, x) -> np.ndarray:
         """p(h = 1 | x). (B, *data_shape) -> (B, H)."""
         self.check_shape(x)
         return self.up(x)
 
     @batched(images=True)
-    def decode(self, z):
+    def decode(self, z) -> np.ndarray:
         """Visible means given hidden states, or given their means. (B, H) -> (B, *data_shape)."""
         return self.down(z)
 
-    def up(self, x):
+    def up(self, x) -> tf.Tensor:
         return self.machine.hidden_mean(self._flat(x))
 
-    def down(self, z):
+    def down(self, z) -> tf.Tensor:
         return self._images(self.machine.visible_mean(z))
 
     @by_averages
@@ -256,7 +256,7 @@ class RBM(GibbsSampling, GenerativeModel):
         check_whole(2, num_classes=num_classes)
         return networks.sigmoid_classifier(self.data_shape, [self.units.recognition], num_classes)
 
-    def means(self, states, seed):
+    def means(self, states, seed) -> tf.Tensor:
         """Means of the data, given hidden units that are drawn given the states. (n, D) -> (n, D)."""
         h = self.machine.draw_hidden(states, distribution.noise_key(seed, 1, "sample"))
         return self.machine.visible_mean(h)

@@ -1,13 +1,14 @@
 """What the models that translate images share. The models themselves are in files of their own."""
 
 import dataclasses
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
-from keras_gen.core import AdversarialModel, Targets
+from keras_gen.core import AdversarialModel, DataSpec, Targets
 from keras_gen.core.arguments import DataShape
 
 PIXEL_RANGE = 2.0  # the papers' pixels lie in [-1, 1], ours in [0, 1]: their mean absolute errors are twice ours
@@ -38,11 +39,11 @@ class BaseTranslator(AdversarialModel):
                 )
 
     @property
-    def adversarial(self):
+    def adversarial(self) -> losses.AdversarialLoss:
         """The functions of the loss; see `losses.ADVERSARIAL`."""
-        return losses.ADVERSARIAL[self.loss]
+        return losses.ADVERSARIAL[cast(str, self.loss)]
 
-    def judged(self, critic, images, training):
+    def judged(self, critic, images, training: bool) -> tf.Tensor:
         """A critic's values, one for each patch, (B, H', W')."""
         return critic(images, training=training)[..., 0]
 
@@ -61,10 +62,10 @@ class BaseTranslator(AdversarialModel):
     # === Checks ===
 
     @property
-    def targets(self):
+    def targets(self) -> Targets:
         return Targets(self.target_shape, True, True, f"{self.takes}; see kg.data.{self.pairing}")
 
-    def spec_of(self, ability):
+    def spec_of(self, ability: str) -> DataSpec:
         """Of images of any size, for `translate`: `check_fits` says which sizes it can do."""
         spec = super().spec_of(ability)
         return dataclasses.replace(spec, shape=(None, None, None)) if ability == "translate" else spec
@@ -94,22 +95,22 @@ class BaseTranslator(AdversarialModel):
 
     # === Pictures ===
 
-    def needs(self, labels):
+    def needs(self, labels) -> dict[str, Any]:
         """What belongs to the images, for `pictures`."""
         return {} if labels is None else {"targets": labels}
 
 
-def over_pixels(values):
+def over_pixels(values) -> tf.Tensor:
     """Mean over all axes but the first. (B, ...) -> (B,)."""
     return ops.mean(values, axis=tuple(range(1, len(values.shape))))
 
 
-def absolute_error(x, y):
+def absolute_error(x, y) -> tf.Tensor:
     """Mean absolute error of an image's values. (B, ...), (B, ...) -> (B,)."""
     return over_pixels(ops.abs(x - y))
 
 
-def in_one_colour(groups):
+def in_one_colour(groups) -> list:
     """Groups of images for one picture: the gray ones with three channels, where others have colours."""
     colour = any(group.shape[-1] == 3 for group in groups)
     return [np.repeat(group, 3, axis=-1) if colour and group.shape[-1] == 1 else group for group in groups]

@@ -3,10 +3,11 @@
 Longer than other models: everything is there in both directions.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gen import layers, networks
 from keras_gen.core import Adjustable, Parts, Player, batched, check_choice
@@ -128,7 +129,7 @@ class CycleGAN(BaseTranslator):
             Player("g", (self.generator, self.inverse_generator)),
         )
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         # The paper does not halve the squares that its weights stand beside.
         fooling = 2.0 if self.loss == "least_squares" else 1.0
         weights = {"cycle_loss": PIXEL_RANGE * self.cycle_weight, "identity_loss": PIXEL_RANGE * self._identity}
@@ -145,10 +146,10 @@ class CycleGAN(BaseTranslator):
             return 0.0
         return self.cycle_weight / 2 if self.identity_weight is None else self.identity_weight
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         return self.generator(x, training=training), self.inverse_generator(y, training=training)
 
-    def d_terms(self, x, y, fakes, training) -> dict:
+    def d_terms(self, x, y, fakes, training: bool) -> dict:
         made_b, made_a = self.made_b(fakes[0], training=training), self.made_a(fakes[1], training=training)
         terms = {}
         for kind, critic, real, made in (
@@ -162,7 +163,7 @@ class CycleGAN(BaseTranslator):
             terms[name] = (terms.pop(f"{name}_a") + terms.pop(f"{name}_b")) / 2
         return terms
 
-    def g_terms(self, x, y, fakes, training) -> dict:
+    def g_terms(self, x, y, fakes, training: bool) -> dict:
         made_b, made_a = fakes
         fooling = self.adversarial.generator
         terms = {
@@ -188,12 +189,12 @@ class CycleGAN(BaseTranslator):
             "inverse_critic": (a, lambda images: self.judged(self.inverse_discriminator, images, training=False)),
         }
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self.generator(x, training=training)
 
     @batched(images=True)
-    def translate(self, x, direction="forward"):
+    def translate(self, x, direction: str = "forward") -> np.ndarray:
         """Images of the other kind, of any size that the generator takes. (B, H, W, C) -> (B, H, W, C') in [0, 1].
 
         Args:
@@ -211,7 +212,7 @@ class CycleGAN(BaseTranslator):
         """The way there and back, and what it began with."""
         return self.translate(self.translate(x), direction="backward"), x
 
-    def pictures(self, originals, seed=0, targets=None) -> dict:
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `needs`
         def there_and_back(images, direction, reverse):
             made = self.translate(images, direction=direction)
             return [images, made, np.asarray(self.translate(made, direction=reverse))]

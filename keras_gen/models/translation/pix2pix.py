@@ -1,10 +1,11 @@
 """Translation of images that come in pairs."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import networks
@@ -117,21 +118,21 @@ class Pix2Pix(BaseTranslator):
             return (Player("g", (self.generator,), learning_rate=1e-3),)
         return Player("d", (self.discriminator,)), Player("g", (self.generator,))
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {"l1_loss": PIXEL_RANGE * self.l1_weight, "fooling": self.adversarial_weight}
 
-    def fakes(self, x, y, turn, training):
+    def fakes(self, x, y, turn, training: bool) -> Any:
         given = self._resized(x)
         return given, self.generator(given, training=training)
 
     def _values(self, given, images, training):
         return self.judged(self.discriminator, ops.concatenate([given, images], axis=-1), training)
 
-    def d_terms(self, x, y, fakes, training) -> dict:
+    def d_terms(self, x, y, fakes, training: bool) -> dict:
         given, images = fakes
         return self.told_apart(self._values(given, y, training), self._values(given, images, training))
 
-    def g_terms(self, x, y, fakes, training) -> dict:
+    def g_terms(self, x, y, fakes, training: bool) -> dict:
         given, images = fakes
         terms = {"l1_loss": absolute_error(y, images)}
         if self.discriminator is not None:
@@ -143,13 +144,13 @@ class Pix2Pix(BaseTranslator):
 
     def network_parts(self) -> Parts:
         given = {"data": self.data_shape}
-        parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
+        parts: Parts = {"generator": (given, lambda x: self.generator(self._resized(x)))}
         if self.discriminator is not None:
             judged = {**given, "images": self.target_shape}
             parts["critic"] = (judged, lambda x, images: self._values(self._resized(x), images, training=False))
         return parts
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
         return self.generator(self._resized(x), training=training)
 
@@ -157,7 +158,7 @@ class Pix2Pix(BaseTranslator):
         return x if self.resize is None else self.resize(x)
 
     @batched(images=True)
-    def translate(self, x):
+    def translate(self, x) -> np.ndarray:
         """The targets of inputs, of any size that the generator takes. (B, H, W, C) -> (B, H', W', C') in [0, 1]."""
         self.check_fits(x, self.data_shape, self._multiples)
         return self.generator(self._resized(x))
@@ -177,7 +178,7 @@ class Pix2Pix(BaseTranslator):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed=0, targets=None) -> dict:
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `needs`
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]

@@ -1,18 +1,20 @@
 """What a variational autoencoder can do once it is trained."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses
-from keras_gen.core import batched, by_averages, distribution, provenance
+from keras_gen.core import Part, batched, by_averages, distribution, provenance
 
 
-class VariationalAbilities:
+class VariationalAbilities(Part):
     """Part of `BaseVAE`: codes, images and likelihoods by its `posterior`, its `code_prior` and its decoder."""
 
     @batched
-    def encode(self, x, labels=None):
+    def encode(self, x, labels=None) -> np.ndarray:
         return self._encoded(x, labels)
 
     def _encoded(self, x, labels=None):
@@ -29,15 +31,15 @@ class VariationalAbilities:
         return ops.concatenate([mean, ops.exp(0.5 * log_variance)], axis=-1)
 
     @batched(images=True)
-    def decode(self, z, labels=None):
+    def decode(self, z, labels=None) -> np.ndarray:
         return self.images(z, labels)
 
     @batched(images=True)
-    def reconstruct(self, x, labels=None):
+    def reconstruct(self, x, labels=None) -> np.ndarray:
         return self.images(self.posterior(x, labels)[0], labels)
 
     @batched
-    def score(self, x, labels=None):
+    def score(self, x, labels=None) -> np.ndarray:
         mean, log_variance = self.posterior(x, labels)
         z = self._draws(mean, log_variance)
         images = self.decode_draws(z, labels)
@@ -45,23 +47,23 @@ class VariationalAbilities:
         return self._bound.value(self, nll, z, mean, log_variance)
 
     @batched
-    def unit_kl(self, x, labels=None):
+    def unit_kl(self, x, labels=None) -> np.ndarray:
         """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
         return losses.normal_kl(*self.posterior(x, labels))
 
     @by_averages
-    def sample(self, n, labels=None, seed=None) -> np.ndarray:
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         seed = provenance.fresh_seed() if seed is None else seed
         return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
 
-    def draw(self, n, labels, rng, details):
+    def draw(self, n: int, labels, rng: np.random.Generator, details: dict[str, Any]) -> np.ndarray:
         """n images, with details for their provenance; where no labels are given, of the classes in turn."""
         if self.labelling is not None and labels is None:
             labels = np.arange(n) % self.num_classes
         given = {} if labels is None else {"labels": labels}
         return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
 
-    def log_weights(self, x, num_samples, seed=0, labels=None):
+    def log_weights(self, x, num_samples: int, seed: int = 0, labels=None) -> np.ndarray:
         x = tf.convert_to_tensor(x, tf.float32)
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))

@@ -4,7 +4,7 @@ Longer than a model: networks, likelihoods, bounds, warm-up and free bits of all
 """
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -15,6 +15,7 @@ from keras_gen.core import (
     Adjustable,
     GenerativeModel,
     Parts,
+    Taken,
     distribution,
 )
 from keras_gen.core.arguments import Count, Positive
@@ -52,7 +53,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    reported = ("reconstruction_loss", "kl_loss")
+    reported: tuple[str, ...] = ("reconstruction_loss", "kl_loss")
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         # === Config ===
         self.latent_dim = latent_dim
         self.beta = beta
-        self.likelihood = likelihood
+        self.likelihood: str = likelihood
         self.variance = variance
         self.num_samples = num_samples
         self.bound = bound
@@ -101,7 +102,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     memory_factor = 8
 
     @property
-    def has_normal_prior(self) -> bool:
+    def has_normal_prior(self) -> bool:  # type: ignore[override]  # a hook: a value or a property
         return isinstance(self.code_prior, NormalPrior)
 
     def build_networks(self, encoder, decoder, num_given=0, shape=None) -> None:
@@ -123,7 +124,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, shape)
         self.image = networks.image_head(self.decoder, shape, activation)
         self.pixel_loss = likelihood(self.likelihood, shape, self.variance)
-        self.code_prior = NormalPrior(self.latent_dim)
+        self.code_prior: Any = NormalPrior(self.latent_dim)
         self.active_units = ActiveUnits(self.latent_dim)
         self.built = True
 
@@ -138,7 +139,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
             )
 
-    def before_training(self, data):
+    def before_training(self, data: Taken) -> None:
         if data.total_steps is None:
             return
         last_step = int(ops.convert_to_numpy(self.step)) + data.total_steps
@@ -149,7 +150,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 stacklevel=3,
             )
 
-    def after_training(self, history):
+    def after_training(self, history: keras.callbacks.History) -> None:
         """Warns of a posterior that has collapsed: one in which few units of the code depend on the data."""
         active = history.history.get("active_units", [self.latent_dim])[-1]
         few = min(self.latent_dim, max(1, FEW_ACTIVE * self.latent_dim))
@@ -162,7 +163,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 stacklevel=3,
             )
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         """Images of the posterior means; in training of one draw, with the weighted KL divergence in `losses`.
 
         So a loop of one's own adds the reconstruction term to it for minus the ELBO, whatever `bound` is. The step of
@@ -179,7 +180,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self.decode_draws(z, labels, training)
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
@@ -190,7 +191,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         return BOUNDS[self.bound]
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[str, ...]:  # type: ignore[override]  # a hook: a value or a property
         return ("active_units", *self._only_reported, *self._bound.watched)
 
     @property
@@ -198,11 +199,11 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         """Of the terms of `divergence`: with free bits, those above them are minimised."""
         return ("kl_loss",) if self.setting("free_bits") else ()
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         weight = self.kl_weight(training)
         return {"kl_loss": weight, "kl_above_free_bits": weight}
 
-    def kl_weight(self, training):
+    def kl_weight(self, training: bool) -> Any:
         """The weight of the KL divergence in this step: beta, in training after the warm-up."""
         if not training or not self.setting("warmup_steps"):
             return self.beta
@@ -228,7 +229,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     # === Distributions ===
 
-    def posterior(self, x, labels=None, training=False):
+    def posterior(self, x, labels=None, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log variance of q(z | x). (B, *data_shape) -> two of (B, latent_dim)."""
         self.check_shape(x)
         if not self.latent_dim:
@@ -237,11 +238,11 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         given = self.given(labels)
         return self.posterior_head(features if given is None else [features, given])
 
-    def given(self, labels):
+    def given(self, labels) -> tf.Tensor | None:
         """What encoder and decoder are given besides features and codes, (B, num_given), or None."""
         return None
 
-    def images(self, z, labels=None, training=False):
+    def images(self, z, labels=None, training: bool = False) -> tf.Tensor:
         """The means of p(x | z). (B, latent_dim) -> (B, *data_shape)."""
         given = self.given(labels)
         return self.image(self.decoder(z if given is None else ops.concatenate([z, given], -1), training=training))
@@ -256,17 +257,17 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             )
         return layers.draw_codes(mean, log_variance, noise)
 
-    def decode_draws(self, z, labels=None, training=False):
+    def decode_draws(self, z, labels=None, training: bool = False) -> tf.Tensor:
         """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
         labels = None if labels is None else layers.repeat_batch(labels, z.shape[0])
         flat = ops.reshape(z, (z.shape[0] * ops.shape(z)[1], self.latent_dim))  # not -1: a code may be of size 0
         return self.images(flat, labels, training)
 
-    def negative_log_likelihood(self, x, images, draws=None):
+    def negative_log_likelihood(self, x, images, draws=None) -> tf.Tensor:
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
         return layers.per_draw(self.pixel_loss, x, images, draws)
 
-    def log_ratio(self, z, mean, log_variance):
+    def log_ratio(self, z, mean, log_variance) -> tf.Tensor:
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
         return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
 

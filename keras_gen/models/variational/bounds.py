@@ -2,6 +2,7 @@
 
 import math
 
+import tensorflow as tf
 from keras import ops
 
 
@@ -12,12 +13,12 @@ class ElboBound:
     balances_draws = True  # whether the draws of an evaluation are balanced to mean 0 and variance 1
 
     @staticmethod
-    def terms(model, nll, z, mean, log_variance, training) -> dict:
+    def terms(model, nll, z, mean, log_variance, training: bool) -> dict:
         """What is minimised, of `-log p(x | z_k)`, (k, B), for draws z, (k, B, D). -> terms by name, (B,) each."""
         return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence(mean, log_variance, z)}
 
     @staticmethod
-    def value(model, nll, z, mean, log_variance):
+    def value(model, nll, z, mean, log_variance) -> tf.Tensor:
         """The bound at beta = 1. -> (B,), nats."""
         return -ops.mean(nll, axis=0) - ops.sum(model.code_prior.kl(mean, log_variance, z), axis=-1)
 
@@ -29,13 +30,13 @@ class IwaeBound:
     balances_draws = False  # importance weights need standard normal ones
 
     @staticmethod
-    def terms(model, nll, z, mean, log_variance, training) -> dict:
+    def terms(model, nll, z, mean, log_variance, training: bool) -> dict:
         """As of `ElboBound`."""
         log_weights = model.kl_weight(training) * model.log_ratio(z, mean, log_variance) - nll
         return {**ElboBound.terms(model, nll, z, mean, log_variance, training), "bound": -_log_mean_exp(log_weights)}
 
     @staticmethod
-    def value(model, nll, z, mean, log_variance):
+    def value(model, nll, z, mean, log_variance) -> tf.Tensor:
         """The bound. -> (B,), nats."""
         return _log_mean_exp(model.log_ratio(z, mean, log_variance) - nll)
 

@@ -1,6 +1,7 @@
 """The conditional variational autoencoder."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gen.core.arguments import Count, CountOrZero
@@ -64,7 +65,7 @@ class ConditionalVAE(BaseVAE):
         self.num_classes = num_classes
         self.build_networks(encoder, decoder, num_classes)
 
-    def given(self, labels):
+    def given(self, labels) -> tf.Tensor:
         if labels is None:
             raise ValueError(
                 f"{type(self).__name__} needs the labels: `encode(x, labels)`, or `model((x, labels))`. "

@@ -2,12 +2,13 @@
 
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.core import batched, provenance, sample_labels
+from keras_gen.core import Taken, batched, provenance, sample_labels
 from keras_gen.core.arguments import Count, CountOrZero
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational.base import BaseVAE
@@ -82,10 +83,10 @@ class MixtureVAE(BaseVAE):
 
     # === Training ===
 
-    def callbacks_of(self, data):
+    def callbacks_of(self, data: Taken) -> list:
         return [FitPrior(data.sample)]  # before the user's, so that a checkpoint of this epoch counts it
 
-    def after_training(self, history):
+    def after_training(self, history: keras.callbacks.History) -> None:
         super().after_training(history)
         done = int(ops.convert_to_numpy(self.epochs_done))
         if done <= self.pretraining_epochs:
@@ -95,7 +96,7 @@ class MixtureVAE(BaseVAE):
                 stacklevel=3,
             )
 
-    def kl_weight(self, training):
+    def kl_weight(self, training: bool) -> Any:
         if not training:
             return self.beta
         weight = self.beta * ops.cast(self.epochs_done >= self.pretraining_epochs, "float32")
@@ -123,7 +124,7 @@ class MixtureVAE(BaseVAE):
     # === Clusters ===
 
     @batched
-    def cluster_probabilities(self, x):
+    def cluster_probabilities(self, x) -> np.ndarray:
         """q(c | x). (B, *data_shape) -> (B, num_components)."""
         z = self._draws(*self.posterior(x))
         return ops.mean(self.code_prior.responsibilities(z), axis=0)
@@ -132,7 +133,7 @@ class MixtureVAE(BaseVAE):
         """The most probable component of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.cluster_probabilities(x), axis=-1)
 
-    def draw(self, n, labels, rng, details):
+    def draw(self, n: int, labels, rng: np.random.Generator, details: dict[str, Any]) -> np.ndarray:
         """Images of given components, (n,) or one for all; of none, of any."""
         if labels is not None:
             labels = sample_labels(n, labels, self.num_components, f"{type(self).__name__}.sample")
@@ -150,11 +151,11 @@ class FitPrior(keras.callbacks.Callback):
         super().__init__()
         self.sample = sample
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         model = self.model
         if int(ops.convert_to_numpy(model.epochs_done)) == model.pretraining_epochs:
             model.fit_prior(self.sample(FITTED_IMAGES))
             model.fitted_at.assign(ops.convert_to_numpy(model.step))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.model.epochs_done.assign_add(1)

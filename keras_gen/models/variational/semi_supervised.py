@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, Parts, batched, distribution
+from keras_gen.core import Adjustable, Parts, Taken, batched, distribution
 from keras_gen.core.arguments import Classes
 from keras_gen.core.labels import classification_terms
 from keras_gen.core.views import nested
@@ -108,12 +108,12 @@ class SemiSupervisedVAE(BaseVAE):
         self.classification_in_loss = keras.metrics.Mean(name="classification_in_loss")
 
     @property
-    def memory_factor(self) -> int:
+    def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property
         """Every class is decoded, for each draw."""
         return self.evaluation_draws * self.num_classes
 
     @property
-    def data_likelihood(self) -> str:
+    def data_likelihood(self) -> str | None:
         return self.described.likelihood or self.likelihood
 
     @property
@@ -124,7 +124,7 @@ class SemiSupervisedVAE(BaseVAE):
 
     # === Training ===
 
-    def before_training(self, data):
+    def before_training(self, data: Taken) -> None:
         """Raises a sentence if no label is known, of what can be looked at beforehand."""
         super().before_training(data)
         if data.is_repeatable and not (data.has_y and any(np.any(y >= 0) for _, y in data.dataset.as_numpy_iterator())):
@@ -137,7 +137,7 @@ class SemiSupervisedVAE(BaseVAE):
         constant = {id(weight) for weight in self.described.weights}
         return [weight for weight in super().averaged_weights() if id(weight) not in constant]
 
-    def call(self, x, training=False):
+    def call(self, x, training: bool = False) -> tf.Tensor:
         """As of the VAE; in training the KL divergence of z alone is left in `losses`, under the label or the best."""
         x, given = self.unpack(x)
         self.check_shape(x)
@@ -145,10 +145,10 @@ class SemiSupervisedVAE(BaseVAE):
             return self.reconstruct(x, given)
         return self.described.images(super().call((x, self._known_or_best(self.visible(x), given)), training=True))
 
-    def term_weights(self, training) -> dict:
+    def term_weights(self, training: bool) -> dict:
         return {**super().term_weights(training), "classification": self.alpha}
 
-    def terms(self, x, y, training) -> dict:
+    def terms(self, x, y, training: bool) -> dict:
         v = self.visible(x, training)
         log_q = self.log_q_classes(v, training)
         _, nll, kl, mean = self._of_each_class(v, training)
@@ -194,19 +194,19 @@ class SemiSupervisedVAE(BaseVAE):
 
     # === Distributions ===
 
-    def visible(self, x, training=False):
+    def visible(self, x, training: bool = False) -> tf.Tensor:
         """What the model describes: the data, or the codes of `features`, drawn in training, else their means."""
         return self.described.codes(x, self.noise_key("features") if training else None)
 
-    def log_q_classes(self, v, training=False):
+    def log_q_classes(self, v, training: bool = False) -> tf.Tensor:
         """log q(y|x). (B, ...) -> (B, num_classes)."""
         return ops.log_softmax(self.class_head(self.classifier(v, training=training)))
 
-    def posterior_of(self, v, labels, training=False):
+    def posterior_of(self, v, labels, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log variance of q(z | x, y). (B, ...), (B,) -> two of (B, latent_dim)."""
         return self.posterior_head([self.encoder(v, training=training), self.given(labels)])
 
-    def posterior(self, x, labels=None, training=False):
+    def posterior(self, x, labels=None, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log variance of q(z | x, y), y the labels, or the most probable classes where they are unknown."""
         self.check_shape(x)
         v = self.visible(x)
@@ -217,7 +217,7 @@ class SemiSupervisedVAE(BaseVAE):
         best = ops.argmax(self.log_q_classes(v), -1)
         return best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
 
-    def given(self, labels):
+    def given(self, labels) -> tf.Tensor:
         return ops.one_hot(labels, self.num_classes, dtype="float32")
 
     # === Abilities ===
@@ -238,7 +238,7 @@ class SemiSupervisedVAE(BaseVAE):
         }
 
     @batched
-    def class_probabilities(self, x):
+    def class_probabilities(self, x) -> np.ndarray:
         """q(y|x). (B, *data_shape) -> (B, num_classes)."""
         self.check_shape(x)
         return ops.exp(self.log_q_classes(self.visible(x)))
@@ -248,7 +248,7 @@ class SemiSupervisedVAE(BaseVAE):
         return np.argmax(self.class_probabilities(x), axis=-1)
 
     @batched(images=True)
-    def decode(self, z, labels=None):
+    def decode(self, z, labels=None) -> np.ndarray:
         """Images of codes and labels, (B, latent_dim), (B,); without labels, the mean over all classes.
 
         With `features`, the image of the mean of its codes.
@@ -263,7 +263,7 @@ class SemiSupervisedVAE(BaseVAE):
         return self.described.images(self.images(z, labels))
 
     @batched(images=True)
-    def reconstruct(self, x, labels=None):
+    def reconstruct(self, x, labels=None) -> np.ndarray:
         """The image of the posterior mean and of the label, or of the most probable class where it is unknown."""
         self.check_shape(x)
         v = self.visible(x)
@@ -271,7 +271,7 @@ class SemiSupervisedVAE(BaseVAE):
         return self._decoded(self.posterior_of(v, classes)[0], classes)
 
     @batched
-    def score(self, x):
+    def score(self, x) -> np.ndarray:  # type: ignore[override]  # over all classes: it takes no labels
         self.check_shape(x)
         v, surplus = self.described.draws(x)
         log_q = self.log_q_classes(v)
@@ -279,7 +279,7 @@ class SemiSupervisedVAE(BaseVAE):
         bound = -ops.sum(ops.exp(log_q) * (nll + kl + log_q), axis=-1) - math.log(self.num_classes)
         return ops.mean(ops.reshape(bound, (-1, ops.shape(x)[0])) + surplus, axis=0)
 
-    def log_weights(self, x, num_samples, seed=0, labels=None):
+    def log_weights(self, x, num_samples: int, seed: int = 0, labels=None) -> np.ndarray:
         """`log p(x, y_k, z_k) - log q(y_k, z_k | x)`, y_k drawn from q(y|x). -> (num_samples, B), nats."""
         x = tf.convert_to_tensor(x, tf.float32)
 

@@ -1,5 +1,8 @@
 """What a model describes: the data, or the codes of another model that was trained on them before."""
 
+from collections.abc import Callable
+
+import keras
 import tensorflow as tf
 from keras import ops
 
@@ -16,32 +19,42 @@ class Data:
     """
 
     noise_size = 0  # how many standard normal numbers a draw takes
-    likelihood = None  # of the data, where they are not what is described
-    weights = ()
-    metrics = ()
 
     def __init__(self, shape):
         self.shape = shape
 
     @property
-    def encoder(self):
+    def likelihood(self) -> str | None:
+        """Of the data, where they are not what is described."""
+        return None
+
+    @property
+    def weights(self) -> list:
+        return []
+
+    @property
+    def metrics(self) -> list:
+        return []
+
+    @property
+    def encoder(self) -> Callable:
         """The mean of what is described, as a function of symbolic tensors; see `network`."""
         return lambda x: x
 
     @property
-    def decoder(self):
+    def decoder(self) -> Callable:
         """The way back, as a function of symbolic tensors."""
         return lambda codes: codes
 
-    def codes(self, x, key=None):
+    def codes(self, x, key=None) -> tf.Tensor:
         """What is described: drawn by a key of `distribution.noise_key`, else the mean. (B, ...) -> (B, *shape)."""
         return x
 
-    def images(self, codes):
+    def images(self, codes) -> tf.Tensor:
         """Data of what is described. (B, *shape) -> (B, ...)."""
         return codes
 
-    def draws(self, x, noise=None):
+    def draws(self, x, noise=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws v of what is described, and `log p(x | v) - log q(v | x)`. -> (k * B, *shape), (k, B) or (1, 1).
 
         Args:
@@ -63,11 +76,11 @@ class FrozenFeatures(Data):
         self.model, self.noise_size = model, model.latent_dim
 
     @property
-    def likelihood(self):
+    def likelihood(self) -> str | None:
         return self.model.data_likelihood
 
     @property
-    def weights(self):
+    def weights(self) -> list:
         return self.model.weights
 
     @property
@@ -75,23 +88,23 @@ class FrozenFeatures(Data):
         return self.model.metrics
 
     @property
-    def encoder(self):
+    def encoder(self) -> Callable:
         return self.model.network("encoder")
 
     @property
-    def decoder(self):
+    def decoder(self) -> Callable:
         return self.model.network("decoder")
 
-    def codes(self, x, key=None):
+    def codes(self, x, key=None) -> tf.Tensor:
         mean, log_variance = self.model.posterior(x)
         if key is None:
             return mean
         return layers.draw_codes(mean, log_variance, distribution.normal(tf.shape(mean), key))
 
-    def images(self, codes):
+    def images(self, codes) -> tf.Tensor:
         return self.model.images(codes)
 
-    def draws(self, x, noise=None):
+    def draws(self, x, noise=None) -> tuple[tf.Tensor, tf.Tensor]:
         mean, log_variance = self.model.posterior(x)
         if noise is None:
             z = self.model._draws(mean, log_variance)
@@ -101,7 +114,7 @@ class FrozenFeatures(Data):
         return ops.reshape(z, (-1, *self.shape)), log_p - losses.normal_log_density(z, mean, log_variance)
 
 
-def frozen_copy(model, data_shape, argument="features"):
+def frozen_copy(model, data_shape: tuple[int, ...], argument="features") -> keras.Model:
     """A copy of a trained VAE that is neither compiled nor trained: the user's own goes on as it was.
 
     Raises:
