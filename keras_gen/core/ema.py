@@ -5,6 +5,7 @@ import functools
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution
@@ -82,9 +83,11 @@ class Averaged:
 
     @contextlib.contextmanager
     def using_averages(self):
-        """Within it, the weights have the values of their averages, once there was a step. Not inside of a graph."""
-        is_new = self.ema is None or int(ops.convert_to_numpy(self.step)) == 0  # weights may have been set by hand
-        if is_new or not self.swaps_averages or self._by_averages:
+        """Within it, the weights have the values of their averages, once there was a step. In a graph nothing changes."""
+        if self.ema is None or not self.swaps_averages or self._by_averages or not tf.executing_eagerly():
+            yield
+            return
+        if int(ops.convert_to_numpy(self.step)) == 0:  # weights may have been set by hand
             yield
             return
         kept = [(weight, np.array(weight)) for _, weight in self._average_pairs()]

@@ -1,11 +1,11 @@
 """What a variational autoencoder can do once it is trained."""
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses
-from keras_gen.core import batched, by_averages, distribution, provenance
+from keras_gen.core import at_once, batched, checked, distribution, drawn
+from keras_gen.core.arguments import Count
 
 
 class VariationalAbilities:
@@ -49,20 +49,14 @@ class VariationalAbilities:
         """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
         return losses.normal_kl(*self.posterior(x, labels))
 
-    @by_averages
+    @drawn
     def sample(self, n, labels=None, seed=None) -> np.ndarray:
-        seed = provenance.fresh_seed() if seed is None else seed
-        return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
+        codes = self.code_prior.draw(n, np.random.default_rng(seed))
+        return self.decode(codes, **({} if labels is None else {"labels": labels}))
 
-    def draw(self, n, labels, rng, details):
-        """n images, with details for their provenance; where no labels are given, of the classes in turn."""
-        if self.labelling is not None and labels is None:
-            labels = np.arange(n) % self.num_classes
-        given = {} if labels is None else {"labels": labels}
-        return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
-
-    def log_weights(self, x, num_samples, seed=0, labels=None):
-        x = tf.convert_to_tensor(x, tf.float32)
+    @at_once
+    @checked
+    def log_weights(self, x, num_samples: Count, seed=0, labels=None):
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
         z = layers.draw_codes(mean, log_variance, noise)
