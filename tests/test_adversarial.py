@@ -407,7 +407,7 @@ def test_infogan_samples_what_it_is_asked_for():
         ({"codes": [[0.0, 1.5]]}, r"`codes` must lie in \[-1, 1\].*Received: codes in \[0, 1.5\]"),
         ({"codes": [0.0]}, r"`codes` must be of shape \(2,\) or \(1, 2\).*\(1,\)"),
         ({"labels": [3]}, "a whole number from 0 to 2"),
-        ({"labels": [0, 1]}, "as many labels as images"),
+        ({"labels": [0, 1]}, "as many labels as examples"),
     ],
 )
 def test_infogan_refuses_codes_it_was_not_trained_with(arguments, sentence):
@@ -795,7 +795,7 @@ def test_wrong_calls_are_sentences():
     with pytest.raises(ValueError, match="activity_regularizer in the layer"):
         compiled(data_shape=(6,), discriminator=keras.Model(body.inputs, body.outputs[0]))
     aae = compiled(kg.AdversarialAutoencoder, latent_dim=2, num_classes=2, **dense(2, part=4), **critics(2, 2))
-    with pytest.raises(ValueError, match="as many labels as images"):
+    with pytest.raises(ValueError, match="as many labels as examples"):
         aae.sample(4, labels=[0, 1])
     with pytest.raises(ValueError, match="the categories 0 to 1"):
         aae.decode(np.zeros((2, 2), "float32"), labels=-1)

@@ -65,18 +65,16 @@ def at_once(method):
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def wrapper(self, *args, **kwargs):
-        given = signature.bind(self, *args, **kwargs)
-        _, x = given.args[:2]
+    def wrapper(self, x, *args, **kwargs):
         with self.using_averages():
             if _is_tensor(x):
-                return method(self, *args, **kwargs)
-            name = list(signature.parameters)[1]
-            x, labels = self.in_memory(x, given.arguments.get("labels"))
-            given.arguments[name] = tf.constant(x)
+                return method(self, x, *args, **kwargs)
+            given = signature.bind_partial(self, x, *args, **kwargs)
+            x, labels = self.in_memory(x, given.arguments.pop("labels", None), method.__name__)
             if labels is not None:
                 given.arguments["labels"] = tf.constant(labels)
-            return tf.nest.map_structure(np.asarray, method(*given.args, **given.kwargs))
+            _, _, *others = given.args
+            return tf.nest.map_structure(np.asarray, method(self, tf.constant(x), *others, **given.kwargs))
 
     return wrapper
 

@@ -1,8 +1,8 @@
 """What a constructor's arguments may be: rules, and the annotations that carry them.
 
 A rule stands where its argument is declared, `latent_dim: Count = 16`; `Literal`, `bool`, `int`, `float` and `str` are
-rules already. `core.config` applies them before a constructor runs, `checked` before any other function. A network, `str | keras.Model | None`, has its rule
-in `networks`, where it is known from what to what it must map.
+rules already. `core.config` applies them before a constructor runs, `checked` before any other function. A network,
+`str | keras.Model | None`, has its rule in `networks`, where it is known from what to what it must map.
 """
 
 import dataclasses
@@ -233,7 +233,10 @@ def checked(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        given = signature.bind(*args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)  # Python says what is missing or too much
         check_given(given, rules)
         return function(*given.args, **given.kwargs)
 

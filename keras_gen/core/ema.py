@@ -83,11 +83,9 @@ class Averaged:
 
     @contextlib.contextmanager
     def using_averages(self):
-        """Within it, the weights have the values of their averages, once there was a step. In a graph nothing changes."""
-        if self.ema is None or not self.swaps_averages or self._by_averages or not tf.executing_eagerly():
-            yield
-            return
-        if int(ops.convert_to_numpy(self.step)) == 0:  # weights may have been set by hand
+        """Within it, the weights have the values of their averages, once there was a step. A graph is left alone."""
+        is_off = self.ema is None or not self.swaps_averages or self._by_averages or not tf.executing_eagerly()
+        if is_off or int(ops.convert_to_numpy(self.step)) == 0:  # weights may have been set by hand
             yield
             return
         kept = [(weight, np.array(weight)) for _, weight in self._average_pairs()]

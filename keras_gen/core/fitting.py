@@ -85,7 +85,7 @@ class Fitted(SteppedModel):
                 held_out = self._handed_over(
                     self.prepare_evaluation(intake.held_out(held_out, batch_size=validation_batch_size or batch_size))
                 )
-            data.total_steps = data.steps and data.steps * (epochs - initial_epoch)
+            data.total_steps = data.steps and data.steps * max(0, epochs - initial_epoch)
             self.num_examples = data.count
             clock = EpochClock(0 if initial_epoch else self._epochs_done(data.steps), data.is_endless)
             self._make_whole_calls(data.steps)

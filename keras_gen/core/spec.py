@@ -171,8 +171,8 @@ class DataSpec:
             given = given[:, 0]
         if given.ndim > 1 or given.dtype.kind not in "biu":
             raise ValueError(f"{self.label_sentence} Received: labels of shape {given.shape}, {given.dtype}")
+        self._check_labels(np.ravel(given))
         labels = np.ravel(given).astype("int64")
-        self._check_labels(labels)
         if given.ndim == 0 and self.one_for_all and count is not None:
             return np.full(count, labels[0])
         if count is not None and len(labels) != count:
