@@ -59,8 +59,8 @@ def batched(method=None, *, images=False):
 def at_once(method):
     """Lets a method written for tensors take whole arrays or datasets in one batch, and return numpy.
 
-    For what sees examples together, or draws for each of them what others shall not have. A tensor or a variable goes
-    straight through, as by `batched`; `labels` are checked likewise.
+    For what sees examples together, or whose draws must differ from example to example. A tensor or a variable goes
+    straight through, as by `batched`; `labels`, wherever the method takes them, are checked likewise.
     """
     signature = inspect.signature(method)
 
@@ -80,10 +80,10 @@ def at_once(method):
 
 
 def drawn(method):
-    """Lets a method that draws images be asked by any user: `n`, `labels` and `seed` are checked, the seed is noted.
+    """Lets a method that draws images take `n`, `labels` and `seed` from users: checked, and noted with the images.
 
-    The method gets a number of at least 1; labels as (n,) int64 or None, of a model with classes these in turn where
-    none are given; and a seed, a fresh one where none is given. What it returns has its provenance.
+    The method gets at least 1 for n; labels as (n,) int64, or None: where none are given, a model with classes draws
+    them in turn; and a seed, a fresh one where none is given.
     """
 
     @functools.wraps(method)
