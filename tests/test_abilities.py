@@ -15,6 +15,7 @@ FIRST = {case.cls: case for case in reversed(ZOO)}
 NAMED = {case.name: case for case in ZOO}
 per_class = pytest.mark.parametrize("case", FIRST.values(), ids=lambda case: case.cls.__name__)
 REFUSALS = (ValueError, TypeError)
+OTHER_VERBS = ("classify", "cluster", "infer_codes", "free_energy", "corrupt", "mix", "gibbs")
 
 
 @functools.cache
@@ -47,17 +48,7 @@ def bad_data(x):
 
 def verbs_of(model):
     """Names of its methods that take data, and what they take besides."""
-    verbs = {
-        *model.offers,
-        "classify",
-        "cluster",
-        "infer_codes",
-        "free_energy",
-        "corrupt",
-        "mix",
-        "gibbs",
-        "base_rates",
-    }
+    verbs = {*model.offers, *OTHER_VERBS}
     options = {"log_weights": {"num_samples": 2}}
     return {verb: options.get(verb, {}) for verb in sorted(verbs - {"sample", "decode"}) if hasattr(model, verb)}
 
