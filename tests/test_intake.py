@@ -276,8 +276,8 @@ def test_the_last_examples_are_held_out():
     history = autoencoder().fit(X, validation_split=0.25, shuffle=False, verbose=0).history
     expected = autoencoder().fit(X[:9], validation_data=X[9:], shuffle=False, verbose=0).history
     assert history == expected
-    for share in (0.999, 1.0, -1, 2):
-        with pytest.raises(ValueError, match="`validation_split` must leave examples"):
+    for share, sentence in ((0.999, "leave examples"), (1.0, "be a number"), (-1, "be a number"), (2, "be a number")):
+        with pytest.raises(ValueError, match=f"`validation_split` must {sentence}"):
             autoencoder().fit(X, validation_split=share, verbose=0)
     with pytest.raises(ValueError, match="`validation_split` is for arrays; give validation_data"):
         autoencoder().fit(dataset(X), validation_split=0.5, verbose=0)

@@ -1,7 +1,10 @@
 """Machinery that nobody edits to add a paper."""
 
+from keras_gen.core.abilities import at_once as at_once
 from keras_gen.core.abilities import batched as batched
+from keras_gen.core.abilities import drawn as drawn
 from keras_gen.core.adversarial import AdversarialModel as AdversarialModel
+from keras_gen.core.arguments import checked as checked
 from keras_gen.core.checks import check_at_least as check_at_least
 from keras_gen.core.checks import check_choice as check_choice
 from keras_gen.core.checks import check_whole as check_whole
@@ -15,6 +18,5 @@ from keras_gen.core.players import Player as Player
 from keras_gen.core.scalars import Adjustable as Adjustable
 from keras_gen.core.spec import DataSpec as DataSpec
 from keras_gen.core.spec import Targets as Targets
-from keras_gen.core.spec import sample_labels as sample_labels
 from keras_gen.core.views import Parts as Parts
 from keras_gen.core.views import WholeModel as WholeModel

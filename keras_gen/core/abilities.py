@@ -1,6 +1,9 @@
-"""What models can do, on whole arrays and datasets; and the sentence for what a model cannot."""
+"""What models can do, on whole arrays and datasets; and the sentence for what a model cannot.
 
-import contextlib
+A model writes its abilities for tensors and plain numbers: `batched` and `at_once` bring it data, `drawn` what it takes
+to draw, all of it checked.
+"""
+
 import dataclasses
 import functools
 import inspect
@@ -12,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import provenance
+from keras_gen.core import arguments, provenance
 from keras_gen.core.intake import Intake
 from keras_gen.core.part import Part
 from keras_gen.core.spec import DataSpec
@@ -48,11 +51,11 @@ def batched(method: Callable | None = None, *, images: bool = False) -> Callable
         labels = None
         if takes_labels:
             labels, args = args[0] if args else kwargs.pop("labels", None), ()
-        if isinstance(x, tf.Tensor | tf.Variable | keras.Variable | keras.KerasTensor):
+        if _is_tensor(x):
             x = x if isinstance(x, keras.KerasTensor) else tf.convert_to_tensor(x)
             if labels is not None and tf.executing_eagerly():
-                labels = tf.constant(self.data_spec.as_labels(labels, len(x)))
-            with self.using_averages() if tf.executing_eagerly() else contextlib.nullcontext():
+                labels = tf.constant(self.data_spec.of_inputs.as_labels(labels, len(x)))
+            with self.using_averages():
                 return method(self, x, *args, **kwargs, **({} if labels is None else {"labels": labels}))
         with self.using_averages():
             batches = _slices(self, method.__name__, x, labels, takes_labels)
@@ -60,6 +63,54 @@ def batched(method: Callable | None = None, *, images: bool = False) -> Callable
         return provenance.mark(results, self) if images else results
 
     return wrapper
+
+
+def at_once(method):
+    """Lets a method written for tensors take whole arrays or datasets in one batch, and return numpy.
+
+    For what sees examples together, or whose draws must differ from example to example. A tensor or a variable goes
+    straight through, as by `batched`; `labels`, wherever the method takes them, are checked likewise.
+    """
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def wrapper(self, x, *args, **kwargs):
+        with self.using_averages():
+            if _is_tensor(x):
+                return method(self, x, *args, **kwargs)
+            given = signature.bind_partial(self, x, *args, **kwargs)
+            x, labels = self.in_memory(x, given.arguments.pop("labels", None), method.__name__)
+            if labels is not None:
+                given.arguments["labels"] = tf.constant(labels)
+            _, _, *others = given.args
+            return tf.nest.map_structure(np.asarray, method(self, tf.constant(x), *others, **given.kwargs))
+
+    return wrapper
+
+
+def drawn(method):
+    """Lets a method that draws images take `n`, `labels` and `seed` from users: checked, and noted with the images.
+
+    The method gets at least 1 for n; labels as (n,) int64, or None: where none are given, a model with classes draws
+    them in turn; and a seed, a fresh one where none is given.
+    """
+
+    @functools.wraps(method)
+    def wrapper(self, n, labels=None, seed=None, *args, **kwargs):
+        n, seed = arguments.whole(1).check("n", n), provenance.seed_for(seed)
+        if labels is not None:
+            labels = self.spec_of("sample").as_labels(labels, n)
+        elif self.data_spec.num_classes is not None:
+            labels = np.arange(n) % self.data_spec.num_classes
+        with self.using_averages():
+            return provenance.note(method(self, n, labels, seed, *args, **kwargs), self, seed=seed)
+
+    return wrapper
+
+
+def _is_tensor(x):
+    """Whether abilities let x through as it is."""
+    return isinstance(x, tf.Tensor | tf.Variable | keras.Variable | keras.KerasTensor)
 
 
 def _slices(model, ability, x, labels, takes_labels):
@@ -70,7 +121,8 @@ def _slices(model, ability, x, labels, takes_labels):
         model.data_spec.as_labels(labels)
     kind = ("partial" if model.labelling == "partial" else "required") if needs_labels else None
     # A model that translates takes images of other sizes than it was built for.
-    values = max(math.prod(model.data_shape), math.prod(getattr(x, "shape", (0, 0))[1:])) * model.memory_factor
+    given = math.prod(side or 0 for side in getattr(x, "shape", ())[1:])
+    values = max(math.prod(model.data_shape), given) * model.memory_factor
     size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // values))
     if not isinstance(x, tf.data.Dataset) or labels is None:
         yield from Intake(dataclasses.replace(spec, labels=kind)).slices(x, labels, size)
@@ -99,8 +151,6 @@ def _together(model, method, batches, args, kwargs):
             results = np.empty((total, *result.shape[1:]), result.dtype)
         results[start : start + len(x)] = result
         start += len(x)
-    if results is None:
-        raise ValueError(f"{type(model).__name__} needs at least one example. Received: an empty dataset")
     return np.concatenate(results) if isinstance(results, list) else results
 
 
@@ -116,11 +166,13 @@ class Abilities(Part):
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
 
     def spec_of(self, ability: str) -> DataSpec:
-        """The `DataSpec` of what an ability takes, by its name: codes for `decode`, else data."""
+        """The `DataSpec` of what an ability takes, by its name: codes for `decode`, labels for `sample`, else data."""
+        spec = self.data_spec.of_inputs
         if ability == "decode":
-            classes = self.data_spec.num_classes
-            return DataSpec(f"{type(self).__name__}.decode", self.code_shape, bounded=False, num_classes=classes)
-        return self.data_spec.of_inputs
+            return dataclasses.replace(
+                spec, name=f"{spec.name}.decode", shape=self.code_shape, bounded=False, labels=None
+            )
+        return dataclasses.replace(spec, labels="required") if ability == "sample" else spec
 
     @property
     def code_shape(self) -> tuple:

@@ -1,17 +1,18 @@
 """What a constructor's arguments may be: rules, and the annotations that carry them.
 
 A rule stands where its argument is declared, `latent_dim: Count = 16`; `Literal`, `bool`, `int`, `float` and `str` are
-rules already. `core.config` applies them before a constructor runs. A network, `str | keras.Model | None`, has its rule
-in `networks`, where it is known from what to what it must map.
+rules already. `core.config` applies them before a constructor runs, `checked` before any other function. A network,
+`str | keras.Model | None`, has its rule in `networks`, where it is known from what to what it must map.
 """
 
 import dataclasses
 import functools
+import inspect
 import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import keras
@@ -97,8 +98,11 @@ def choice(choices: Iterable) -> Rule:
     def equal(value: Any) -> list:
         return [one for one in choices if isinstance(value, type(one)) and value == one]
 
+    words = ", ".join(map(repr, choices))
     return Rule(
-        f"one of {', '.join(map(repr, choices))}", lambda value: bool(equal(value)), lambda value: equal(value)[0]
+        words if len(choices) == 1 else f"one of {words}",
+        lambda value: bool(equal(value)),
+        lambda value: equal(value)[0],
     )
 
 
@@ -203,3 +207,39 @@ def plain(annotation: Any) -> Any:
     if typing.get_origin(annotation) is typing.Union:
         return functools.reduce(operator.or_, map(plain, typing.get_args(annotation)))
     return annotation
+
+
+# === Functions ===
+
+
+def check_given(given: inspect.BoundArguments, rules: Mapping[str, Rule]) -> None:
+    """Puts the plain values of arguments that rules are known for in their place, but for those left at their default.
+
+    Raises:
+        ValueError: a sentence, if one does not fit.
+    """
+    for name, value in given.arguments.items():
+        if name in rules and value is not given.signature.parameters[name].default:
+            given.arguments[name] = rules[name].check(name, value)
+
+
+def checked(function: Callable) -> Callable:
+    """Lets a function check its arguments first, by the rules that their annotations carry or imply."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    rules = {name: rule for name in hints if name != "return" and (rule := rule_of(hints[name])) is not None}
+    signature = inspect.signature(function)
+    parameters = [
+        part.replace(annotation=plain(hints.get(part.name, part.annotation))) for part in signature.parameters.values()
+    ]
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)  # Python says what is missing or too much
+        check_given(given, rules)
+        return function(*given.args, **given.kwargs)
+
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # for help() and notebooks
+    return wrapper

@@ -53,6 +53,8 @@ def as_array(x, spec: DataSpec) -> Any:
         if np.ma.is_masked(x):
             raise ValueError(f"{spec.name} cannot learn from masked values. Received: {x.mask.sum()} masked values")
         return x.data
+    if isinstance(x, tf.RaggedTensor | tf.SparseTensor):
+        raise ValueError(f"{spec.takes}, dense. Received: {type(x).__name__}")
     if isinstance(x, tf.Variable | keras.Variable):
         return np.asarray(x)
     if tf.is_tensor(x) and not hasattr(x, "numpy"):
@@ -78,7 +80,7 @@ def split_off(opened, share: float) -> tuple[Arrays, Arrays]:
             "`validation_split` is for arrays; give validation_data. Received: "
             f"validation_split={share}, with data that come in batches"
         )
-    at = math.floor(len(opened) * (1 - share)) if 0 < share < 1 else 0
+    at = math.floor(len(opened) * (1 - share))
     if not 0 < at < len(opened):
         raise ValueError(
             "`validation_split` must leave examples to train on and to validate on. "

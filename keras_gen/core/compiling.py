@@ -1,10 +1,11 @@
 """Compiling a model with an optimizer for each of its players."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
 from keras_gen.core import execution
+from keras_gen.core.arguments import Count, checked
 from keras_gen.core.part import Part
 from keras_gen.core.players import OUTSIDE
 
@@ -14,8 +15,15 @@ class Compiled(Part):
 
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam, where the model is compiled without an optimizer
 
+    @checked
     def compile(
-        self, optimizer=None, *, jit_compile="auto", steps_per_execution="auto", run_eagerly=False, **kwargs
+        self,
+        optimizer=None,
+        *,
+        jit_compile: bool | Literal["auto"] = "auto",
+        steps_per_execution: Count | Literal["auto"] = "auto",
+        run_eagerly: bool = False,
+        **kwargs,
     ) -> None:
         """Keras' `compile` with optimizers only: the model brings its objective.
 

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen.core import documentation
-from keras_gen.core.arguments import Rule, is_bare, plain, rule_of, shown
+from keras_gen.core.arguments import Rule, check_given, is_bare, plain, rule_of, shown
 from keras_gen.core.part import Part
 from keras_gen.core.scalars import Adjustable, setting
 
@@ -154,10 +154,7 @@ def _checked(constructor: Callable) -> Callable:
             given = signature.bind(self, *args, **kwargs)
         except TypeError:
             return constructor(self, *args, **kwargs)  # Python says what is missing or too much
-        rules = type(self).rules
-        for name, value in given.arguments.items():
-            if name in rules and value is not signature.parameters[name].default:
-                given.arguments[name] = rules[name].check(name, value)
+        check_given(given, type(self).rules)
         return constructor(*given.args, **given.kwargs)
 
     return checked

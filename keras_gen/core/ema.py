@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution
@@ -87,9 +88,9 @@ class Averaged(Part):
 
     @contextlib.contextmanager
     def using_averages(self) -> Iterator[None]:
-        """Within it, the weights have the values of their averages, once there was a step. Not inside of a graph."""
-        is_new = self.ema is None or int(ops.convert_to_numpy(self.step)) == 0  # weights may have been set by hand
-        if is_new or not self.swaps_averages or self._by_averages:
+        """Within it, the weights have the values of their averages, once there was a step. A graph is left alone."""
+        is_off = self.ema is None or not self.swaps_averages or self._by_averages or not tf.executing_eagerly()
+        if is_off or int(ops.convert_to_numpy(self.step)) == 0:  # weights may have been set by hand
             yield
             return
         kept = [(weight, np.array(weight)) for _, weight in self._average_pairs()]

@@ -1,16 +1,23 @@
 """Keras' `fit`, `evaluate` and `predict` on all that `Intake` takes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import distribution, execution
+from keras_gen.core.arguments import Count, CountOrZero, Rule, Share, checked
 from keras_gen.core.epochs import EpochClock
 from keras_gen.core.intake import Arrays, Intake, Taken, refuse_weights
 from keras_gen.core.players import PhaseSchedule
 from keras_gen.core.step import SteppedModel
+
+CALLBACKS = Rule(
+    "a keras.callbacks.Callback, or a list of such",
+    lambda value: all(isinstance(one, keras.callbacks.Callback) for one in tf.nest.flatten(value)),
+    tf.nest.flatten,
+)
 
 
 class Fitted(SteppedModel):
@@ -40,20 +47,21 @@ class Fitted(SteppedModel):
     def after_training(self, history: keras.callbacks.History) -> None:
         """Called by `fit` after the last epoch, with its `History`."""
 
+    @checked
     def fit(
         self,
         x=None,
         y=None,
-        batch_size=None,
-        epochs=1,
+        batch_size: Count | None = None,
+        epochs: CountOrZero = 1,
         *,
-        callbacks=None,
-        validation_split=0.0,
+        callbacks: Annotated[Any, CALLBACKS] = None,
+        validation_split: Share = 0.0,
         validation_data=None,
-        validation_batch_size=None,
-        shuffle=True,
-        initial_epoch=0,
-        steps_per_epoch=None,
+        validation_batch_size: Count | None = None,
+        shuffle: bool = True,
+        initial_epoch: CountOrZero = 0,
+        steps_per_epoch: Count | None = None,
         **kwargs,
     ) -> keras.callbacks.History:
         """Keras' `fit`, on whatever `Intake` takes. Labels are taken and ignored by a model that has no use for them.
@@ -78,7 +86,7 @@ class Fitted(SteppedModel):
                 held_out = self._handed_over(
                     self.prepare_evaluation(intake.held_out(held_out, batch_size=validation_batch_size or batch_size))
                 )
-            data.total_steps = data.steps and data.steps * (epochs - initial_epoch)
+            data.total_steps = data.steps and data.steps * max(0, epochs - initial_epoch)
             self.num_examples = data.count
             clock = EpochClock(0 if initial_epoch else self._epochs_done(data.steps), data.is_endless)
             self._make_whole_calls(data.steps)
@@ -86,7 +94,7 @@ class Fitted(SteppedModel):
             phases = self.phases(epochs)
             callbacks = [
                 clock, *data.callbacks, *([PhaseSchedule(phases)] if phases else []), *self.callbacks_of(data),
-                *tf.nest.flatten(callbacks or []),
+                *(callbacks or ()),
             ]  # fmt: skip
             self._is_scheduled = bool(phases)
             try:
@@ -136,7 +144,8 @@ class Fitted(SteppedModel):
             self.steps_per_execution = steps
             self.make_train_function(force=True)
 
-    def evaluate(self, x=None, y=None, batch_size: int | None = None, **kwargs) -> Any:
+    @checked
+    def evaluate(self, x=None, y=None, batch_size: Count | None = None, **kwargs) -> Any:
         """Keras' `evaluate`."""
         intake = Intake(self.data_spec)
         if intake.has_taken(x):
@@ -147,7 +156,8 @@ class Fitted(SteppedModel):
             dataset = self.prepare_evaluation(intake.held_out(x, y, batch_size))
             return super().evaluate(self._handed_over(dataset), **kwargs)
 
-    def predict(self, x, batch_size: int | None = None, *args, **kwargs) -> np.ndarray:
+    @checked
+    def predict(self, x, batch_size: Count | None = None, *args, **kwargs) -> np.ndarray:
         """Keras' `predict`; of a model that needs labels, on (x, labels) or a dataset of both."""
         spec = self.data_spec.of_inputs
         y = None

@@ -80,6 +80,10 @@ class Intake(Streams):
                 raise
             raise self.refusal from (None if isinstance(error, tf.errors.OpError) else error)
 
+    def refuse_none(self):
+        """Raises the sentence about data that hold no example."""
+        raise ValueError(f"{self.spec.takes}, at least one example. Received: none")
+
     # === Opening ===
 
     def open(self, x, y=None, seed: int | None = None) -> Arrays | tf.data.Dataset:
@@ -125,7 +129,7 @@ class Intake(Streams):
         x = as_array(x, self.spec)
         self.spec.check_shape(x)
         if x.shape[0] == 0:
-            raise ValueError(f"{self.spec.takes}, at least one example. Received: none")
+            self.refuse_none()
         self.spec.check_dtype(x.dtype)
         self.spec.check_values(x.data if hasattr(x, "toarray") else x)
         y = self._as_y(x, y)
@@ -209,7 +213,7 @@ class Intake(Streams):
             return Taken(opened, None, steps, is_endless, self._sample_of_generator, is_repeatable=False), None
         first = len(x_of(next(iter(opened.take(1)), np.zeros(0))))
         if first == 0:
-            raise ValueError(f"{self.spec.takes}, at least one example. Received: none")
+            self.refuse_none()
         if even_batch(first) != first:
             refuse_odd_batch(first)
         sample = functools.partial(first_examples, opened)
@@ -283,9 +287,13 @@ class Intake(Streams):
                 part = opened[start : start + size]
                 yield self.spec.to_float(part.rows(slice(None))), part.y, len(opened)
             return
+        found = False
         with self.refusals():
             for batch in opened.as_numpy_iterator():
+                found = True
                 yield *(batch if isinstance(batch, tuple) else (batch, None)), None
+        if not found:
+            self.refuse_none()
 
 
 def even_batch(size: int) -> int:

@@ -104,17 +104,18 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
         self.data_spec.check_shape(x)
 
-    def in_memory(self, x, labels=None) -> tuple[np.ndarray, np.ndarray | None]:
+    def in_memory(self, x, labels=None, ability: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Data as one array, (N, ...) float32, checked; and their labels, (N,) int64 or None.
 
         Args:
             x: as `fit` takes it.
             labels: of a model that needs some, or None where x has them.
+            ability: what for, where that takes other data than the model is trained on.
         """
         kind = self.labelling if labels is not None or self.labelling == "required" else None
         if labels is not None and kind is None:
             kind = "required"  # says that there are no classes, if there are none
-        spec = dataclasses.replace(self.data_spec.of_inputs, labels=kind)
+        spec = dataclasses.replace(self.spec_of(ability), labels=kind)
         parts = [(part, y) for part, y, _ in Intake(spec).slices(x, labels, sys.maxsize)]
         if len(parts) == 1:
             return parts[0]

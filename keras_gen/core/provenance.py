@@ -6,6 +6,8 @@ import secrets
 import keras
 import numpy as np
 
+from keras_gen.core import arguments
+
 
 class GeneratedImages(np.ndarray):
     """A numpy array of images with `provenance`, a dict that says what made them.
@@ -46,6 +48,6 @@ def note(images, model: keras.Model, **details) -> np.ndarray:
     return images
 
 
-def fresh_seed() -> int:
-    """A seed for a draw that was asked for without one, to be recorded with what it made."""
-    return secrets.randbits(31)
+def seed_for(seed: int | None) -> int:
+    """The seed of a draw, to be recorded with what it made: the given one, checked, or a fresh one for None."""
+    return secrets.randbits(31) if seed is None else arguments.whole(0).check("seed", seed)

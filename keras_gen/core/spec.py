@@ -37,6 +37,7 @@ class DataSpec:
         labels: None, "required", or "partial", where -1 says unknown.
         num_classes: of the labels.
         targets: a `Targets`, or None.
+        one_for_all: whether one label may stand for that of every example.
     """
 
     name: str
@@ -45,6 +46,7 @@ class DataSpec:
     labels: str | None = None
     num_classes: int | None = None
     targets: Targets | None = None
+    one_for_all: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -56,8 +58,8 @@ class DataSpec:
 
     @property
     def of_inputs(self) -> "DataSpec":
-        """What abilities and `predict` take: no targets."""
-        return dataclasses.replace(self, targets=None)
+        """What abilities and `predict` take: no targets, and one label for all."""
+        return dataclasses.replace(self, targets=None, one_for_all=True)
 
     @property
     def needs_y(self) -> bool:
@@ -148,7 +150,7 @@ class DataSpec:
 
         Args:
             y: labels, array-like.
-            count: how many there must be; a single one is repeated as often. None for as many as there are.
+            count: how many there must be; one for all is repeated as often. None for as many as there are.
 
         Raises:
             ValueError: if they are none, too many or too few, or no labels of these classes.
@@ -171,9 +173,9 @@ class DataSpec:
             given = given[:, 0]
         if given.ndim > 1 or given.dtype.kind not in "biu":
             raise ValueError(f"{self.label_sentence} Received: labels of shape {given.shape}, {given.dtype}")
+        self._check_labels(np.ravel(given))
         labels = np.ravel(given).astype("int64")
-        self._check_labels(labels)
-        if given.ndim == 0 and count is not None:
+        if given.ndim == 0 and self.one_for_all and count is not None:
             return np.full(count, labels[0])
         if count is not None and len(labels) != count:
             raise ValueError(
@@ -244,18 +246,6 @@ class DataSpec:
             f"{self.name} learns to give back x, so that targets that differ from x would have no effect. To learn "
             "x -> y use DenoisingAutoencoder(corruption='given') or Pix2Pix. Received: y of x's shape, which is not x"
         )
-
-
-def sample_labels(n: int, labels, num_classes: int | None, name: str) -> np.ndarray:
-    """Labels of n images to draw, one for each or one for all, as (n,) int64, or a sentence.
-
-    Args:
-        n: how many.
-        labels: (n,) ints, or an int.
-        num_classes: how many classes, categories or components there are.
-        name: of what takes them.
-    """
-    return DataSpec(name, (), labels="required", num_classes=num_classes).as_labels(labels, n)
 
 
 def is_like_labels(y) -> bool:

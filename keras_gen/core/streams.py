@@ -33,6 +33,8 @@ class Streams:
             self.spec.check_shape(spec_x)
         self.spec.check_dtype(spec_x.dtype)
         self._check_y_spec(spec_y)
+        if int(dataset.cardinality()) == 0:
+            self.refuse_none()
 
         def check(*batch):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)

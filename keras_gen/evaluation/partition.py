@@ -144,10 +144,6 @@ def _base_machine(model, machine, images):
     base = boltzmann.Machine(tf.zeros_like(machine.kernel), visible, tf.zeros_like(machine.hidden_bias), machine.sigma)
     if images is None:
         return base
-    if isinstance(images, tf.data.Dataset):
-        images = np.concatenate(
-            [keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in images.as_numpy_iterator()]
-        )
     return base._replace(
         **{name: tf.constant(boltzmann.log_odds(rates, SMOOTHING)) for name, rates in model.base_rates(images).items()}
     )

@@ -47,7 +47,7 @@ class CodeSampler:
         """n images; the same seed gives the same ones. -> (n, H, W, C) in [0, 1]."""
         if self.mixture is None:
             raise ValueError("The sampler must be fitted: call `fit` first. Received: sample before fit")
-        seed = provenance.fresh_seed() if seed is None else seed
+        seed = provenance.seed_for(seed)
         rng = np.random.default_rng(seed)
         chosen = rng.choice(self.components, n, p=self.mixture.weights_)
         factors = np.linalg.cholesky(self.mixture.covariances_)[chosen]  # (n, D, D)

@@ -139,7 +139,7 @@ def random_walk(
     _check_prior(model)
     if not 0 < step_size <= 1:
         raise ValueError(f"`step_size` must be above 0 and at most 1. Received: step_size={step_size}")
-    seed = provenance.fresh_seed() if seed is None else seed
+    seed = provenance.seed_for(seed)
     noise = np.random.default_rng(seed).standard_normal((steps, walks, model.latent_dim)).astype("float32")
     z = [noise[0]]
     for step in noise[1:]:

@@ -17,10 +17,8 @@ from keras_gen.core import (
     Parts,
     Player,
     batched,
-    by_averages,
     distribution,
-    provenance,
-    sample_labels,
+    drawn,
 )
 from keras_gen.core.arguments import Classes, Count
 from keras_gen.core.labels import classification_terms
@@ -302,19 +300,13 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     def score(self, x) -> np.ndarray:
         return -self.reconstruction_term(x, self(x))
 
-    @by_averages
+    @drawn
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images; of given classes, or of all in turn, if it has such."""
-        seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
-        if self.num_classes:
-            labels = np.arange(n) % self.num_classes if labels is None else labels
-            labels = sample_labels(n, labels, self.num_classes, f"{type(self).__name__}.sample")
-        elif labels is not None:
-            raise ValueError(f"{type(self).__name__} needs `num_classes` to take labels. Received: labels={labels}")
         component = rng.integers(self.pattern.num_components, size=n)
         if self.label_use == "prior" and labels is not None:
             component = labels
         noise = rng.standard_normal((n, self.latent_dim)).astype("float32")
         z = np.asarray(self.pattern.transform(noise, rng.random(n).astype("float32"), component))
-        return provenance.note(self.decode(z, **({"labels": labels} if self.has_category else {})), self, seed=seed)
+        return self.decode(z, **({"labels": labels} if self.has_category else {}))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import batched, distribution, provenance
+from keras_gen.core import batched, distribution, drawn
 from keras_gen.core.arguments import Classes, Count
 from keras_gen.models.adversarial.base import BaseGAN
 
@@ -86,9 +86,7 @@ class GAN(BaseGAN):
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(self.with_label(z, labels))
 
+    @drawn
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
-        seed = provenance.fresh_seed() if seed is None else seed
-        if self.num_classes and labels is None:
-            labels = np.arange(n) % self.num_classes
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim)).astype("float32")
-        return provenance.note(self.decode(z, **({} if labels is None else {"labels": labels})), self, seed=seed)
+        return self.decode(z, **({} if labels is None else {"labels": labels}))

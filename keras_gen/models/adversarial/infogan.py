@@ -3,6 +3,7 @@
 Longer than other models: categories and continuous codes, given, drawn, recognised and traversed.
 """
 
+import dataclasses
 import math
 
 import keras
@@ -13,13 +14,14 @@ from keras import ops
 from keras_gen import losses
 from keras_gen.core import (
     Adjustable,
+    DataSpec,
     Parts,
     Player,
     batched,
     check_whole,
     distribution,
+    drawn,
     provenance,
-    sample_labels,
 )
 from keras_gen.core.arguments import CountOrZero
 from keras_gen.layers import bounded_log_variance
@@ -198,6 +200,11 @@ class InfoGAN(Categorical, BaseGAN):
         """Images of whole latents, [noise, one-hot category, codes]. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(z)
 
+    def spec_of(self, ability: str) -> DataSpec:
+        spec = super().spec_of(ability)
+        return dataclasses.replace(spec, num_classes=self.num_categories or None) if ability == "sample" else spec
+
+    @drawn
     def sample(self, n: int, labels=None, seed: int | None = None, codes=None) -> np.ndarray:
         """Draws n images of given categories and codes.
 
@@ -210,16 +217,15 @@ class InfoGAN(Categorical, BaseGAN):
         Returns:
             (n, *data_shape), images in [0, 1].
         """
-        seed = provenance.fresh_seed() if seed is None else seed
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((n, self.noise_dim))
-        drawn = rng.integers(max(1, self.num_categories), size=n)
+        drawn_categories = rng.integers(max(1, self.num_categories), size=n)
         drawn_codes = rng.uniform(-1, 1, (n, self.num_continuous))
-        category = drawn if labels is None else self._given_categories(n, labels)
+        category = drawn_categories if labels is None else labels
         codes = drawn_codes if codes is None else self._given_codes(n, codes)
         one_hot = np.eye(max(1, self.num_categories))[category][:, : self.num_categories]
         latents = np.concatenate([noise, one_hot, codes], axis=-1).astype("float32")
-        return provenance.note(self.decode(latents), self, seed=seed)
+        return self.decode(latents)
 
     def traversal(self, unit, steps=11, rows=10, seed=None) -> np.ndarray:
         """Images along one continuous code, a row for each category in turn, the rest of the latent held.
@@ -239,7 +245,7 @@ class InfoGAN(Categorical, BaseGAN):
             raise ValueError(
                 f"`unit` must be below {self.num_continuous}, the number of continuous codes. Received: unit={unit}"
             )
-        seed = provenance.fresh_seed() if seed is None else seed
+        seed = provenance.seed_for(seed)
         rng = np.random.default_rng(seed)
         noise = np.repeat(rng.standard_normal((rows, 1, self.noise_dim)), steps, axis=1)
         codes = np.zeros((rows, steps, self.num_continuous))
@@ -249,11 +255,6 @@ class InfoGAN(Categorical, BaseGAN):
         latents = np.concatenate([noise, np.repeat(one_hot, steps, axis=1), codes], axis=-1).astype("float32")
         images = self.decode(latents.reshape(rows * steps, -1))
         return provenance.note(images, self, seed=seed).reshape(rows, steps, *self.data_shape)
-
-    def _given_categories(self, n, labels):
-        if not self.num_categories:
-            raise ValueError("An InfoGAN with num_categories=0 cannot take labels. Received: labels")
-        return sample_labels(n, labels, self.num_categories, f"{type(self).__name__}.sample")
 
     def _given_codes(self, n, codes):
         codes = np.asarray(codes, "float32")

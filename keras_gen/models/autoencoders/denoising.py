@@ -8,7 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers
-from keras_gen.core import Adjustable, Targets, batched
+from keras_gen.core import Adjustable, Targets, batched, checked
+from keras_gen.core.arguments import Seed
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 EVALUATION_DRAWS = 4
@@ -109,7 +110,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         draw = rng.standard_normal if self.corrupter.noise == "normal" else rng.random
         return draw(shape).astype("float32")
 
-    def corrupt(self, x, seed=0) -> np.ndarray:
+    @checked
+    def corrupt(self, x, seed: Seed = 0) -> np.ndarray:
         """What the model is trained to undo. (N, *data_shape) -> (N, *data_shape), an array.
 
         Args:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses, networks
-from keras_gen.core import GenerativeModel, Parts, Targets, batched
+from keras_gen.core import GenerativeModel, Parts, Targets, at_once, batched
 from keras_gen.core.arguments import Count, whole
 from keras_gen.models.autoencoders import mixing
 
@@ -98,16 +98,16 @@ class SourceSeparator(GenerativeModel):
 
     # === Mixtures ===
 
+    @at_once
     def mix(self, images) -> tuple:
         """Each image with those that follow it, the first after the last. (B, ...) -> (B, ...), (B, S, ...).
 
         Returns:
             Mixtures and their sources, arrays for arrays.
         """
-        if not tf.is_tensor(images) and len(images) < self.num_sources:
-            raise ValueError(f"A mixture takes {self.num_sources} images. Received: {len(images)}")
-        mixtures, sources = mixing.mix(images, self.num_sources)
-        return (mixtures, sources) if tf.is_tensor(images) else (np.asarray(mixtures), np.asarray(sources))
+        if images.shape[0] is not None and images.shape[0] < self.num_sources:
+            raise ValueError(f"A mixture takes {self.num_sources} images. Received: {images.shape[0]}")
+        return mixing.mix(images, self.num_sources)
 
     @property
     def targets(self) -> Targets:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen.core import Part, Parts, WholeModel, by_averages, check_whole, distribution, provenance
+from keras_gen.core import Part, Parts, WholeModel, check_whole, distribution, drawn
 from keras_gen.models.boltzmann.layers import noise
 
 MOMENTUM = 0.9
@@ -48,7 +48,7 @@ class GibbsSampling(Part):
         """Means of the data given the top layer. (B, latent_dim) -> (B, *data_shape)."""
         raise NotImplementedError
 
-    @by_averages
+    @drawn
     def sample(self, n: int, labels=None, seed: int | None = None, steps=1000) -> np.ndarray:
         """Means of the data at the end of n Gibbs chains that begin at noise. -> (n, *data_shape).
 
@@ -58,13 +58,11 @@ class GibbsSampling(Part):
             seed: of the draws; None for a fresh one.
             steps: of each chain.
         """
-        check_whole(1, n=n, steps=steps)
-        seed = provenance.fresh_seed() if seed is None else seed
+        check_whole(1, steps=steps)
         start = noise((n, self.machine.visible_bias.shape[0]), seed, self.machine.sigma)
         states = self.walk(tf.constant(start), steps, distribution.noise_key(seed, 0, "sample"))
         images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
-        images = np.clip(images, 0.0, 1.0) if self.bounded else images
-        return provenance.note(provenance.mark(images, self), self, seed=seed)
+        return np.clip(images, 0.0, 1.0) if self.bounded else images
 
     def base_rates(self, x) -> dict:
         """Mean activations of units of `machine`, given images, for the sides where they are known.

@@ -246,7 +246,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
     @by_averages
     def base_rates(self, x) -> dict:
-        v = self._flat(x)
+        v = self._flat(self.in_memory(x)[0])
         odd, even = self._mean_field(self.machine, v)
         return {"visible_bias": np.mean(odd, axis=0), "hidden_bias": np.mean(np.concatenate([v, even], 1), axis=0)}
 

@@ -3,6 +3,7 @@
 Longer than other models: half of it is documentation, for binary and gaussian units and two ways to train.
 """
 
+import dataclasses
 from typing import Literal
 
 import keras
@@ -17,9 +18,10 @@ from keras_gen.core import (
     batched,
     by_averages,
     check_whole,
+    checked,
     distribution,
 )
-from keras_gen.core.arguments import Count, Positive
+from keras_gen.core.arguments import Count, Positive, Seed
 from keras_gen.models.boltzmann.base import GibbsSampling
 from keras_gen.models.boltzmann.layers import RestrictedBoltzmann
 
@@ -213,6 +215,7 @@ class RBM(GibbsSampling, GenerativeModel):
 
     @by_averages
     def base_rates(self, x) -> dict:
+        x, _ = self.in_memory(x)
         return {} if self.machine.sigma else {"visible_bias": np.mean(self._flat(x), axis=0)}
 
     @batched
@@ -232,8 +235,14 @@ class RBM(GibbsSampling, GenerativeModel):
     def down(self, z) -> tf.Tensor:
         return self._images(self.machine.visible_mean(z))
 
+    def spec_of(self, ability):
+        spec = super().spec_of(ability)
+        # The ends of Gaussian chains, where others may begin, may be any.
+        return dataclasses.replace(spec, bounded=self._is_binary) if ability == "gibbs" else spec
+
     @by_averages
-    def gibbs(self, x, steps=1, seed=0) -> np.ndarray:
+    @checked
+    def gibbs(self, x, steps: Count = 1, seed: Seed = 0) -> np.ndarray:
         """States after some steps of Gibbs chains that begin at x. (B, *data_shape) -> the same.
 
         Of binary units zeros and ones; of gaussian ones any values, which may be given as x again.
@@ -243,10 +252,7 @@ class RBM(GibbsSampling, GenerativeModel):
             steps: of h from p(h | v), v from p(v | h).
             seed: of the draws.
         """
-        check_whole(1, steps=steps)
-        if self._is_binary:
-            x, _ = self.in_memory(x)
-        self.check_shape(x)  # the ends of Gaussian chains may be any
+        x, _ = self.in_memory(x, ability="gibbs")
         states = self.walk(self._flat(x), steps, distribution.noise_key(seed, 0, "gibbs"))
         return np.asarray(states).reshape(-1, *self.data_shape)
 

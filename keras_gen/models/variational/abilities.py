@@ -1,13 +1,11 @@
 """What a variational autoencoder can do once it is trained."""
 
-from typing import Any
-
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses
-from keras_gen.core import Part, batched, by_averages, distribution, provenance
+from keras_gen.core import Part, at_once, batched, checked, distribution, drawn
+from keras_gen.core.arguments import Count
 
 
 class VariationalAbilities(Part):
@@ -51,20 +49,14 @@ class VariationalAbilities(Part):
         """KL divergence of the posterior of each code unit from N(0, 1). (B, *data_shape) -> (B, latent_dim), nats."""
         return losses.normal_kl(*self.posterior(x, labels))
 
-    @by_averages
+    @drawn
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
-        seed = provenance.fresh_seed() if seed is None else seed
-        return self.draw(n, labels, np.random.default_rng(seed), {"seed": seed})
+        codes = self.code_prior.draw(n, np.random.default_rng(seed))
+        return self.decode(codes, **({} if labels is None else {"labels": labels}))
 
-    def draw(self, n: int, labels, rng: np.random.Generator, details: dict[str, Any]) -> np.ndarray:
-        """n images, with details for their provenance; where no labels are given, of the classes in turn."""
-        if self.labelling is not None and labels is None:
-            labels = np.arange(n) % self.num_classes
-        given = {} if labels is None else {"labels": labels}
-        return provenance.note(self.decode(self.code_prior.draw(n, rng), **given), self, **details)
-
-    def log_weights(self, x, num_samples: int, seed: int = 0, labels=None) -> np.ndarray:
-        x = tf.convert_to_tensor(x, tf.float32)
+    @at_once
+    @checked
+    def log_weights(self, x, num_samples: Count, seed: int = 0, labels=None) -> np.ndarray:
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
         z = layers.draw_codes(mean, log_variance, noise)

@@ -1,5 +1,6 @@
 """The variational autoencoder with a mixture of normals as prior."""
 
+import dataclasses
 import math
 import warnings
 from typing import Any
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.core import Taken, batched, provenance, sample_labels
+from keras_gen.core import DataSpec, Taken, batched, drawn
 from keras_gen.core.arguments import Count, CountOrZero
 from keras_gen.layers import LOG_VARIANCE_LIMIT
 from keras_gen.models.variational.base import BaseVAE
@@ -133,11 +134,14 @@ class MixtureVAE(BaseVAE):
         """The most probable component of each image. (B, *data_shape) -> (B,) int64."""
         return np.argmax(self.cluster_probabilities(x), axis=-1)
 
-    def draw(self, n: int, labels, rng: np.random.Generator, details: dict[str, Any]) -> np.ndarray:
+    def spec_of(self, ability: str) -> DataSpec:
+        spec = super().spec_of(ability)
+        return dataclasses.replace(spec, num_classes=self.num_components) if ability == "sample" else spec
+
+    @drawn
+    def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Images of given components, (n,) or one for all; of none, of any."""
-        if labels is not None:
-            labels = sample_labels(n, labels, self.num_components, f"{type(self).__name__}.sample")
-        return provenance.note(self.decode(self.code_prior.draw(n, rng, labels)), self, **details)
+        return self.decode(self.code_prior.draw(n, np.random.default_rng(seed), labels))
 
 
 class FitPrior(keras.callbacks.Callback):

@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses, networks
-from keras_gen.core import Adjustable, Parts, Taken, batched, distribution
-from keras_gen.core.arguments import Classes
+from keras_gen.core import Adjustable, Parts, Taken, at_once, batched, checked, distribution
+from keras_gen.core.arguments import Classes, Count
 from keras_gen.core.labels import classification_terms
 from keras_gen.core.views import nested
 from keras_gen.models.variational.base import BaseVAE
@@ -279,9 +279,10 @@ class SemiSupervisedVAE(BaseVAE):
         bound = -ops.sum(ops.exp(log_q) * (nll + kl + log_q), axis=-1) - math.log(self.num_classes)
         return ops.mean(ops.reshape(bound, (-1, ops.shape(x)[0])) + surplus, axis=0)
 
-    def log_weights(self, x, num_samples: int, seed: int = 0, labels=None) -> np.ndarray:
+    @at_once
+    @checked
+    def log_weights(self, x, num_samples: Count, seed: int = 0, labels=None) -> np.ndarray:
         """`log p(x, y_k, z_k) - log q(y_k, z_k | x)`, y_k drawn from q(y|x). -> (num_samples, B), nats."""
-        x = tf.convert_to_tensor(x, tf.float32)
 
         def normal(size, purpose):
             return distribution.normal((num_samples, len(x), size), distribution.noise_key(0, seed, purpose))
