@@ -5,7 +5,7 @@ import numpy as np
 from common import SHAPE, classifier, cosine, labelled, spread_of
 
 import keras_gen as kg
-from keras_gen.core.labels import hide
+from keras_gen.core.labels import mask_labels
 
 
 def infogan(seeds=(0, 1, 2), epochs=25, batch_size=64):
@@ -60,7 +60,7 @@ def aae_semi_supervised(seeds=(0, 1, 2), num_labels=1000, latent_dim=10, epochs=
         keras.utils.set_random_seed(seed)
         model = kg.AdversarialAutoencoder(SHAPE, latent_dim, num_classes=10, seed=seed, **aae_networks(latent_dim, 10))
         model.compile(**with_slow_game(model, epochs, len(x) // 200))
-        model.fit(x, hide(y, num_labels, seed), batch_size=200, epochs=epochs, verbose=2)
+        model.fit(x, mask_labels(y, num_labels, seed), batch_size=200, epochs=epochs, verbose=2)
         errors.append(float(np.mean(model.classify(test) != test_y)))
         print(seed, errors, flush=True)
     return {

@@ -221,7 +221,7 @@ GENERATORS = (
 def samples_of(name, count, seed=0):
     """Images of a shipped generator; of one that takes labels, of all classes alike."""
     model = kg.load(name)
-    labels = np.arange(count) % 10 if model.labelling == "required" else None
+    labels = np.arange(count) % 10 if model.supervision == "required" else None
     return np.asarray(model.sample(count, labels=labels, seed=seed))
 
 

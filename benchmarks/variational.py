@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 import keras_gen as kg
-from keras_gen.core.labels import hide
+from keras_gen.core.labels import mask_labels
 
 
 def static_binarization(
@@ -165,7 +165,7 @@ def semi_supervised(seeds=(0, 1, 2), num_labels=100, m1_epochs=30, epochs=60, ra
     codes, test_codes = m1.encode(x), m1.encode(test)
     errors = {name: [] for name in ("M1+logistic regression", "M1+SVM", "M1+M2")}
     for seed in seeds:
-        some = hide(y, num_labels, seed)
+        some = mask_labels(y, num_labels, seed)
         known = some >= 0
         for name, probe in (
             ("M1+logistic regression", LogisticRegression(max_iter=5000)),
@@ -223,7 +223,7 @@ def semi_supervised_pixels(seeds=(0, 1, 2), num_labels=100, epochs=25, rate=3e-3
     (x, y), (test, test_y) = labelled("train"), labelled("test")
     errors = []
     for seed in seeds:
-        some = hide(y, num_labels, seed)
+        some = mask_labels(y, num_labels, seed)
         keras.utils.set_random_seed(seed)
         model = kg.SemiSupervisedVAE(
             SHAPE,

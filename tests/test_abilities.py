@@ -56,7 +56,7 @@ def verbs_of(model):
 @per_class
 def test_abilities_refuse_nonsense(case):
     model = model_of(case)
-    labels = {"labels": case.labels} if case.labelling == "required" else {}
+    labels = {"labels": case.labels} if case.supervision == "required" else {}
     for verb, options in verbs_of(model).items():
         method = getattr(model, verb)
         try:

@@ -61,7 +61,7 @@ def test_shipped_models_load_and_have_cards():
         if "translate" in model.offers:
             assert model.translate(x).shape == (2, *model.target_shape)
         elif "reconstruct" in model.offers:
-            assert model.reconstruct(x, **model.needs([0, 1])).shape == x.shape
+            assert model.reconstruct(x, **model.label_kwargs([0, 1])).shape == x.shape
         else:
             assert model.sample(2, seed=0).shape == x.shape
         card = path.with_suffix(".md").read_text()

@@ -52,10 +52,10 @@ def test_batches_keep_examples_and_labels_together():
 
 def test_nothing_is_tuned_unless_the_options_say_so():
     dataset = tf.data.Dataset.range(3)
-    assert execution.untuned(dataset).options().autotune.enabled is False
+    assert execution.without_autotune(dataset).options().autotune.enabled is False
     tuning = tf.data.Options()
     tuning.autotune.enabled = True
-    assert execution.untuned(dataset.with_options(tuning)).options().autotune.enabled is True
+    assert execution.without_autotune(dataset.with_options(tuning)).options().autotune.enabled is True
 
 
 @pytest.mark.parametrize("kind", ["arrays", "dataset"])

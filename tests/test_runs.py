@@ -250,7 +250,7 @@ def test_vectors_train_without_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"model": "nonsense"}, "one of adversarial_autoencoder, .*, vae. Received: 'nonsense'"),
+        ({"model": "nonsense"}, "one of adversarial_autoencoder, .*, vae.* Received: 'nonsense'"),
         ({"rho": 0.1}, "vae takes .*latent_dim.*Received: rho"),
         ({"epochs": 0}, "epochs=0"),
         ({"batch_size": 0}, "batch_size=0"),

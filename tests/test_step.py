@@ -264,7 +264,7 @@ def test_annealing_of_beta_is_heard(options, tmp_path):
 def test_annealing_of_other_weights_is_heard(make, name, term, others):
     model, weights = make(), [1.0, 5.0]
     model.compile(keras.optimizers.SGD(1e-4), jit_compile=False)
-    data = (IMAGES, 1 - IMAGES) if model.pairing else (IMAGES,)
+    data = (IMAGES, 1 - IMAGES) if model.target_mode else (IMAGES,)
     history = model.fit(*data, epochs=2, verbose=0, callbacks=[Anneal(name, weights)]).history
     scale = 2.0 if name == "l1_weight" else 1.0  # pixels in [-1, 1]
     found = [weight_of(history, epoch, term, others) for epoch in range(2)]

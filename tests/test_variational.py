@@ -302,18 +302,18 @@ def test_a_wrong_label_late_in_a_dataset_is_found():
 
 
 def test_hide_keeps_as_many_labels_of_each_class():
-    hidden = known_labels.hide(DIGIT_LABELS, 25, seed=1)
+    hidden = known_labels.mask_labels(DIGIT_LABELS, 25, seed=1)
     counts = np.bincount(hidden[hidden >= 0], minlength=10)
     assert counts.sum() == 25
     assert counts.min() >= 2
     np.testing.assert_array_equal(hidden[hidden >= 0], DIGIT_LABELS[hidden >= 0])
     for wrong in (9, 10_000):
         with pytest.raises(ValueError, match=f"num_labels={wrong}"):
-            known_labels.hide(DIGIT_LABELS, wrong, seed=1)
+            known_labels.mask_labels(DIGIT_LABELS, wrong, seed=1)
 
 
 def test_every_batch_has_its_share_of_known_labels():
-    hidden = known_labels.hide(DIGIT_LABELS, 20, seed=1)
+    hidden = known_labels.mask_labels(DIGIT_LABELS, 20, seed=1)
     loaded = kg.data.load("digits", labels=True, num_labels=20, batch_size=50)
     spec = kg.SemiSupervisedVAE((8, 8, 1), 2, num_classes=10).data_spec
     taken = Intake(spec).training(DIGITS, hidden, batch_size=50, seed=1)[0].dataset
@@ -412,7 +412,7 @@ def test_labels_of_any_whole_type_train(kind):
 def test_few_labels_and_many_images_beat_the_labels_alone():
     from sklearn.linear_model import LogisticRegression
 
-    hidden = known_labels.hide(DIGIT_LABELS, 30, seed=0)
+    hidden = known_labels.mask_labels(DIGIT_LABELS, 30, seed=0)
     keras.utils.set_random_seed(0)
     model = kg.SemiSupervisedVAE((8, 8, 1), 10, num_classes=10, alpha=5.0, likelihood="gaussian")
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=False, steps_per_execution=1)

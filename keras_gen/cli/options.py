@@ -106,7 +106,7 @@ def choose_data(
     open_run = kg.open_run(run) if Path(run).is_dir() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
-    if model.pairing is not None and (source is not None or open_run is None):
+    if model.target_mode is not None and (source is not None or open_run is None):
         raise ValueError(
             f"{name} must be looked at on the pairs of its run: give the run folder, and no {option}. Received: {run}"
             + ("" if source is None else f" {option} {source}")
@@ -133,7 +133,7 @@ def choose_images(
     chosen = choose_data(run, source, count, option=option)
     loaded = kg.data.stack(chosen.dataset)
     images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
-    if chosen.model.labelling == "required" and labels is None:
+    if chosen.model.supervision == "required" and labels is None:
         raise ValueError(
             f"{type(chosen.model).__name__} needs labels: its data must have classes. "
             f"Received: {chosen.source.info.name}, which has none"

@@ -55,7 +55,7 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
     """
     check_option("count", count, 1)
     model, images, labels = choose_images(run, data, count)
-    pairs = kg.images.rows(images, model.reconstruct(images, **model.needs(labels)))
+    pairs = kg.images.rows(images, model.reconstruct(images, **model.label_kwargs(labels)))
     print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
 
 
@@ -137,7 +137,7 @@ def translate(
     """
     model = kg.load(run)
     options = {} if direction is None else {"direction": direction}
-    if direction is not None and model.pairing != "unpaired":
+    if direction is not None and model.target_mode != "unpaired":
         raise ValueError(f"{type(model).__name__} knows one direction only. Received: --direction {direction}")
     count = kg.tasks.translate_folder(
         model, folder, out, on_error=on_error, channels=channels, verbose=verbose, **options

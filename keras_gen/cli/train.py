@@ -30,7 +30,7 @@ def _add_train_command(name, cls) -> None:
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
         print(f"{options['out']}: trained. Look at its pictures; `keras-gen evaluate {options['out']}` prints metrics.")
 
-    skip = {"model", *OF_PAIRS[cls.pairing]}
+    skip = {"model", *OF_PAIRS[cls.target_mode]}
     parameters = [*options_of(cls, skip={"data_shape", "target_shape", "seed"}), *options_of(kg.training.train, skip)]
     parameters.sort(key=lambda p: p.default is not p.empty)
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of a function

@@ -33,7 +33,7 @@ def interpolate(
     model, images, labels = choose_images(run, data, 2 * rows)
     half = len(images) // 2
     given = {}
-    if labels is not None and model.needs(labels):
+    if labels is not None and model.label_kwargs(labels):
         given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]}
     start, end = check_images(model, images)[:half], images[half : 2 * half]
     kg.tasks.interpolate(model, start, end, steps, mode, **given, path=out)
@@ -67,8 +67,10 @@ def traverse(
         print(out)
         return
     model, images, labels = choose_images(run, data, 500)
-    order = np.argsort(-model.encode(check_images(model, images), **model.needs(labels)).var(axis=0), kind="stable")
-    given = {} if labels is None else model.needs(labels[0])
+    order = np.argsort(
+        -model.encode(check_images(model, images), **model.label_kwargs(labels)).var(axis=0), kind="stable"
+    )
+    given = {} if labels is None else model.label_kwargs(labels[0])
     kg.tasks.traverse(model, images[0], order[:units], steps, extent, **given, path=out)
     print(out)
 
@@ -153,8 +155,8 @@ def attribute(
         if name not in names:
             raise ValueError(f"The class must be one of {', '.join(names)}. Received: {name}")
         groups.append(labels == names.index(name))
-    of = (labels[groups[0]], labels[groups[1]]) if model.needs(labels) else None
+    of = (labels[groups[0]], labels[groups[1]]) if model.label_kwargs(labels) else None
     vector = kg.tasks.attribute_vector(model, check_images(model, images)[groups[0]], images[groups[1]], of)
-    given = model.needs(labels[groups[1]][:rows])
+    given = model.label_kwargs(labels[groups[1]][:rows])
     vector.apply(images[groups[1]][:rows], np.linspace(0, strength, steps), **given, path=out)
     print(out)

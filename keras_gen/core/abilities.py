@@ -116,10 +116,10 @@ def _is_tensor(x):
 def _slices(model, ability, x, labels, takes_labels):
     """Yields (x, labels or None, number of all examples or None) of one batch after the other."""
     spec = model.spec_of(ability)
-    needs_labels = takes_labels and (labels is not None or model.labelling == "required")
+    needs_labels = takes_labels and (labels is not None or model.supervision == "required")
     if needs_labels and model.data_spec.num_classes is None:
         model.data_spec.as_labels(labels)
-    kind = ("partial" if model.labelling == "partial" else "required") if needs_labels else None
+    kind = ("partial" if model.supervision == "partial" else "required") if needs_labels else None
     # A model that translates takes images of other sizes than it was built for.
     given = math.prod(side or 0 for side in getattr(x, "shape", ())[1:])
     values = max(math.prod(model.data_shape), given) * model.memory_factor
@@ -217,7 +217,7 @@ class Abilities(Part):
 
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         """What a report compares: (images that the model makes of a batch, what they should be), None for nothing."""
-        return (self.reconstruct(x, **self.needs(y)), x) if "reconstruct" in self.offers else None
+        return (self.reconstruct(x, **self.label_kwargs(y)), x) if "reconstruct" in self.offers else None
 
     def pictures(self, originals, seed: int = 0, **given) -> dict[str, list]:
         """What shows how far a training is: name -> groups of images, (N, H, W, C) each, to lie above each other."""
@@ -225,9 +225,9 @@ class Abilities(Part):
             return {}
         return {"reconstructions": [originals, self.reconstruct(originals, **given)]}
 
-    def needs(self, labels) -> dict[str, Any]:
+    def label_kwargs(self, labels) -> dict[str, Any]:
         """Labels as keyword arguments of `encode`, `reconstruct`, `score`, ..., if those need them."""
-        return {"labels": labels} if self.labelling == "required" else {}
+        return {"labels": labels} if self.supervision == "required" else {}
 
     def translate(self, x) -> np.ndarray:
         """Images of the other domain. (B, H, W, C) -> (B, H, W, C) in [0, 1]."""

@@ -241,5 +241,5 @@ def checked(function: Callable) -> Callable:
         check_given(given, rules)
         return function(*given.args, **given.kwargs)
 
-    wrapper.__signature__ = signature.replace(parameters=parameters)  # for help() and notebooks
+    vars(wrapper)["__signature__"] = signature.replace(parameters=parameters)  # for help() and notebooks
     return wrapper

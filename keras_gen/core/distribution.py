@@ -16,11 +16,11 @@ import keras
 import tensorflow as tf
 
 from keras_gen.core.machines import NO_PARAMETER_SERVERS
+from keras_gen.core.machines import concat_pair as concat_pair
 from keras_gen.core.machines import is_chief as is_chief
-from keras_gen.core.machines import joined as joined
 from keras_gen.core.machines import num_machines as num_machines
-from keras_gen.core.machines import separated as separated
 from keras_gen.core.machines import sharded as sharded
+from keras_gen.core.machines import split_pair as split_pair
 from keras_gen.core.renamed import warn_of
 
 ALGORITHM = "philox"  # what XLA selects by itself on a CPU took 25 times as long
@@ -90,6 +90,11 @@ def smallest(strategy, value) -> int:
 
     together = tf.function(lambda: strategy.run(on_each))
     return int(strategy.experimental_local_results(together())[0])
+
+
+def wait_for_workers(strategy) -> None:
+    """Returns when all machines of a strategy have come here."""
+    smallest(strategy, 0)
 
 
 def reported(logs: dict) -> dict:

@@ -52,7 +52,7 @@ def steps_per_call(maximum, steps_per_epoch) -> int:
     return max(steps for steps in range(1, maximum + 1) if steps_per_epoch % steps == 0)
 
 
-def untuned(dataset) -> Any:
+def without_autotune(dataset) -> Any:
     """A dataset with tf.data's autotuning off, unless its options say whether they want it.
 
     Autotuning runs in a thread that sleeps twice as long each time, and in TensorFlow 2.21 the end of an epoch waits

@@ -74,7 +74,7 @@ class Fitted(SteppedModel):
         """
         if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
             refuse_weights(type(self).__name__)
-        intake = Intake(self.data_spec)
+        intake = Intake(self.data_spec, self.distribute_strategy.num_replicas_in_sync)
         with intake.refusals():
             data, held_out = intake.training(
                 x, y, batch_size=batch_size, seed=self.seed if shuffle else None, steps_per_epoch=steps_per_epoch,
@@ -115,7 +115,7 @@ class Fitted(SteppedModel):
         return history
 
     def _epochs_done(self, steps):
-        return int(keras.ops.convert_to_numpy(self.step)) // steps if steps else 0
+        return int(self.step) // steps if steps else 0
 
     def _prepared(self, dataset):
         """A dataset with `prepare_batch` in it."""
@@ -131,8 +131,8 @@ class Fitted(SteppedModel):
         self._pairs = None
         if distribution.num_machines() > 1 and isinstance(dataset.element_spec, tuple):
             self._pairs = dataset.element_spec
-            dataset = distribution.joined(dataset)
-        dataset = distribution.sharded(execution.untuned(dataset.prefetch(2)))
+            dataset = distribution.concat_pair(dataset)
+        dataset = distribution.sharded(execution.without_autotune(dataset.prefetch(2)))
         dataset.taken_by = self.data_spec  # Keras hands the validation data of `fit` to `evaluate`
         return dataset
 
@@ -147,7 +147,7 @@ class Fitted(SteppedModel):
     @checked
     def evaluate(self, x=None, y=None, batch_size: Count | None = None, **kwargs) -> Any:
         """Keras' `evaluate`."""
-        intake = Intake(self.data_spec)
+        intake = Intake(self.data_spec, self.distribute_strategy.num_replicas_in_sync)
         if intake.has_taken(x):
             return super().evaluate(x, **kwargs)
         if kwargs.pop("sample_weight", None) is not None:
@@ -169,7 +169,7 @@ class Fitted(SteppedModel):
             dataset = intake.held_out(opened, batch_size=batch_size) if isinstance(opened, Arrays) else opened
             if isinstance(dataset.element_spec, tuple):
                 dataset = dataset.map(lambda x, y: ((x, y),))  # the model is called with both
-            dataset = distribution.sharded(execution.untuned(dataset.prefetch(2)))
+            dataset = distribution.sharded(execution.without_autotune(dataset.prefetch(2)))
             return super().predict(dataset, None, *args, **kwargs)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict: bool = False) -> Any:
@@ -187,7 +187,7 @@ class Fitted(SteppedModel):
 
     def unpack_batch(self, data) -> tuple:
         """x, float32, and what the model learns from besides, or None, of a batch as Keras gives it to a step."""
-        data = data if self._pairs is None else distribution.separated(data, self._pairs)
+        data = data if self._pairs is None else distribution.split_pair(data, self._pairs)
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         spec = self.data_spec
         if spec.labels is None and spec.targets is None:

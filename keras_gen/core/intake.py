@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.core import distribution, epochs
+from keras_gen.core import epochs
 from keras_gen.core.arrays import Arrays, as_array, is_array_like, split_off
 from keras_gen.core.labels import known_per_batch
 from keras_gen.core.spec import DataSpec
@@ -64,10 +64,11 @@ class Intake(Streams):
 
     Args:
         spec: the `DataSpec`.
+        replicas: how many share each batch.
     """
 
-    def __init__(self, spec: DataSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: DataSpec, replicas: int = 1) -> None:
+        self.spec, self.replicas = spec, replicas
         self.refusal = None
 
     @contextlib.contextmanager
@@ -199,8 +200,8 @@ class Intake(Streams):
             opened, held_out = split_off(opened, split)
         if isinstance(opened, Arrays):
             size = min(len(opened), batch_size or BATCH_SIZE)
-            if even_batch(size) != size:
-                refuse_odd_batch(size)
+            if even_batch(size, self.replicas) != size:
+                refuse_odd_batch(size, self.replicas)
             dataset, steps = self._batches_of(opened, size, seed)
             sample = functools.partial(self._sample_of_arrays, opened, seed)
             return Taken(dataset, len(opened), steps_per_epoch or steps, False, sample), held_out
@@ -214,8 +215,8 @@ class Intake(Streams):
         first = len(x_of(next(iter(opened.take(1)), np.zeros(0))))
         if first == 0:
             self.refuse_none()
-        if even_batch(first) != first:
-            refuse_odd_batch(first)
+        if even_batch(first, self.replicas) != first:
+            refuse_odd_batch(first, self.replicas)
         sample = functools.partial(first_examples, opened)
         callbacks = [PyDatasetCallback(x)] if isinstance(x, keras.utils.PyDataset) else []
         return Taken(opened, steps and steps * first, steps, is_endless, sample, callbacks), None
@@ -271,7 +272,7 @@ class Intake(Streams):
         opened = x if isinstance(x, Arrays) else self.open(x, y)
         if not isinstance(opened, Arrays):
             return opened
-        return self._batches_of(opened, even_batch(min(len(opened), batch_size or BATCH_SIZE)))[0]
+        return self._batches_of(opened, even_batch(min(len(opened), batch_size or BATCH_SIZE), self.replicas))[0]
 
     def open_inputs(self, x, y=None) -> Arrays | tf.data.Dataset:
         """The same as `open` of what abilities and `predict` take: without labels or targets that nobody asks for."""
@@ -296,16 +297,15 @@ class Intake(Streams):
             self.refuse_none()
 
 
-def even_batch(size: int) -> int:
+def even_batch(size: int, replicas: int) -> int:
     """The largest size up to this one of which the replicas get equal parts.
 
     Keras averages the first batch over the replicas to learn its shape, and fails if they are unequal.
     """
-    return max(size - size % distribution.num_replicas(), 1)
+    return max(size - size % replicas, 1)
 
 
-def refuse_odd_batch(size: int) -> NoReturn:
-    replicas = distribution.num_replicas()
+def refuse_odd_batch(size: int, replicas: int) -> NoReturn:
     raise ValueError(
         f"The batch is shared by {replicas} devices; its size must be a multiple of {replicas}. "
         f"Received: a first batch of {size}"

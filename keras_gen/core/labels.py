@@ -16,7 +16,7 @@ def known_per_batch(known: int, total: int, batch_size: int) -> int:
     return wanted if known > 0 and batch_size > 1 and known * batch_size < wanted * total else 0
 
 
-def hide(labels: np.ndarray, num_labels: int, seed: int) -> np.ndarray:
+def mask_labels(labels: np.ndarray, num_labels: int, seed: int) -> np.ndarray:
     """Labels of which `num_labels` stay, as many of each class, and the others become -1. (N,) ints -> (N,).
 
     Raises:

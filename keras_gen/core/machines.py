@@ -48,8 +48,8 @@ def sharded(dataset) -> Any:
     return dataset.with_options(options)
 
 
-def joined(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Pairs as one tensor each, (B, n) float32; `separated` is the way back.
+def concat_pair(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Pairs as one tensor each, (B, n) float32; `split_pair` is the way back.
 
     Keras averages a batch over the replicas to learn its shape, and over machines TensorFlow does that for single
     tensors only.
@@ -61,8 +61,8 @@ def joined(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.map(join)
 
 
-def separated(batch, spec) -> tuple:
-    """The pair of a batch of `joined`, whose `element_spec` was `spec`."""
+def split_pair(batch, spec) -> tuple:
+    """The pair of a batch of `concat_pair`, whose `element_spec` was `spec`."""
     sizes = [math.prod(part.shape[1:]) for part in spec]
     return tuple(
         tf.cast(tf.reshape(values, (-1, *part.shape[1:])), part.dtype)

@@ -45,9 +45,9 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     num_examples = Adjustable(minimum=1, optional=True)
     likelihood: str | None = None  # "bernoulli" or "gaussian" where the model has one
     # "required" or "partial", with -1 for unknown, where it learns from labels of `num_classes`.
-    labelling: str | None = None
+    supervision: str | None = None
     # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it.
-    pairing: str | None = None
+    target_mode: str | None = None
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     learning_rate: float | None = 1e-3  # of Adam, where none is asked for
 
@@ -69,9 +69,9 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         self.start_averages()
 
     @classmethod
-    def labelling_of(cls, arguments: dict[str, Any]) -> str | None:
-        """What `labelling` is with these arguments of the constructor, by name."""
-        return cls.labelling
+    def supervision_of(cls, arguments: dict[str, Any]) -> str | None:
+        """What `supervision` is with these arguments of the constructor, by name."""
+        return cls.supervision
 
     # === Data ===
 
@@ -94,7 +94,7 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     def data_spec(self) -> DataSpec:
         """The `DataSpec` of what `fit` takes."""
         classes = getattr(self, "num_classes", None)
-        return DataSpec(type(self).__name__, self.data_shape, self.bounded, self.labelling, classes, self.targets)
+        return DataSpec(type(self).__name__, self.data_shape, self.bounded, self.supervision, classes, self.targets)
 
     def check_data(self, x, y=None) -> None:
         """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""
@@ -112,10 +112,10 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
             labels: of a model that needs some, or None where x has them.
             ability: what for, where that takes other data than the model is trained on.
         """
-        kind = self.labelling if labels is not None or self.labelling == "required" else None
+        kind = self.supervision if labels is not None or self.supervision == "required" else None
         if labels is not None and kind is None:
             kind = "required"  # says that there are no classes, if there are none
-        spec = dataclasses.replace(self.spec_of(ability), labels=kind)
+        spec = dataclasses.replace(self.spec_of(ability or ""), labels=kind)
         parts = [(part, y) for part, y, _ in Intake(spec).slices(x, labels, sys.maxsize)]
         if len(parts) == 1:
             return parts[0]

@@ -5,6 +5,10 @@ import warnings
 RENAMED = {
     "compared": "reconstruction_pairs",
     "expansion": "memory_factor",
+    "labelling": "supervision",
+    "labelling_of": "supervision_of",
+    "needs": "label_kwargs",
+    "pairing": "target_mode",
     "rate": "learning_rate_schedule",
     "watches_resting": "evaluates_frozen",
 }

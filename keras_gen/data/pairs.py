@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from keras_gen.core import epochs
+from keras_gen.data.degradations import TASKS
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.open import opened
 from keras_gen.data.pipeline import load, open_reader
-from keras_gen.data.tasks import TASKS
 
 
 def pairs(

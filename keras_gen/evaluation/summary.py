@@ -51,7 +51,7 @@ def report(
         batch_size = None if isinstance(images, tf.data.Dataset) else BATCH
         metrics |= model.evaluate(
             images,
-            None if model.labelling is None and model.pairing is None else labels,
+            None if model.supervision is None and model.target_mode is None else labels,
             batch_size=batch_size,
             verbose=verbose,
             return_dict=True,
@@ -73,15 +73,15 @@ def report(
             if dimensions == 3:
                 similarity += np.sum(ssim(made, expected), dtype="float64") * len(x) / len(made)
         if "score" in model.offers:
-            score += np.sum(model.score(x, **model.needs(y)), dtype="float64")
-        if y is not None and model.pairing is None:
+            score += np.sum(model.score(x, **model.label_kwargs(y)), dtype="float64")
+        if y is not None and model.target_mode is None:
             if hasattr(model, "cluster"):
                 clusters.append(model.cluster(x))
                 classes.append(y)
             if "encode" in model.offers:
-                judged.add(np.asarray(model.encode(x, **model.needs(y))), y)
+                judged.add(np.asarray(model.encode(x, **model.label_kwargs(y))), y)
         if samples_images:
-            real.add(x, y if model.labelling == "required" else np.zeros(len(x), int))
+            real.add(x, y if model.supervision == "required" else np.zeros(len(x), int))
         if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:
             beginning.append(x)
             first_labels.append(y)
@@ -94,7 +94,7 @@ def report(
         metrics["score"] = float(score / metrics["images"])
     first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
-        y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.labelling == "required" else None
+        y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.supervision == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
         metrics["log_likelihood"] = likelihood
         if model.data_likelihood == "discretized_logistic":
@@ -148,7 +148,7 @@ class Reservoir:
 def _fidelity_of(model, real, classes, features):
     """`fidelity` of samples, flat; of a model of labels, for labels as the images have them."""
     count = min(cap_by_memory(FIDELITY_IMAGES, model.data_shape), len(real) // 2)
-    samples = model.sample(count, labels=classes[:count] if model.labelling == "required" else None, seed=0)
+    samples = model.sample(count, labels=classes[:count] if model.supervision == "required" else None, seed=0)
     if np.all((real == 0) | (real == 1)):  # black and white: samples are the probabilities of such pixels
         samples = (np.random.default_rng(0).random(samples.shape) < samples).astype("float32")
     found = fidelity(samples, real, features)

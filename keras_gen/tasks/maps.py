@@ -29,7 +29,7 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
         ValueError: if the method is none of these, or there are fewer than two codes, or all are alike.
     """
     check_choice("method", method, ("pca", "tsne"))
-    codes = np.asarray(model.encode(images, **model.needs(labels)))
+    codes = np.asarray(model.encode(images, **model.label_kwargs(labels)))
     if len(codes) < 2:
         raise ValueError(f"A map needs two codes or more. Received: {len(codes)}")
     codes = codes.reshape(len(codes), -1)

@@ -35,14 +35,14 @@ class Case:
     exceptions: dict = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
-    def labelling(self) -> str | None:
-        """How the model learns from labels; see `GenerativeModel.labelling`."""
-        return self.cls.labelling_of(self.arguments())
+    def supervision(self) -> str | None:
+        """How the model learns from labels; see `GenerativeModel.supervision`."""
+        return self.cls.supervision_of(self.arguments())
 
     @property
     def taught(self) -> bool:
         """Whether `fit` takes more than x: labels, or targets."""
-        return bool(self.labelling or self.cls.pairing)
+        return bool(self.supervision or self.cls.target_mode)
 
     def model(self, optimizer=None, **compile_options) -> keras.Model:
         """A new model with the same weights each time, compiled for SGD; without XLA, whose compiling takes seconds.
@@ -62,11 +62,11 @@ class Case:
     def inputs(self, count: int | None = None) -> Any:
         """What the model is called with: x, or x and labels where it needs them."""
         x, y = self.pair(count)
-        return (x, y) if self.labelling == "required" else x
+        return (x, y) if self.supervision == "required" else x
 
     def labels_of(self, chosen) -> dict[str, np.ndarray]:
         """Keyword arguments of an ability for the chosen examples."""
-        return {"labels": self.labels[chosen]} if self.labelling == "required" else {}
+        return {"labels": self.labels[chosen]} if self.supervision == "required" else {}
 
 
 @dataclasses.dataclass

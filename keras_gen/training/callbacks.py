@@ -118,7 +118,9 @@ class Pictures(keras.callbacks.Callback):
             samples = self.model.sample(SAMPLES, seed=self.seed)
             images.save_grid(samples, self.folder / "samples" / f"epoch-{epoch + 1:04}.png")
             self._summary("samples", samples, epoch)
-        for name, groups in self.model.pictures(self.originals, self.seed, **self.model.needs(self.labels)).items():
+        for name, groups in self.model.pictures(
+            self.originals, self.seed, **self.model.label_kwargs(self.labels)
+        ).items():
             rows = images.rows(*groups)
             images.save_grid(rows, self.folder / f"{name}.png", columns=len(groups[0]))
             self._summary(name, rows, epoch, len(groups[0]))

@@ -102,7 +102,7 @@ class RunConfig:
 
     def __post_init__(self):
         _check_arguments(self.model, self.cls, self.arguments)
-        if self.num_labels is not None and self.cls.labelling_of(self.arguments) != "partial":
+        if self.num_labels is not None and self.cls.supervision_of(self.arguments) != "partial":
             raise ValueError(
                 f"{self.model} does not learn from labels known in part: leave `num_labels` out. "
                 f"Received: num_labels={self.num_labels}"
@@ -129,7 +129,7 @@ class RunConfig:
 
     def with_classes(self) -> Self:
         """The config with the number of classes of the data, if the model learns from labels and it was not given."""
-        if self.cls.labelling_of(self.arguments) is None:
+        if self.cls.supervision_of(self.arguments) is None:
             return self
         info, given = self.info(), self.arguments.get("num_classes")
         if info.num_classes is None:
@@ -241,16 +241,16 @@ class RunConfig:
             num_labels: how many of them are known; None for all.
             **options: others of `kg.data.load`.
         """
-        pairing = self.cls.pairing
+        target_mode = self.cls.target_mode
         opening = {name: getattr(self, name) for name in OPENING}
         options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed} | opening | options
-        if pairing == "unpaired":
+        if target_mode == "unpaired":
             return data.unpaired(self.sources[0], self.sources[1], split, **options)
-        if pairing == "pairs":
+        if target_mode == "pairs":
             target = self.sources[1] if len(self.sources) > 1 else None
             options |= {"task": self.task, "level": self.task_level}
             return data.pairs(self.sources[0], target, split, **options)
-        labels = self.cls.labelling_of(self.arguments) is not None if labels is None else labels
+        labels = self.cls.supervision_of(self.arguments) is not None if labels is None else labels
         return data.load(
             self.sources[0], split, labels=labels, num_labels=num_labels, binarize=self.binarize, **options
         )
@@ -279,7 +279,7 @@ class RunConfig:
         """A new model for such data, compiled; the steps of all epochs over them are those of its schedule."""
         shape, *others = (tuple(spec.shape[1:]) for spec in tf.nest.flatten(dataset.element_spec))
         arguments = {"seed": self.seed, **self.arguments}
-        if self.cls.pairing is not None:
+        if self.cls.target_mode is not None:
             arguments["target_shape"] = others[0]
         for name, parameter in self.cls.arguments().items():
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:

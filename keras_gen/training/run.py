@@ -129,7 +129,7 @@ class Training:
         self._train()
         if self.writes:
             self._finish(start)
-        distribution.smallest(self.strategy, 0)  # whoever is started again before it is complete finds the others
+        distribution.wait_for_workers(self.strategy)  # whoever is started again before it is complete finds the others
         return self.model
 
     def _train(self):
@@ -156,7 +156,7 @@ class Training:
                 callbacks=callbacks,
                 verbose=self.verbose,
             )
-        distribution.smallest(self.strategy, 0)  # until the chief has written the last checkpoint
+        distribution.wait_for_workers(self.strategy)  # until the chief has written the last checkpoint
         if best is not None:
             self.epoch = best()
             with self.strategy.scope():

@@ -64,26 +64,26 @@ class HeldOut:
 
 
 def _elbo(model, held_out):
-    return model.score(held_out.images, **model.needs(held_out.labels)).mean()
+    return model.score(held_out.images, **model.label_kwargs(held_out.labels)).mean()
 
 
 def _log_likelihood(model, held_out):
     images, labels = held_out.images[:1000], None if held_out.labels is None else held_out.labels[:1000]
     return evaluation.log_likelihood(
-        model, images, 200, seed=held_out.seed, verbose=0, **model.needs(labels)
+        model, images, 200, seed=held_out.seed, verbose=0, **model.label_kwargs(labels)
     ).mean()  # fmt: skip
 
 
 def _probe_accuracy(model, held_out):
     known, codes = (
-        (model.encode(images, **model.needs(labels)), labels)
+        (model.encode(images, **model.label_kwargs(labels)), labels)
         for images, labels in (held_out.training, (held_out.images, held_out.labels))
     )
     return evaluation.probe(*codes, seed=held_out.seed, learn_from=known)["linear_probe"]
 
 
 def _squared_error(model, held_out):
-    made = model.reconstruct(held_out.images, **model.needs(held_out.labels))
+    made = model.reconstruct(held_out.images, **model.label_kwargs(held_out.labels))
     return ((made - held_out.images) ** 2).reshape(len(made), -1).sum(axis=1).mean()
 
 
@@ -97,7 +97,7 @@ def _sparse_reconstruction(model, held_out):
 
 def _kernel_distance(model, held_out):
     count = min(2000, len(held_out.images) // 2)
-    labels = held_out.labels[:count] if model.labelling == "required" else None
+    labels = held_out.labels[:count] if model.supervision == "required" else None
     samples = model.sample(count, labels=labels, seed=held_out.seed)
     real, made = (held_out.features(part) for part in (held_out.images, samples))
     return evaluation.kernel_distance(real, made, 50, min(1000, count // 2), held_out.seed).value

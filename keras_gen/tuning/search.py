@@ -123,7 +123,7 @@ def search(
             "What is searched cannot be given as well: leave it out of the space, or of the arguments. "
             f"Received: {', '.join(sorted(twice))} twice"
         )
-    if cls.pairing is not None:
+    if cls.target_mode is not None:
         raise ValueError(
             f"{name} learns from pairs, which a search cannot give it: train it with `kg.training.train`. "
             f"Received: model={name!r}"

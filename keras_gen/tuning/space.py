@@ -63,7 +63,7 @@ def ready_space(model: str) -> dict[str, Range | list]:
 
 def bodies(cls: type[GenerativeModel]) -> list[str]:
     """Names of a model's arguments that are networks with hidden layers, which `width` widens."""
-    if cls.pairing is not None:  # those of translators are not known by names with widths
+    if cls.target_mode is not None:  # those of translators are not known by names with widths
         return []
     found = {name: p.default for name, p in cls.arguments().items() if p.annotation == str | keras.Model | None}
     return [] if "shallow" in found.values() else list(found)

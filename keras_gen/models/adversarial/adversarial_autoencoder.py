@@ -143,13 +143,13 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.label_use = label_use
         self.likelihood: str = likelihood
         self.noise_dim = noise_dim
-        self.labelling = self.labelling_of({"num_classes": num_classes, "label_use": label_use})
+        self.supervision = self.supervision_of({"num_classes": num_classes, "label_use": label_use})
         self.has_normal_prior = prior == "normal"
 
         # === Layers ===
         categories = 0 if num_classes is None or label_use == "prior" else num_classes
         self.has_category = categories > 0
-        self.clusters = self.has_category and not self.labelling
+        self.clusters = self.has_category and not self.supervision
         self.coding = POSTERIORS[posterior](latent_dim, noise_dim)
         self.pattern = priors.PATTERNS[prior](latent_dim, *([] if prior == "normal" else [num_classes or 10]))
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
@@ -163,7 +163,9 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.category_discriminator = None
         self.category_game: CodeGame | None = None
         if self.has_category:
-            self.category = (networks.code_head if self.labelling else networks.cluster_head)(self.encoder, categories)
+            self.category = (networks.code_head if self.supervision else networks.cluster_head)(
+                self.encoder, categories
+            )
             self.category_discriminator = networks.make_discriminator(
                 category_discriminator, (categories,), argument="category_discriminator"
             )
@@ -171,13 +173,13 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             self.category_game = CodeGame(
                 self.category_discriminator, self.category_critic, Categories(categories), suffix="_category"
             )
-            if self.labelling:
+            if self.supervision:
                 self.trackers["classification_loss"] = keras.metrics.Mean(name="classification_loss")
                 self.accuracy = keras.metrics.Mean(name="accuracy")
         self.built = True
 
     @classmethod
-    def labelling_of(cls, arguments) -> str | None:
+    def supervision_of(cls, arguments) -> str | None:
         learns = arguments.get("num_classes") is not None and arguments.get("label_use", "code") != "none"
         return "partial" if learns else None
 
@@ -193,7 +195,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
             encoder += (self.category,)
             discriminators += self.category_game.networks
         players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
-        if self.has_category and self.labelling:
+        if self.has_category and self.supervision:
             players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
         return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
 

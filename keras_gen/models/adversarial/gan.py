@@ -70,11 +70,11 @@ class GAN(BaseGAN):
         super().__init__(data_shape, loss, discriminator_steps, discriminator_warmup, generator_warmup, ema, **kwargs)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
-        self.labelling = self.labelling_of({"num_classes": num_classes})
+        self.supervision = self.supervision_of({"num_classes": num_classes})
         self.build_networks(generator, discriminator, latent_dim + (num_classes or 0))
 
     @classmethod
-    def labelling_of(cls, arguments) -> str | None:
+    def supervision_of(cls, arguments) -> str | None:
         return "required" if arguments.get("num_classes") is not None else None
 
     def draw_latents(self, n, labels, turn, training: bool) -> tf.Tensor:

@@ -60,7 +60,7 @@ class GibbsSampling(Part):
         """
         check_whole(1, steps=steps)
         start = noise((n, self.machine.visible_bias.shape[0]), seed, self.machine.sigma)
-        states = self.walk(tf.constant(start), steps, distribution.noise_key(seed, 0, "sample"))
+        states = self.walk(tf.constant(start), steps, distribution.noise_key(seed or 0, 0, "sample"))
         images = np.asarray(self.means(states, seed)).reshape(n, *self.data_shape)
         return np.clip(images, 0.0, 1.0) if self.bounded else images
 

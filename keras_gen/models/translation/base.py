@@ -63,7 +63,7 @@ class BaseTranslator(AdversarialModel):
 
     @property
     def targets(self) -> Targets:
-        return Targets(self.target_shape, True, True, f"{self.takes}; see kg.data.{self.pairing}")
+        return Targets(self.target_shape, True, True, f"{self.takes}; see kg.data.{self.target_mode}")
 
     def spec_of(self, ability: str) -> DataSpec:
         """Of images of any size, for `translate`: `check_fits` says which sizes it can do."""
@@ -95,7 +95,7 @@ class BaseTranslator(AdversarialModel):
 
     # === Pictures ===
 
-    def needs(self, labels) -> dict[str, Any]:
+    def label_kwargs(self, labels) -> dict[str, Any]:
         """What belongs to the images, for `pictures`."""
         return {} if labels is None else {"targets": labels}
 

@@ -66,7 +66,7 @@ class CycleGAN(BaseTranslator):
     """
 
     reported = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "d_real", "d_fake")
-    pairing = "unpaired"
+    target_mode = "unpaired"
     cycle_weight = Adjustable(minimum=0)
     identity_weight = Adjustable(minimum=0, optional=True)
     takes = "images of two kinds, as many of each"

@@ -60,7 +60,7 @@ class Pix2Pix(BaseTranslator):
     """
 
     reported = ("d_loss", "g_loss", "l1_loss", "d_real", "d_fake")
-    pairing = "pairs"
+    target_mode = "pairs"
     l1_weight = Adjustable(minimum=0)
     adversarial_weight = Adjustable(minimum=0)
     takes = "pairs of images, inputs and targets"

@@ -133,7 +133,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     def check_setting(self, name, value) -> None:
         if name != "free_bits" or not value:
             return
-        if self.bound != "elbo" or not self.has_normal_prior or self.labelling == "partial":
+        if self.bound != "elbo" or not self.has_normal_prior or self.supervision == "partial":
             raise ValueError(
                 f"Free bits belong to the bound 'elbo' and a normal prior: they must be 0 here. Received: "
                 f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
@@ -272,7 +272,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
 
     def network_parts(self) -> Parts:
-        labels = {"labels": ()} if self.labelling == "required" else {}
+        labels = {"labels": ()} if self.supervision == "required" else {}
         decoder = {"decoder": ({"code": (self.latent_dim,), **labels}, self.images)}
         if not self.latent_dim:
             return decoder

@@ -45,7 +45,7 @@ class ConditionalVAE(BaseVAE):
         >>> sevens = model.sample(16, labels=7, seed=1)
     """
 
-    labelling = "required"
+    supervision = "required"
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class SemiSupervisedVAE(BaseVAE):
         >>> classes = model.classify(kg.data.load("digits", split="test"))
     """
 
-    labelling = "partial"
+    supervision = "partial"
     evaluation_draws = 2  # each for every class
     watched = ("active_units", "classification_loss", "accuracy", "classification_in_loss")
     alpha = Adjustable(minimum=0)

@@ -120,7 +120,7 @@ def frozen_copy(model, data_shape: tuple[int, ...], argument="features") -> kera
     Raises:
         ValueError: if it is not a VAE without labels for data of that shape.
     """
-    if not isinstance(model, BaseVAE) or model.labelling is not None or model.data_shape != data_shape:
+    if not isinstance(model, BaseVAE) or model.supervision is not None or model.data_shape != data_shape:
         raise ValueError(
             f"`{argument}` must be a VAE of data_shape={data_shape}. Received: {type(model).__name__} "
             f"of data_shape={getattr(model, 'data_shape', None)}"
