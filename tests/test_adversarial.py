@@ -342,7 +342,7 @@ def test_a_conditional_gan_uses_its_labels():
     # Without labels, the classes in turn.
     np.testing.assert_array_equal(model.sample(4, seed=1), model.sample(4, labels=[0, 1, 0, 1], seed=1))
     for call in (lambda: model.fit(x), lambda: model.score(x), lambda: model.decode(z)):
-        with pytest.raises(ValueError, match="GAN.* takes the label of each example.*Received: no labels"):
+        with pytest.raises(ValueError, match="GAN.*takes the label of each example.*Received: no labels"):
             call()
 
 

@@ -78,11 +78,11 @@ class Streams:
         return None, fine
 
     def _say(self, x, y):
-        """Keeps the sentence for a batch: TensorFlow raises an error of its own."""
+        """Keeps the sentence for the first bad batch, whatever is read ahead: TensorFlow raises an error of its own."""
         try:
             self.arrays(x, None if np.ndim(y) == 0 else y)
         except ValueError as error:
-            self.refusal = error
+            self.refusal = self.refusal or error
         return False
 
     def _raw(self, item):
