@@ -1,5 +1,8 @@
 """Hooks by the names that they had in version 0.1.0 work, and say what they are called now."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 from zoo import IMAGES, dense
@@ -65,3 +68,11 @@ def test_what_a_search_found_by_its_old_name():
     objective = kg.tuning.OBJECTIVES["elbo"]
     with pytest.warns(DeprecationWarning, match="`figure` is called `metric` now"):
         assert objective.figure is objective.metric
+
+
+def test_the_old_module_of_runs():
+    sys.modules.pop("keras_gen.training.runs", None)
+    with pytest.warns(DeprecationWarning, match="is now `keras_gen.training.api`"):
+        runs = importlib.import_module("keras_gen.training.runs")
+    assert runs.registry()["vae"] is kg.VAE
+    assert runs.train is kg.training.train
