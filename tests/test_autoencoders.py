@@ -568,5 +568,5 @@ def test_filters_are_the_weights_of_the_first_layer():
     kernel = model.code.get_weights()[0]
     np.testing.assert_allclose(images[2].ravel(), 0.5 + 0.5 * kernel[:, 2] / np.abs(kernel[:, 2]).max(), atol=1e-6)
     assert kg.tasks.filters(kg.LinearAutoencoder(SHAPE, 4), count=3).shape == (3, *SHAPE)
-    with pytest.raises(ValueError, match="first layer that is dense"):
+    with pytest.raises(ValueError, match="first layer is dense"):
         kg.tasks.filters(kg.Autoencoder(SHAPE, 3, **conv(3)))

@@ -244,7 +244,7 @@ def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path
         ("reconstruct {run}/model.keras", ["--data"]),
         ("interpolate {run} --steps 1", ["steps=1"]),
         ("interpolate {run} --out {out}.jpg", ["out.jpg", "PNG"]),
-        ("manifold vae_mnist_conv16", ["two dimensions", "latent_dim=16"]),
+        ("manifold vae_mnist_conv16", ["code of two units", "latent_dim=16"]),
         ("attribute {run} --present cat --absent 1", ["must be one of 0, 1", "cat"]),
         ("sample conditional_vae_mnist --label 12", ["0 to 9", "labels from 12 to 12"]),
         ("train vae --num-labels 10 --out {out}", ["vae does not learn from labels", "num_labels=10"]),

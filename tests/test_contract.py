@@ -7,9 +7,8 @@ import tensorflow as tf
 from zoo import ZOO
 
 import keras_gen as kg
-from keras_gen import testing
+from keras_gen import models, testing
 from keras_gen.core import batched
-from keras_gen.training.registry import registry
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
 ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable"}
@@ -33,7 +32,7 @@ def test_contract(case, check):
 
 
 def test_every_model_is_in_the_zoo():
-    assert set(registry().values()) == {case.cls for case in ZOO}
+    assert {getattr(models, name) for name in models.__all__} == {case.cls for case in ZOO}
 
 
 def test_cases_are_tiny_and_exceptions_have_reasons():

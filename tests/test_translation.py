@@ -10,7 +10,7 @@ from zoo import COLOURS, IMAGES, ZOO
 
 import keras_gen as kg
 from keras_gen import layers
-from keras_gen.data import tasks
+from keras_gen.data import degradations as tasks
 
 CASES = {case.name: case for case in ZOO}
 KEY = tf.constant([1, 2], tf.int64)

@@ -65,7 +65,7 @@ def batched(method: Callable | None = None, *, images: bool = False) -> Callable
     return wrapper
 
 
-def at_once(method):
+def at_once(method: Callable) -> Callable:
     """Lets a method written for tensors take whole arrays or datasets in one batch, and return numpy.
 
     For what sees examples together, or whose draws must differ from example to example. A tensor or a variable goes
@@ -88,7 +88,7 @@ def at_once(method):
     return wrapper
 
 
-def drawn(method):
+def drawn(method: Callable) -> Callable:
     """Lets a method that draws images take `n`, `labels` and `seed` from users: checked, and noted with the images.
 
     The method gets at least 1 for n; labels as (n,) int64, or None: where none are given, a model with classes draws

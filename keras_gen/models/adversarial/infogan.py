@@ -144,7 +144,7 @@ class InfoGAN(Categorical, BaseGAN):
         codes = distribution.uniform((n, self.num_continuous), self.key(f"codes {turn}", training))
         return self.joined(noise, category, 2 * codes - 1)
 
-    def concat_pair(self, noise, category, codes) -> tf.Tensor:
+    def joined(self, noise, category, codes) -> tf.Tensor:
         """The latent: [noise, one-hot category, codes]. -> (B, latent_dim)."""
         return ops.concatenate([noise, ops.one_hot(category, self.num_categories, dtype="float32"), codes], axis=-1)
 

@@ -14,6 +14,7 @@ from keras import ops
 from keras_gen import boltzmann, losses, networks
 from keras_gen.core import (
     Adjustable,
+    DataSpec,
     GenerativeModel,
     batched,
     by_averages,
@@ -235,7 +236,7 @@ class RBM(GibbsSampling, GenerativeModel):
     def down(self, z) -> tf.Tensor:
         return self._images(self.machine.visible_mean(z))
 
-    def spec_of(self, ability):
+    def spec_of(self, ability: str) -> DataSpec:
         spec = super().spec_of(ability)
         # The ends of Gaussian chains, where others may begin, may be any.
         return dataclasses.replace(spec, bounded=self._is_binary) if ability == "gibbs" else spec

@@ -56,7 +56,7 @@ class VariationalAbilities(Part):
 
     @at_once
     @checked
-    def log_weights(self, x, num_samples: Count, seed: int = 0, labels=None) -> np.ndarray:
+    def log_weights(self, x, num_samples: Count, seed=0, labels=None) -> np.ndarray:
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
         z = layers.draw_codes(mean, log_variance, noise)

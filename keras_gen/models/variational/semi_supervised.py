@@ -281,7 +281,7 @@ class SemiSupervisedVAE(BaseVAE):
 
     @at_once
     @checked
-    def log_weights(self, x, num_samples: Count, seed: int = 0, labels=None) -> np.ndarray:
+    def log_weights(self, x, num_samples: Count, seed=0, labels=None) -> np.ndarray:
         """`log p(x, y_k, z_k) - log q(y_k, z_k | x)`, y_k drawn from q(y|x). -> (num_samples, B), nats."""
 
         def normal(size, purpose):
