@@ -504,7 +504,7 @@ def test_evaluation_does_not_depend_on_the_batches():
     assert arrays[0]["si_sdr_of_mixture"] < 30  # no image is mixed with itself
     model.compile("adam", jit_compile=False, steps_per_execution=4)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Keras warns of datasets of unknown size
+        warnings.simplefilter("error", UserWarning)  # Keras warns of datasets of unknown size
         model.fit(dataset, epochs=2, validation_data=dataset, verbose=0)
 
 

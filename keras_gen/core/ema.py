@@ -90,7 +90,7 @@ class Averaged(Part):
     def using_averages(self) -> Iterator[None]:
         """Within it, the weights have the values of their averages, once there was a step. A graph is left alone."""
         is_off = self.ema is None or not self.swaps_averages or self._by_averages or not tf.executing_eagerly()
-        if is_off or int(ops.convert_to_tensor(self.step)) == 0:  # weights may have been set by hand
+        if is_off or int(ops.convert_to_numpy(self.step)) == 0:  # weights may have been set by hand
             yield
             return
         kept = [(weight, np.array(weight)) for _, weight in self._average_pairs()]

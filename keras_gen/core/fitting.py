@@ -115,7 +115,7 @@ class Fitted(SteppedModel):
         return history
 
     def _epochs_done(self, steps):
-        return int(keras.ops.convert_to_tensor(self.step)) // steps if steps else 0
+        return int(keras.ops.convert_to_numpy(self.step)) // steps if steps else 0
 
     def _prepared(self, dataset):
         """A dataset with `prepare_batch` in it."""

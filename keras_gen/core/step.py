@@ -212,7 +212,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
         return any(phase.until_step < math.inf for phase in self.phases(1))
 
     def _phase_of(self, phases, epoch):
-        step = int(ops.convert_to_tensor(self.step))
+        step = int(ops.convert_to_numpy(self.step))
         return next((phase for phase in phases if phase.contains(step, epoch)), self.first_phase)
 
     def _rest_of(self, player):
