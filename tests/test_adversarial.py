@@ -528,6 +528,7 @@ def test_drawn_categories():
     np.testing.assert_allclose(tape.gradient(total, logits)[0], expected, rtol=1e-4)
 
 
+@pytest.mark.extended
 def test_every_cluster_is_used():
     """Ten clusters of vectors that lie evenly: none is left over, none takes all."""
     x = np.random.default_rng(0).random((1000, 4)).astype("float32")

@@ -12,13 +12,18 @@ from keras_gen.core import batched
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
 ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable"}
+SLOW = {  # a minute and a half; the same checks of the other games are quick
+    ("cyclegan", "learning"), ("cyclegan", "xla"), ("cyclegan", "repeatable"), ("pix2pix", "learning"),
+}  # fmt: skip
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [
     pytest.param(
         case,
         check,
         id=f"{case.name}-{name}",
-        marks=[pytest.mark.extended] if name in ONCE_PER_CLASS and case is not FIRST[case.cls] else [],
+        marks=[pytest.mark.extended]
+        if (name in ONCE_PER_CLASS and case is not FIRST[case.cls]) or (case.name, name) in SLOW
+        else [],
     )
     for case in ZOO
     for name, check in testing.checks(case)

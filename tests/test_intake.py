@@ -210,7 +210,7 @@ def test_values_are_refused_on_whatever_batch_they_come(way, value, sentence):
             model.encode(way(spoiled(value)))
 
 
-@pytest.mark.parametrize("case", ZOO, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", {case.cls: case for case in reversed(ZOO)}.values(), ids=lambda case: case.name)
 def test_no_model_takes_what_is_not_finite(case):
     """Tables too: one such number used to train every weight to NaN without a word."""
     model, (x, y) = case.model(), case.pair(12)

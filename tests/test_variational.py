@@ -95,9 +95,10 @@ def test_a_variance_that_is_given_stays():
     assert not model.pixel_loss.trainable_weights
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("variance", "method"),
-    [("learned", PCA), pytest.param("per_value", FactorAnalysis, marks=pytest.mark.extended)],
+    [("learned", PCA), ("per_value", FactorAnalysis)],
 )
 def test_a_trained_linear_vae_is_probabilistic_pca_or_factor_analysis(variance, method):
     """One variance for all values: probabilistic PCA; one for each: factor analysis. Likelihoods as scikit-learn's."""
