@@ -7,7 +7,7 @@ changes nothing; `epoch(3)` gives another one.
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -75,17 +75,43 @@ class EpochClock(keras.callbacks.Callback):
             _clock, self._outer = self._outer, None
 
 
+def _passes(first: int = 0) -> Callable[[], int]:
+    """Function that gives the number of the epoch, and `first` more, at the beginning of a pass."""
+    seen: list = [None, itertools.count()]  # the clock, and how many passes there were by it
+
+    def number() -> int:
+        clock = _clock
+        if seen[0] is not clock:
+            seen[:] = [clock, itertools.count()]
+        return first + clock.epoch + (next(seen[1]) if clock.counts_passes else 0)
+
+    return number
+
+
 def numbers(first: int = 0) -> tf.data.Dataset:
     """A dataset of one number, int64: that of the epoch, and `first` more."""
-    passes = {"of": None, "count": itertools.count()}
+    number = _passes(first)
+    return tf.data.Dataset.from_generator(lambda: iter([number()]), output_signature=tf.TensorSpec((), tf.int64))
 
-    def number():
-        clock = _clock
-        if passes["of"] is not clock:
-            passes.update(of=clock, count=itertools.count())
-        yield first + clock.epoch + (next(passes["count"]) if clock.counts_passes else 0)
 
-    return tf.data.Dataset.from_generator(number, output_signature=tf.TensorSpec((), tf.int64))
+def array_batches(size: int, batch_size: int, seed: int | None = None) -> tuple[tf.data.Dataset, int]:
+    """Batches of the indices of arrays, and how many: what `index_batches` does, and made in a third of its time.
+
+    Args:
+        size: of the arrays.
+        batch_size: indices per batch; the last may have fewer.
+        seed: of the order, None to keep it.
+    """
+    steps = math.ceil(size / batch_size)
+    if seed is None:
+        return tf.data.Dataset.range(size).batch(batch_size), steps
+    number = _passes()
+
+    def orders() -> Iterator[np.ndarray]:
+        yield np.random.default_rng((seed, number())).permutation(size)
+
+    order = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((size,), tf.int64))
+    return order.unbatch().batch(batch_size), steps
 
 
 def always(epoch: int = 0) -> tf.data.Dataset:
@@ -126,9 +152,11 @@ def index_batches(
     indices = tf.constant(indices, tf.int64)
     known = tf.constant([] if known is None else known, tf.int64)
 
+    @tf.autograph.experimental.do_not_convert  # which takes longer than the rest
     def batches_of(epoch):
         order, again = (part if seed is None else shuffled(part, seed, epoch) for part in (indices, known))
 
+        @tf.autograph.experimental.do_not_convert
         def batch_of(number):
             batch = order[number * size : (number + 1) * size]
             if num_repeated:
@@ -168,9 +196,10 @@ def batches(arrays, batch_size: int, seed: int | None = None) -> tf.data.Dataset
 
     with tf.device("CPU:0"):
         tensors = keras.tree.map_structure(as_tensor, arrays)
-    indices, steps = index_batches(always() if seed is None else numbers(), np.arange(size), batch_size, seed)
+    indices, steps = array_batches(size, batch_size, seed)
 
-    def fetch(epoch, number, batch):
+    @tf.autograph.experimental.do_not_convert  # which takes longer than the rest
+    def fetch(batch):
         return keras.tree.map_structure(lambda tensor: tf.gather(tensor, batch), tensors)
 
     dataset = indices.map(fetch, num_parallel_calls=2).apply(tf.data.experimental.assert_cardinality(steps))

@@ -1,5 +1,6 @@
 """Keras' `fit`, `evaluate` and `predict` on all that `Intake` takes."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import keras
@@ -25,9 +26,8 @@ class Fitted(SteppedModel):
 
     _pairs = None  # specification of pairs of which several machines make one tensor
 
-    def prepare_batch(self, x, y) -> tuple:
-        """What the model is trained on, of a batch that `fit` was given, in a graph or not: x, y or None."""
-        return x, y
+    # Function of a batch x, y or None, in a graph or not, to what the model is trained on; None for the same.
+    prepare_batch: Callable | None = None
 
     def prepare_evaluation(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """What the model is evaluated on, of a dataset of x or of (x, y), in their order."""
@@ -119,6 +119,8 @@ class Fitted(SteppedModel):
 
     def _prepared(self, dataset):
         """A dataset with `prepare_batch` in it."""
+        if self.prepare_batch is None:
+            return dataset
 
         def prepare(*batch):
             x, y = self.prepare_batch(*batch) if len(batch) == 2 else self.prepare_batch(*batch, None)
@@ -183,7 +185,8 @@ class Fitted(SteppedModel):
     def _one_batch(self, x, y, *weights):
         if any(weight is not None for weight in weights):
             refuse_weights(type(self).__name__)
-        return self.prepare_batch(*Intake(self.data_spec).batch(x, y))
+        x, y = Intake(self.data_spec).batch(x, y)
+        return (x, y) if self.prepare_batch is None else self.prepare_batch(x, y)
 
     def unpack_batch(self, data) -> tuple:
         """x, float32, and what the model learns from besides, or None, of a batch as Keras gives it to a step."""

@@ -240,10 +240,12 @@ class Intake(Streams):
             repeated = known_per_batch(int(is_known.sum()), len(arrays), batch_size)
             if repeated:
                 known, chosen = chosen[is_known], chosen[~is_known]
-        numbers = epochs.always() if seed is None else epochs.numbers()
-        indices, steps = epochs.index_batches(numbers, chosen, batch_size, seed, known, repeated)
-        fetch = self._fetch(arrays)
-        dataset = indices.map(lambda epoch, number, batch: fetch(batch), num_parallel_calls=2)
+        if repeated:
+            indices, steps = epochs.index_batches(epochs.numbers(), chosen, batch_size, seed, known, repeated)
+            indices = indices.map(lambda epoch, number, batch: batch)
+        else:
+            indices, steps = epochs.array_batches(len(arrays), batch_size, seed)
+        dataset = indices.map(self._fetch(arrays), num_parallel_calls=2)
         return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2), steps
 
     def _fetch(self, arrays):
@@ -261,6 +263,7 @@ class Intake(Streams):
                 return tf.gather(x, indices)
             return tf.ensure_shape(tf.numpy_function(arrays.rows, [indices], x.dtype), (None, *x.shape[1:]))
 
+        @tf.autograph.experimental.do_not_convert  # which takes longer than the rest
         def fetch(indices):
             batch = self.spec.to_float(rows(indices))
             return batch if y is None else (batch, tf.gather(y, indices))

@@ -36,6 +36,7 @@ class Streams:
         if int(dataset.cardinality()) == 0:
             self.refuse_none()
 
+        @tf.autograph.experimental.do_not_convert  # which takes longer than the rest
         def check(*batch):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             x = tf.ensure_shape(x, (None, *self.spec.shape))
