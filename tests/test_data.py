@@ -233,7 +233,7 @@ def test_unequal_sizes_need_image_size(folder):
 def test_few_pixels_are_decoded_once(folder, monkeypatch, kept, times):
     calls = []
     monkeypatch.setattr(folder_source, "read_image", lambda path, *rest: calls.append(path) or read_image(path, *rest))
-    monkeypatch.setattr(folder_source, "KEPT", kept)
+    monkeypatch.setattr(folder_source, "MAX_KEPT_BYTES", kept)
     data = kg.data.load(folder, batch_size=5, shuffle=False)
     calls.clear()  # a look at each file comes first
     first, second = (np.concatenate(list(data.as_numpy_iterator())) for _ in range(2))
@@ -243,7 +243,7 @@ def test_few_pixels_are_decoded_once(folder, monkeypatch, kept, times):
 
 def test_memory_does_not_grow_with_the_folder(tmp_path, monkeypatch):
     """Four times the images, as much memory, of more than are kept: decoded pixels of some batches."""
-    monkeypatch.setattr(folder_source, "KEPT", 40 * 128 * 128 * 3 - 1)
+    monkeypatch.setattr(folder_source, "MAX_KEPT_BYTES", 40 * 128 * 128 * 3 - 1)
     rng = np.random.default_rng(0)
     peaks = []
     for count in (40, 160):

@@ -103,7 +103,7 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (folder / "model.keras").exists()
-    assert len(saving.checkpoints(folder)) == min(epoch, checkpoints.KEPT)
+    assert len(saving.checkpoints(folder)) == min(epoch, checkpoints.MAX_KEPT)
     kg.training.resume(folder, verbose=0)
     for resumed, unbroken in zip(weights(folder), weights(whole_run), strict=True):
         np.testing.assert_array_equal(resumed, unbroken)

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-LARGEST = 2**31 - 1  # of whole numbers: TensorFlow counts the entries of an axis, and seeds its noise, by 32 bits
+MAX_WHOLE = 2**31 - 1  # of whole numbers: TensorFlow counts the entries of an axis, and seeds its noise, by 32 bits
 LARGEST_FLOAT = float(np.finfo("float32").max)
 SHOWN = 200  # characters of what was received
 
@@ -41,7 +41,7 @@ class Rule:
     def check(self, name: str, value: Any) -> Any:
         """The plain value of an argument, or a sentence."""
         if not self.fits(value):
-            limit = " and below 2^31" if _is_number(value, int | np.integer) and value > LARGEST else ""
+            limit = " and below 2^31" if _is_number(value, int | np.integer) and value > MAX_WHOLE else ""
             raise ValueError(f"`{name}` must be {self.expected}{limit}. Received: {name}={shown(value)}")
         return self.keep(value)
 
@@ -55,11 +55,11 @@ def shown(value: Any) -> str:
 # === Rules ===
 
 
-def whole(minimum: int | None = None, maximum: int = LARGEST) -> Rule:
+def whole(minimum: int | None = None, maximum: int = MAX_WHOLE) -> Rule:
     """A whole number, numpy's too, and no bool."""
     words = "a whole number" if minimum is None else f"a whole number of at least {minimum}"
-    words += "" if maximum == LARGEST else f" and at most {maximum}"
-    low = -LARGEST if minimum is None else minimum
+    words += "" if maximum == MAX_WHOLE else f" and at most {maximum}"
+    low = -MAX_WHOLE if minimum is None else minimum
     return Rule(words, lambda value: _is_number(value, int | np.integer) and low <= value <= maximum, int)
 
 
@@ -139,7 +139,7 @@ def _scalar(value: Any) -> Any:
 
 def _is_shape(value: Any) -> bool:
     sizes = value if isinstance(value, tuple | list) else (value,)
-    return len(sizes) in (1, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= LARGEST
+    return len(sizes) in (1, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= MAX_WHOLE
 
 
 def _is_activation(value: Any) -> bool:

@@ -94,7 +94,8 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     def data_spec(self) -> DataSpec:
         """The `DataSpec` of what `fit` takes."""
         classes = getattr(self, "num_classes", None)
-        return DataSpec(type(self).__name__, self.data_shape, self.bounded, self.supervision, classes, self.targets)
+        name = type(self).__name__
+        return DataSpec(self.data_shape, self.bounded, self.supervision, classes, self.targets, name)
 
     def check_data(self, x, y=None) -> None:
         """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""

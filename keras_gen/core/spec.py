@@ -31,21 +31,21 @@ class DataSpec:
     """What a model takes.
 
     Args:
-        name: the model's, for sentences.
         shape: of one example, (H, W, C) or (D,); None for a size that may be any.
         bounded: whether values lie in [0, 1].
         labels: None, "required", or "partial", where -1 says unknown.
         num_classes: of the labels.
         targets: a `Targets`, or None.
+        name: who takes it, for sentences.
         one_for_all: whether one label may stand for that of every example.
     """
 
-    name: str
     shape: tuple
     bounded: bool = True
     labels: str | None = None
     num_classes: int | None = None
     targets: Targets | None = None
+    name: str = "This model"
     one_for_all: bool = False
 
     @property
@@ -214,7 +214,7 @@ class DataSpec:
         targets = self.targets
         if targets is None or targets.shape is None:
             return None
-        return DataSpec(f"{self.name}, for targets,", targets.shape, targets.bounded)
+        return DataSpec(targets.shape, targets.bounded, name=f"{self.name}, for targets,")
 
     def has_no_target(self, y) -> bool:
         """Whether y, anything with a `shape` or None, is nothing to be trained towards: where there may be targets or

@@ -14,8 +14,8 @@ from keras_gen.data.sources import Examples, Info, Source
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-KEPT = 2**28  # bytes of pixels; a split that has no more is decoded once, for decoding takes longer than small steps
-LARGEST = 89_478_485  # pixels; beyond this Pillow warns of a decompression bomb
+MAX_KEPT_BYTES = 2**28  # of pixels: a split with no more is decoded once, which takes longer than small steps
+MAX_PIXELS = 89_478_485  # pixels; beyond this Pillow warns of a decompression bomb
 SPLITS = ("train", "validation", "test")
 
 
@@ -27,8 +27,8 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int | 
     try:
         with Image.open(path, formats=FORMATS) as file:
             image: Image.Image = file
-            if image.width * image.height > LARGEST:
-                raise ValueError(f"{image.width} x {image.height} pixels, more than {LARGEST:,}")
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
             if image.mode == "F":
                 raise ValueError("pixels are floating-point numbers, of which the file does not say what is white")
             image = ImageOps.exif_transpose(image)
@@ -135,7 +135,7 @@ class FolderSource(Source):
             first = [path.relative_to(self.folders[split]).parts[0] for path in paths]
             labels = np.array([number.get(name, -1) for name in first], "int64")
 
-        kept = math.prod((len(paths), *shape)) <= KEPT
+        kept = math.prod((len(paths), *shape)) <= MAX_KEPT_BYTES
         known, images = np.zeros(len(paths), bool), np.empty((len(paths) if kept else 0, *shape), "uint8")
 
         def read(indices):

@@ -93,7 +93,7 @@ def report(
     if "score" in model.offers:
         metrics["score"] = float(score / metrics["images"])
     first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
-    if "log_weights" in model.offers and np.all(has_probability(model.data_likelihood, first)):
+    if "log_weights" in model.offers and np.all(in_support(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.supervision == "required" else None
         likelihood = float(log_likelihood(model, first, num_samples, verbose=verbose, labels=y).mean())
         metrics["log_likelihood"] = likelihood
@@ -158,7 +158,7 @@ def _fidelity_of(model, real, classes, features):
     }
 
 
-def has_probability(likelihood, x) -> Any:
+def in_support(likelihood, x) -> Any:
     """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
     if likelihood == "bernoulli":
         return (x == 0) | (x == 1)

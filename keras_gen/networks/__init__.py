@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from keras_gen.core.arguments import LARGEST
+from keras_gen.core.arguments import MAX_WHOLE
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
@@ -202,7 +202,7 @@ def _widened(body, argument, name):
     }
     if not scaled:
         raise ValueError(f"This body has no hidden layers to widen. Received: {argument}={name!r}")
-    if max(keras.tree.flatten(scaled)) > LARGEST:
+    if max(keras.tree.flatten(scaled)) > MAX_WHOLE:
         raise ValueError(f"A layer must have less than 2^31 units or filters. Received: {argument}={name!r}")
     return functools.partial(body, **scaled)
 

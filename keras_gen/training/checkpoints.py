@@ -10,7 +10,7 @@ import numpy as np
 from keras_gen import saving
 from keras_gen.core import GenerativeModel
 
-KEPT = 2
+MAX_KEPT = 2
 
 
 def restore(folder: str | Path, until: float = math.inf) -> tuple[int, GenerativeModel | None]:
@@ -28,7 +28,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: run folder.
-        best: function of no argument to the epoch that is kept besides the last `KEPT`.
+        best: function of no argument to the epoch that is kept besides the last `MAX_KEPT`.
     """
 
     def __init__(self, folder, best=None):
@@ -44,6 +44,6 @@ class Checkpoints(keras.callbacks.Callback):
                     "smaller learning rate."
                 )
         saving.save(self.model, self.folder / f"epoch-{epoch + 1:04}.keras")
-        for old, path in saving.checkpoints(self.folder.parent)[:-KEPT]:
+        for old, path in saving.checkpoints(self.folder.parent)[:-MAX_KEPT]:
             if self.best is None or old != self.best():
                 path.unlink()

@@ -16,7 +16,7 @@ import numpy as np
 from keras_gen import saving
 from keras_gen.core import check_choice, check_whole, distribution
 from keras_gen.core.renamed import warn_of
-from keras_gen.evaluation.summary import has_probability
+from keras_gen.evaluation.summary import in_support
 from keras_gen.files import write_json
 from keras_gen.training.api import begin, resume
 from keras_gen.training.config import RunConfig
@@ -223,7 +223,7 @@ def _check(trials):
     if trials.objective is not None and trials.objective.labelled:
         trials.objective.metric(model, trials.held_out)  # says what is wrong, such as few examples of a class
     if name in ("elbo", "log_likelihood") and not np.all(
-        has_probability(model.data_likelihood, trials.held_out.images[:100])
+        in_support(model.data_likelihood, trials.held_out.images[:100])
     ):
         raise ValueError(
             f"{name} of a Bernoulli likelihood is of zeros and ones: binarize the data, or take another objective. "

@@ -134,7 +134,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return (self.denoise(self.corrupt(x)), x) if self.corrupter else (self.denoise(x), y)
 
-    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `needs`
+    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `label_kwargs`
         if self.corrupter is None:
             return super().pictures(originals, seed)
         corrupted = self.corrupt(originals, seed)

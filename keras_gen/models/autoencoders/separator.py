@@ -197,7 +197,7 @@ class SourceSeparator(GenerativeModel):
         separated = self.separate(mixtures)
         return separated, np.asarray(self.match(tf.convert_to_tensor(sources), tf.convert_to_tensor(separated)))
 
-    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `needs`
+    def pictures(self, originals, seed: int = 0) -> dict:  # type: ignore[override]  # by `label_kwargs`
         mixtures, _ = self.mix(originals)
         separated = self.separate(mixtures)
         return {"separated": [mixtures, *(separated[:, s] for s in range(self.num_sources))]}

@@ -212,7 +212,7 @@ class CycleGAN(BaseTranslator):
         """The way there and back, and what it began with."""
         return self.translate(self.translate(x), direction="backward"), x
 
-    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `needs`
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `label_kwargs`
         def there_and_back(images, direction, reverse):
             made = self.translate(images, direction=direction)
             return [images, made, np.asarray(self.translate(made, direction=reverse))]

@@ -1,4 +1,7 @@
-"""Translation of images that come in pairs."""
+"""Translation of images that come in pairs.
+
+Longer than other models: it trains with the game, or without it by the distance alone.
+"""
 
 import math
 from typing import Any, Literal
@@ -178,7 +181,7 @@ class Pix2Pix(BaseTranslator):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         return None if y is None else (self.translate(x), y)
 
-    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `needs`
+    def pictures(self, originals, seed: int = 0, targets=None) -> dict:  # type: ignore[override]  # by `label_kwargs`
         made = self.translate(originals)
         given = np.asarray(self._resized(originals))
         groups = [given, made] if targets is None else [given, made, targets]
