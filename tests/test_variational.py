@@ -191,11 +191,12 @@ def test_latent_units_find_the_units_that_say_something(tmp_path):
 def test_without_a_code_the_output_is_the_class_mean():
     keras.utils.set_random_seed(0)
     model = kg.ConditionalVAE((8, 8, 1), 0, num_classes=10)
-    model.compile(keras.optimizers.Adam(3e-3), jit_compile=False, steps_per_execution=1)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, 60 * 12)  # to 0: a constant one stays beside the optimum
+    model.compile(keras.optimizers.Adam(rate), jit_compile=False, steps_per_execution=1)
     model.fit(DIGITS, DIGIT_LABELS, batch_size=128, epochs=60, verbose=0)
     means = np.stack([DIGITS[c == DIGIT_LABELS].mean(0) for c in range(10)])
-    np.testing.assert_allclose(model.sample(10, labels=np.arange(10)), means, atol=0.08)
-    assert np.abs(model.sample(10, labels=np.arange(10)) - means).mean() < 0.01
+    np.testing.assert_allclose(model.sample(10, labels=np.arange(10)), means, atol=0.025)
+    assert np.abs(model.sample(10, labels=np.arange(10)) - means).mean() < 0.003
 
 
 def test_labels_beside_a_dataset():
