@@ -1,6 +1,7 @@
 """A quiet start: TensorFlow prints notices to standard error while it is imported, whatever its log level."""
 
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,3 +25,17 @@ def without_notices() -> Iterator[None]:
             for line in captured:
                 if not any(notice in line for notice in NOTICES):
                     os.write(2, line)
+
+
+def is_about_a_step(record: logging.LogRecord) -> bool:
+    """Whether a log record is TensorFlow's warning that Keras' training step was traced several times.
+
+    Each model has a step of its own, which must be traced: a notebook that makes five models is no mistake.
+    """
+    message = record.getMessage()
+    return "triggered tf.function retracing" in message and "TensorFlowTrainer." in message
+
+
+def without_warnings_of_models() -> None:
+    """Leaves out what `is_about_a_step`."""
+    logging.getLogger("tensorflow").addFilter(lambda record: not is_about_a_step(record))
