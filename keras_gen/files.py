@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files: written whole or not at all, read, and those that come with the package."""
 
 import csv
 import json
@@ -6,6 +6,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with the package, name -> path."""
+    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:

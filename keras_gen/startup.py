@@ -1,12 +1,23 @@
-"""A quiet start: TensorFlow prints notices to standard error while it is imported, whatever its log level."""
+"""A quick and quiet start.
+
+TensorFlow takes seconds to import, and prints notices to standard error meanwhile, whatever its log level.
+"""
 
 import contextlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 NOTICES = (b"oneDNN custom operations are on", b"All log messages before absl::InitializeLog()")
+
+
+def is_command() -> bool:
+    """Whether this process is the command keras-gen, which answers `--help` without Keras."""
+    by_module = ("-m", f"{__package__}.cli") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+    return by_module or Path(sys.argv[0]).stem == "keras-gen"
 
 
 @contextlib.contextmanager

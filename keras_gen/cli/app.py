@@ -1,26 +1,27 @@
 """The command itself: what verbs are added to, and the one that lists what there is."""
 
 import inspect
+import sys
 
 import cyclopts
 from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
-from keras_gen import saving
-from keras_gen.training.registry import registry
+from keras_gen.cli import overview
+from keras_gen.files import shipped as shipped_models
 
-app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
+app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="markdown")
 
 
 @app.command(name="list")
 def list_() -> None:
-    """List models, datasets and shipped models."""
+    """List models, data and shipped models."""
     models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
-    for name, cls in sorted(registry().items()):
-        models.add_row(name, (inspect.getdoc(cls) or "").split("\n")[0], ", ".join(sorted(cls.offers)))
+    for row in [*overview.rows(), *_own()]:
+        models.add_row(row.name, row.what, ", ".join(row.offers))
     shipped = Table("name", "file", title="Shipped models: kg.load(NAME)")
-    for name, path in saving.shipped().items():
+    for name, path in shipped_models().items():
         shipped.add_row(name, path.name)
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
@@ -30,3 +31,14 @@ def list_() -> None:
     sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
     for table in (models, sources, shipped):
         Console().print(table)
+
+
+def _own() -> list[overview.Row]:
+    """Models that `--import` registered."""
+    registry = sys.modules.get("keras_gen.training.registry")
+    known = {} if registry is None else registry.registry()
+    return [
+        overview.Row(name, (inspect.getdoc(cls) or "").split("\n")[0], tuple(sorted(cls.offers)))
+        for name, cls in sorted(known.items())
+        if not cls.__module__.startswith("keras_gen.")
+    ]
