@@ -15,7 +15,13 @@ import keras_gen as kg
 from keras_gen.cli import overview
 from keras_gen.files import shipped as shipped_models
 
-app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="markdown")
+app = cyclopts.App(
+    name="keras-gen",
+    help=kg.__doc__,
+    version=kg.__version__,
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,  # a run says how to go on
+)
 
 Force = Annotated[bool, cyclopts.Parameter(help="overwrite what is there.", negative=())]
 
