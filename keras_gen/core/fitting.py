@@ -137,6 +137,11 @@ class Fitted(SteppedModel):
     def _handed_over(self, dataset):
         """A dataset as Keras gets it: not tuned; of several machines each reads its part, and pairs as one tensor."""
         self._pairs = None
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1 and execution.is_convolutional(self):
+            dataset = dataset.map(
+                lambda *batch: distribution.fill_replicas(batch if len(batch) > 1 else batch[0], replicas)
+            )
         if distribution.num_machines() > 1 and isinstance(dataset.element_spec, tuple):
             self._pairs = dataset.element_spec
             dataset = distribution.concat_pair(dataset)
