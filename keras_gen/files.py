@@ -28,6 +28,12 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_overwrite(path: str | Path, force: bool = False) -> None:
+    """Raises FileExistsError if there is something at a path that is to be written, unless it may be replaced."""
+    if Path(path).exists() and not force:
+        raise FileExistsError(f"{path} exists already: choose another --out, or replace it by --force.")
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Writes a JSON file, whole or not at all; what JSON does not know becomes text."""
     text = json.dumps(content, indent=2, default=str) + "\n"
