@@ -22,6 +22,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .soft, caption, figcaption { color: var(--soft); font-size: .9rem; }
 .note { background: var(--note); border-radius: .4rem; padding: .5rem .8rem; }
 .wide { overflow-x: auto; }
+.meaning { min-width: 11rem; max-width: 34rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); }
@@ -31,6 +32,7 @@ th { font-weight: 600; color: var(--soft); }
 figure { margin: 0; flex: 1 1 18rem; min-width: 0; }
 figure.whole { flex-basis: 100%; }
 img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
+summary { cursor: pointer; }
 pre { overflow-x: auto; background: var(--page); border-radius: .4rem; padding: .7rem; margin: .3rem 0; }
 code { font: .88rem/1.5 ui-monospace, monospace; }
 @media (max-width: 40rem) { main { padding: .5rem; } section { padding: .8rem; } .facts th { width: 7rem; } }

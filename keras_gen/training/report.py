@@ -63,10 +63,10 @@ def _card(run, metrics):
         "Parameters": None if parameters is None else f"{parameters:,}",
         **_data(config),
         "Epochs": f"{metrics['epochs']} of {config.epochs}" if is_complete(run.folder) else
-        f"{done} of {config.epochs}: not complete, go on with `keras-gen resume`",
+        f"{done} of {config.epochs}: not complete, go on with keras-gen resume",
         "Begun": f"{datetime.datetime.fromtimestamp(began):%Y-%m-%d %H:%M}",
         "Training took": f"{metrics['minutes']:.1f} minutes" if "minutes" in metrics else None,
-        "Machine": ", ".join(f"{count} {name}" for name, count in metrics.get("machine", {}).items()) or None,
+        "Machine": ", ".join(f"{name} {count}" for name, count in metrics.get("machine", {}).items()) or None,
         "Versions": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
     }  # fmt: skip
     return facts(pairs)
@@ -117,7 +117,7 @@ def _pictures(folder):
     named = [(path, f"Samples after epoch {path.stem.rpartition('-')[2].lstrip('0')}") for path in ends]
     others = sorted((path for path in folder.glob("*.png") if not path.name.startswith(".")), key=_order)
     named += [(path, CAPTIONS.get(path.stem, path.name)) for path in others if path.stem != "history"]
-    figures = [picture(path.read_bytes(), caption) for path, caption in named]
+    figures = [picture(path.read_bytes(), caption, path.stem in CAPTIONS) for path, caption in named]
     return element("div", *figures, class_="figures") if figures else None
 
 
@@ -133,19 +133,21 @@ def _metrics(run, metrics):
     found = evaluated or metrics.get("figures") or {}
     if not found:
         return element("p", "Nothing is measured yet: ", element("code", measure), ", then write the report again.")
-    source = "as `keras-gen evaluate` measured them" if evaluated else "as training left them"
-    parts = [element("p", f"Of the {metrics.get('split', 'held-out')} split, {source}.", class_="soft")]
-    if not evaluated:
+    split, here = metrics.get("split", "held-out"), element("code", measure)
+    if evaluated:
+        parts = [element("p", f"Of the {split} split, by ", here, ".", class_="soft")]
+    else:
         more = " adds rivals, and compares samples with images; then write the report again."
-        parts.append(element("p", element("code", measure), more))
+        parts = [element("p", f"Of the {split} split, as training left them. ", here, more, class_="soft")]
     parts += [element("p", sentence, class_="note") for sentence in evaluation.doubts(found)]
     for group in evaluation.grouped(found, run.config.cls):
-        header = ["", "value", *group.beside, "unit", "better", "meaning"]
+        header = ["metric", "value", *group.beside, "unit", "better"]
         rows = []
         for row in group.rows:
             beside = (written(row.beside.get(name, "")) for name in group.beside)
             unit, better, meaning = row.metric[1:]
-            rows.append([element("code", row.name), written(row.value), *beside, unit, better, meaning])
+            name = joined(element("code", row.name), element("div", meaning, class_="soft meaning"))
+            rows.append([name, written(row.value), *beside, unit, better])
         parts += [element("h3", group.title), element("p", group.measured_on, class_="soft"),
                   table(header, rows, range(1, 2 + len(group.beside)))]  # fmt: skip
     if "baseline" in found:
