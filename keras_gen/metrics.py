@@ -1,5 +1,6 @@
 """What metrics mean: one table for the terminal, for reports and for pictures."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from keras_gen import losses
@@ -38,12 +39,16 @@ METRICS = {
     "active_units": Metric("loss", "units", "", "Units of the code that vary from image to image; others say nothing."),
     "dead_units": Metric("loss", "share of units", "lower", "Hidden units that stay silent for every image."),
     "sparsity_loss": Metric("loss", "", "lower", "How far the activity of hidden units is from the one asked for."),
+    "mean_activation": Metric("loss", "", "", "Mean activity of hidden units."),
     "contractive_loss": Metric("loss", "", "lower", "How strongly the code answers to small changes of the image."),
     "classification_loss": Metric("loss", "nats", "lower", "Cross-entropy of the true class."),
     "accuracy": Metric("loss", SHARE, "higher", "Images whose class is recognized."),
     "d_loss": Metric("loss", "", "", "Loss of the discriminator; a game has no direction: look at the samples."),
     "g_loss": Metric("loss", "", "", "Loss of the generator; a game has no direction: look at the samples."),
+    "d_real": Metric("loss", "", "", "Mean verdict of the discriminator on real images."),
+    "d_fake": Metric("loss", "", "", "The same on generated ones; close to it where the two cannot be told apart."),
     "gradient_penalty": Metric("loss", "", "lower", "How far the critic's slope is from the one asked for."),
+    "l1_loss": Metric("loss", "", "lower", "Absolute difference from the target picture."),
     "cycle_loss": Metric("loss", "", "lower", "How far an image is from itself after the way there and back."),
     "identity_loss": Metric("loss", "", "lower", "How much an image changes that is of the target kind already."),
     "information": Metric("loss", "nats", "higher", "Lower bound of what an image tells of its category."),
@@ -109,14 +114,23 @@ def describe(name: str) -> Metric:
     return METRICS.get(name, UNKNOWN)
 
 
-def units(names: Any, model: Any = None) -> dict[str, str]:
-    """Name -> unit, of those that have one; the terms of some models have the unit of their likelihood."""
-    found = {name: describe(name).unit for name in names}
+def describe_all(names: Iterable[str], model: Any = None) -> dict[str, Metric]:
+    """Name -> `Metric` of metrics that stand together: the terms of some models have the unit of their likelihood.
+
+    Args:
+        names: of the metrics.
+        model: of which they are, if it is known.
+    """
+    found = {name: describe(name) for name in names}
+    terms = [name for name in found if name in ("loss", "reconstruction_loss")]
+    unit = ""
     if "kl_loss" in found:  # terms of a bound
-        found |= {name: NATS for name in ("loss", "reconstruction_loss") if name in found}
-    elif hasattr(model, "likelihoods"):
-        of_error = UNIT_OF_TERM.get(model.likelihoods[model.likelihood], "")
-        terms = [name for name in found if name in ("loss", "reconstruction_loss")]
-        alone = not any(name.endswith("_loss") and name not in terms for name in found)
-        found |= {name: of_error for name in terms if alone or name != "loss"}
-    return {name: unit for name, unit in found.items() if unit}
+        unit = NATS
+    elif isinstance(getattr(model, "likelihood", None), str) and hasattr(model, "likelihoods"):
+        unit = UNIT_OF_TERM.get(model.likelihoods[model.likelihood], "")
+        if any(name.endswith("_loss") and name not in terms for name in found):
+            terms = [name for name in terms if name != "loss"]  # a sum of terms of several units
+    found |= {name: found[name]._replace(unit=unit) for name in terms}
+    if "loss" in found and {"d_loss", "g_loss"} <= set(found):
+        found["loss"] = found["loss"]._replace(better="", meaning="The losses of all players together.")
+    return found

@@ -80,13 +80,17 @@ def test_rows_in_groups_with_what_stands_beside():
     assert groups["Reconstruction"].measured_on == "12,000 held-out images"
 
 
-def test_units_follow_the_likelihood():
+def test_terms_have_the_unit_of_their_likelihood_and_a_game_no_direction():
     for likelihood, unit in (("bernoulli", "nats per image"), ("gaussian", "squared error per image")):
         model = kg.Autoencoder((6,), 2, likelihood=likelihood)
-        assert metrics.units(["loss", "reconstruction_loss"], model) == dict.fromkeys(
-            ("loss", "reconstruction_loss"), unit
-        )
-    assert metrics.units(["loss", "psnr"]) == {"psnr": "dB"}
+        found = metrics.describe_all(["loss", "reconstruction_loss"], model)
+        assert [metric.unit for metric in found.values()] == [unit, unit]
+        found = metrics.describe_all(["loss", "reconstruction_loss", "my_loss"], model)
+        assert [metric.unit for metric in found.values()] == ["", unit, ""]
+    found = metrics.describe_all(["loss", "psnr"], kg.Autoencoder)  # a class has no likelihood yet
+    assert [metric.unit for metric in found.values()] == ["", "dB"]
+    assert found["loss"].better == "lower"
+    assert metrics.describe_all(["loss", "d_loss", "g_loss"])["loss"].better == ""
 
 
 def test_doubts_where_features_cannot_judge():

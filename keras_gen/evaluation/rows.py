@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_gen.evaluation.probes import MAX_CODES
 from keras_gen.evaluation.summary import LIKELIHOOD_IMAGES
-from keras_gen.metrics import GROUPS, Metric, describe, units
+from keras_gen.metrics import GROUPS, Metric, describe, describe_all
 
 # Ending of a name -> what the number is that stands beside the metric of that name.
 BESIDE = {"_baseline": "PCA", "_floor": "real images", "_control": "noise"}
@@ -38,14 +38,13 @@ def grouped(metrics: dict[str, Any], model: Any = None) -> list[Group]:
         metrics: name to value.
         model: of which they are; its likelihood gives some terms their unit.
     """
-    of = units(metrics, model)
+    described = describe_all(metrics, model)
     rows: dict[str, list[Row]] = {name: [] for name in GROUPS}
     for name, value in metrics.items():
         if not isinstance(value, float | np.floating) or name.endswith(tuple(BESIDE)):
             continue
         beside = {words: metrics[name + end] for end, words in BESIDE.items() if name + end in metrics}
-        metric = describe(name)._replace(unit=of.get(name, ""))
-        rows[metric.group].append(Row(name, value, metric, beside))
+        rows[described[name].group].append(Row(name, value, described[name], beside))
     return [
         Group(GROUPS[name], _measured_on(name, metrics), found, list(dict.fromkeys(b for r in found for b in r.beside)))
         for name, found in rows.items()

@@ -41,7 +41,7 @@ def history(history, path: str | Path | None = None) -> Any:
     curves, epochs = _read(history)
     names = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
     names.sort(key=lambda name: name != "loss")
-    units = metrics.units(names, getattr(history, "model", None))
+    described = metrics.describe_all(names, getattr(history, "model", None))
     rows = math.ceil(len(names) / COLUMNS)
     columns = math.ceil(len(names) / rows)
     figure = Figure(3.6 * columns, 2.6 * rows)
@@ -52,7 +52,7 @@ def history(history, path: str | Path | None = None) -> Any:
         for key, label, colour in ((name, "training", "C0"), (VALIDATION + name, "validation", "C1")):
             if key in curves:
                 axes.plot(_epochs_of(key, curves, epochs), curves[key], marker=marker, color=colour, label=label)
-        axes.set(xlabel="epoch", ylabel=units.get(name, ""), title=name)
+        axes.set(xlabel="epoch", ylabel=described[name].unit, title=name)
         axes.title.set_fontsize("medium")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -25,13 +25,13 @@ CAPTIONS = {
 
 def html_of(run) -> Html:
     """The report of a `Run` as an HTML page."""
-    config, metrics = run.config, _json(run.folder / "metrics.json")
+    config, metrics, model = run.config, _json(run.folder / "metrics.json"), _model(run)
     sections = {
-        "The run": _card(run, metrics),
+        "The run": _card(run, metrics, model),
         "Curves": _curves(run.folder),
         "Pictures": _pictures(run.folder),
-        "Metrics": _metrics(run, metrics),
-        "Networks": _networks(run),
+        "Metrics": _metrics(run, metrics, model),
+        "Networks": _networks(model),
         "Settings": _settings(config),
         "What to do with it": _usage(run.folder, "sample" in config.cls.offers),
     }
@@ -54,9 +54,9 @@ def _json(path):
     return found if isinstance(found, dict) else {}
 
 
-def _card(run, metrics):
+def _card(run, metrics, model):
     config, columns = run.config, read_columns(run.folder / "history.csv")
-    done, parameters = len(columns.get("epoch", ())), metrics.get("parameters")
+    done, parameters = len(columns.get("epoch", ())), metrics.get("parameters", model and model.count_params())
     began = (run.folder / "config.json").stat().st_mtime
     pairs = {
         "Model": f"{config.cls.__name__} ({config.model})",
@@ -126,7 +126,7 @@ def _order(path):
     return (known.index(path.stem) if path.stem in known else len(known), path.name)
 
 
-def _metrics(run, metrics):
+def _metrics(run, metrics, model):
     """The rows of `keras-gen evaluate`, or else those that the training took at its end."""
     evaluated = _json(run.folder / "evaluation.json")
     measure = f"keras-gen evaluate {shlex.quote(str(run.folder))}"
@@ -140,7 +140,7 @@ def _metrics(run, metrics):
         more = " adds rivals, and compares samples with images; then write the report again."
         parts = [element("p", f"Of the {split} split, as training left them. ", here, more, class_="soft")]
     parts += [element("p", sentence, class_="note") for sentence in evaluation.doubts(found)]
-    for group in evaluation.grouped(found, run.config.cls):
+    for group in evaluation.grouped(found, model):
         header = ["metric", "value", *group.beside, "unit", "better"]
         rows = []
         for row in group.rows:
@@ -155,12 +155,17 @@ def _metrics(run, metrics):
     return joined(*parts)
 
 
-def _networks(run):
-    """Shapes and parameters of the networks; nothing where the model cannot be loaded, or has none to show."""
+def _model(run):
+    """The model, or None of a run whose model is not there or cannot be read."""
     try:
-        networks = {name: run.model.network(name) for name in run.model.network_parts()}
-    except (OSError, ValueError, NotImplementedError):
+        return run.model
+    except (OSError, ValueError):
         return None
+
+
+def _networks(model):
+    """Shapes and parameters of the networks; nothing of a model that has none to show."""
+    networks = {} if model is None else {name: model.network(name) for name in model.network_parts()}
     if not networks:
         return None
     rows = [
