@@ -34,7 +34,7 @@ def baselines(model: keras.Model, training_images: np.ndarray, images, labels=No
     if "encode" not in model.offers or model.target_mode is not None:
         return {}
     training = np.reshape(training_images[:MAX_TRAINING], (len(training_images[:MAX_TRAINING]), -1))
-    components, found = None, {}
+    components, found = None, dict[str, Any]()
     reconstructs = "reconstruct" in model.offers and not {"denoise", "separate"} & set(model.offers)
     is_image = len(model.data_shape) == 3
     squared_error, similarity, count = 0.0, 0.0, 0

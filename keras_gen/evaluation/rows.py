@@ -44,7 +44,7 @@ def grouped(metrics: dict[str, Any], model: Any = None) -> list[Group]:
         if not isinstance(value, float | np.floating) or name.endswith(tuple(BESIDE)):
             continue
         beside = {words: metrics[name + end] for end, words in BESIDE.items() if name + end in metrics}
-        rows[described[name].group].append(Row(name, value, described[name], beside))
+        rows[described[name].group].append(Row(name, float(value), described[name], beside))
     return [
         Group(GROUPS[name], _measured_on(name, metrics), found, list(dict.fromkeys(b for r in found for b in r.beside)))
         for name, found in rows.items()
@@ -87,14 +87,10 @@ def _takes_noise_for_images(name, metrics):
     """Whether a metric of noise is about as good as that of real images."""
     noise, real = metrics[f"{name}_control"], metrics[f"{name}_floor"]
     if describe(name).better == "higher":
-        return noise >= TOO_GOOD * real
+        return bool(noise >= TOO_GOOD * real)
     if describe(name).better == "lower":
-        return noise <= 2 * max(real, 0.0) + 3 * _finite(metrics.get(f"{name}_error_floor", 0.0))
+        return noise <= 2 * max(real, 0.0) + 3 * np.nan_to_num(metrics.get(f"{name}_error_floor", 0.0))
     return False
-
-
-def _finite(value):
-    return value if value == value else 0.0
 
 
 def _written_pair(name, metrics):
@@ -104,6 +100,7 @@ def _written_pair(name, metrics):
 def written(value: Any) -> str:
     """A number to about four digits, with commas in thousands; other values as they are."""
     if isinstance(value, float | np.floating):
-        digits = 0 if abs(value) >= 10_000 else 1 if abs(value) >= 1000 else 2 if abs(value) >= 100 else 4
+        size = abs(float(value))
+        digits = 0 if size >= 10_000 else 1 if size >= 1000 else 2 if size >= 100 else 4
         return f"{value:,.{digits}f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -171,7 +171,7 @@ def in_support(likelihood, x) -> Any:
     return True
 
 
-def batches_of(images, labels=None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+def batches_of(images, labels=None) -> Iterator[tuple[np.ndarray, Any]]:
     """(images, labels or None) of arrays or a dataset, in their order."""
     if isinstance(images, tf.data.Dataset):
         for batch in images.as_numpy_iterator():
