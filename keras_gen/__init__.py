@@ -17,7 +17,7 @@ else:
         """`kg.tuning`, and in the command every name, is imported when it is asked for: that takes seconds."""
         import importlib.util
 
-        if name == "tuning" or startup.is_command() and not name.startswith("_"):
+        if name == "tuning" or (startup.is_command() and not name.startswith("_")):
             if importlib.util.find_spec(f"keras_gen.{name}"):
                 return importlib.import_module(f"keras_gen.{name}")
             public = importlib.import_module("keras_gen.public")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,18 @@ def refuse_overwrite(path: str | Path, force: bool = False) -> None:
     """Raises FileExistsError if there is something at a path that is to be written, unless it may be replaced."""
     if Path(path).exists() and not force:
         raise FileExistsError(f"{path} exists already: choose another --out, or replace it by --force.")
+
+
+def share(source: str | Path, path: str | Path) -> None:
+    """Gives a file a second name without a second copy of its bytes, where the file system can; else copies it."""
+
+    def link(temporary):
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+    write_atomically(path, link)
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -1,10 +1,14 @@
 """The public names, `import keras_gen as kg`: rooms, what every user needs of them, and all models."""
 
+from typing import TYPE_CHECKING
+
 from keras_gen import startup
 
 try:
     with startup.without_notices():
         import tensorflow as _tensorflow  # noqa: F401  (imported here for its notices)
+
+        startup.leave_out_warnings_of_models()
 except ModuleNotFoundError as _error:
     raise ImportError('keras_gen needs TensorFlow: pip install "keras-gen[cpu]", or "keras-gen[cuda]".') from _error
 
@@ -15,7 +19,6 @@ if _keras.backend.backend() != "tensorflow":
         "keras_gen runs on Keras with the TensorFlow backend; set KERAS_BACKEND=tensorflow before importing keras. "
         f"Received: backend={_keras.backend.backend()!r}"
     )
-startup.without_warnings_of_models()
 
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
@@ -35,4 +38,5 @@ from keras_gen.saving import load as load
 from keras_gen.training import open_run as open_run
 from keras_gen.training import register as register
 
-__all__ = [name for name in globals() if not name.startswith("_") and name != "startup"]  # noqa: PLE0605
+if not TYPE_CHECKING:  # type checkers read the lines above
+    __all__ = [name for name in globals() if not name.startswith("_") and name not in ("TYPE_CHECKING", "startup")]

@@ -47,6 +47,6 @@ def is_about_a_step(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" in message and "TensorFlowTrainer." in message
 
 
-def without_warnings_of_models() -> None:
-    """Leaves out what `is_about_a_step`."""
+def leave_out_warnings_of_models() -> None:
+    """Leaves out of TensorFlow's log what `is_about_a_step`."""
     logging.getLogger("tensorflow").addFilter(lambda record: not is_about_a_step(record))

@@ -165,6 +165,10 @@ class Abilities(Part):
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(Abilities, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
 
+    def __dir__(self):
+        """What TAB shows: no ability that the model does not have."""
+        return [name for name in super().__dir__() if name not in ABILITIES or name in self.offers]
+
     def spec_of(self, ability: str) -> DataSpec:
         """The `DataSpec` of what an ability takes, by its name: codes for `decode`, labels for `sample`, else data."""
         spec = self.data_spec.of_inputs
@@ -201,7 +205,9 @@ class Abilities(Part):
 
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
-        self._cannot("sample", ": it has no distribution over codes to draw from")
+        hint = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
+        fits = {"encode", "decode"} <= self.offers
+        self._cannot("sample", f": it has no distribution of codes to draw from{hint if fits else ''}")
 
     def score(self, x) -> np.ndarray:
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""

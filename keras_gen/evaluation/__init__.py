@@ -31,4 +31,7 @@ from keras_gen.evaluation.rows import doubts as doubts
 from keras_gen.evaluation.rows import grouped as grouped
 from keras_gen.evaluation.summary import report as report
 from keras_gen.evaluation.units import latent_units as latent_units
+from keras_gen.face import names_of
 from keras_gen.metrics import describe as describe
+
+__dir__ = names_of(globals())

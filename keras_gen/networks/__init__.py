@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from keras_gen.core.arguments import MAX_WHOLE
+from keras_gen.face import names_of
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
@@ -85,6 +86,7 @@ def make_encoder(
 
 def _encoder(encoder, bodies, default, data_shape, argument):
     role = Role(argument, data_shape, FEATURES, bodies)
+    encoder = role.as_network(encoder, lambda hidden: bodies["dense"](data_shape, hidden=hidden))
     if not isinstance(encoder, keras.Model):
         return _named(bodies, role, encoder, default, data_shape)(data_shape)
     received, made = role.shapes_of(encoder)
@@ -119,7 +121,7 @@ def make_decoder(
     if encoder is not None:
         names["tied"] = lambda latent_dim, data_shape: tied_decoder(encoder, code, data_shape, activation)
     role = Role(argument, (latent_dim,), FEATURES_OR_DATA, names)
-    body = decoder
+    body = decoder = role.as_network(decoder, lambda hidden: dense_decoder(latent_dim, data_shape, hidden))
     if not isinstance(decoder, keras.Model):
         body = _named(names, role, decoder, default_body(data_shape), data_shape)(latent_dim, data_shape)
     given = switch_shapes(encoder) if encoder is not None else []
@@ -143,6 +145,7 @@ def make_generator(
     None stands for `of_images`, or for "dense" where the data are vectors.
     """
     role = Role("generator", (latent_size,), FEATURES_OR_DATA, GENERATORS)
+    generator = role.as_network(generator, lambda hidden: dense_decoder(latent_size, data_shape, hidden))
     if not isinstance(generator, keras.Model):
         default = "dense" if len(data_shape) == 1 else of_images
         return _named(GENERATORS, role, generator, default, data_shape)(latent_size, data_shape)
@@ -212,3 +215,6 @@ def _check_makes_data(role, body, data_shape, more_inputs=0):
     received, made = role.shapes_of(body, more_inputs)
     if received != role.input_shape or not (len(made) == 1 or made[:-1] == tuple(data_shape)[:-1]):
         role.refuse(body, received, made)
+
+
+__dir__ = names_of(globals())
