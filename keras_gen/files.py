@@ -29,6 +29,12 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_overwrite(path: str | Path, force: bool = False) -> None:
+    """Raises FileExistsError if there is something at a path that is to be written, unless it may be replaced."""
+    if Path(path).exists() and not force:
+        raise FileExistsError(f"{path} exists already: choose another --out, or replace it by --force.")
+
+
 def share(source: str | Path, path: str | Path) -> None:
     """Gives a file a second name without a second copy of its bytes, where the file system can; else copies it."""
 

@@ -45,6 +45,7 @@ def whole_run(tmp_path_factory):
 def test_the_run_folder(whole_run):
     for name in ("config.json", "model.keras", "history.csv", "metrics.json", "reconstructions.png", "codes.png"):
         assert (whole_run / name).stat().st_size > 0, name
+    assert (whole_run / "history.png").stat().st_size > 0
     assert len(list((whole_run / "samples").glob("*.png"))) == 4
     ((epoch, last),) = saving.checkpoints(whole_run)
     assert epoch == 4
