@@ -46,6 +46,14 @@ class Source:
     """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
 
     info: Info
+    notes: list[str] = []  # noqa: RUF012  (of what is not in `info`; never changed here)
+
+    def describe(self) -> str:
+        """What was found, in a line: "train 300 of 3 classes, validation 40, test 80; ground_truth left out: masks"."""
+        info = self.info
+        classes = f" of {info.num_classes:,} class{'es' * (info.num_classes > 1)}" if info.num_classes else ""
+        first, *others = [f"{split} {count:,}" for split, count in info.splits.items()]
+        return "; ".join([", ".join([first + classes, *others]), *self.notes])
 
     def open(self, split: str) -> Examples | Stream:
         raise NotImplementedError
