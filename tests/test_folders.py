@@ -1,5 +1,7 @@
 """Folders of images as people have them: layouts, links, kinds of files, and pairs in one folder."""
 
+import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -20,7 +22,7 @@ MVTEC = ("train/good/0 train/good/1 test/good/0 test/crack/0 test/crack/1 ground
 LAYOUTS = {
     "classes": ("cat/0 cat/1 dog/0", {"train": 3}, ["cat", "dog"], ""),
     "no classes": ("0 1", {"train": 2}, None, ""),
-    "one class": ("cat/0 cat/deep/1", {"train": 2}, ["cat"], ""),
+    "one class": ("cat/0 cat/deep/1", {"train": 2}, ["cat"], 'classes_from="last" makes 2'),
     "deep": ("cat/0 cat/a/1 dog/b/c/2", {"train": 3}, ["cat", "dog"], 'first level.*classes_from="last" makes 3'),
     "splits": ("train/cat/0 train/dog/0 val/cat/0 test/dog/0", {"train": 2, "validation": 1, "test": 1},
                ["cat", "dog"], ""),
@@ -81,19 +83,14 @@ def test_layouts(tmp_path):
         if classes:
             assert f"train {splits['train']} of {len(classes)} class" in said, layout
         assert ("; " in said) == bool(told), (layout, said)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert pytest.importorskip("re").search(told, said), (layout, said)
+        assert re.search(told, said), (layout, said)
 
 
 def test_labels_of_splits(tmp_path):
     """Of MVTec the defects, of both splits by one numbering; of nested folders the first or the last."""
     write(tmp_path / "mvtec", names_of(MVTEC))
-    found = {
-        split: kg.data.stack(kg.data.load(tmp_path / "mvtec", split, labels=True))[1] for split in ("train", "test")
-    }
-    assert found["train"].tolist() == [1, 1]
-    assert found["test"].tolist() == [0, 0, 1]
+    for split, expected in (("train", [1, 1]), ("test", [0, 0, 1])):
+        assert kg.data.stack(kg.data.load(tmp_path / "mvtec", split, labels=True))[1].tolist() == expected
     write(tmp_path / "deep", ["animal/cat/0", "animal/dog/0", "tool/saw/0"])
     for level, names in (("first", ["animal", "tool"]), (None, ["animal", "tool"]), ("last", ["cat", "dog", "saw"])):
         assert kg.data.info(tmp_path / "deep", classes_from=level).class_names == names
@@ -226,10 +223,8 @@ def test_pairs_side_by_side(tmp_path):
             (tmp_path / split).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / split / f"{i}.png")
     both = both / np.float32(255)
-    for half, (first, second) in {
-        "left": (both[:, :, :5], both[:, :, 5:]),
-        "right": (both[:, :, 5:], both[:, :, :5]),
-    }.items():
+    left, right = both[:, :, :5], both[:, :, 5:]
+    for half, (first, second) in {"left": (left, right), "right": (right, left)}.items():
         inputs, targets = kg.data.stack(kg.data.pairs(tmp_path, split="validation", input_half=half))
         np.testing.assert_allclose(inputs, first)
         np.testing.assert_allclose(targets, second)
@@ -238,7 +233,7 @@ def test_pairs_side_by_side(tmp_path):
     config = RunConfig.from_arguments("pix2pix", data=str(tmp_path), input_half="right")
     assert (config.training_split, config.held_out_split) == ("train", "validation")
     inputs, _ = kg.data.stack(config.held_out())
-    np.testing.assert_allclose(inputs, both[:, :, 5:])
+    np.testing.assert_allclose(inputs, right)
     assert config.info().data_shape == (4, 5, 3)
     Image.new("RGB", (4, 10)).save(tmp_path / "train" / "tall.png")
     with pytest.raises(ValueError, match="input_half='up'"):
@@ -268,12 +263,12 @@ def test_pairs_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"input_half": "left", "task": "edges"}, "must come|Pairs come from"),
+        ({"input_half": "left", "task": "edges"}, "Pairs come from"),
         ({"input_half": "left", "target_suffix": "_mask"}, "Pairs come from"),
         ({"target_suffix": ""}, "must be two endings of names.*target_suffix=''"),
         ({"input_suffix": "_a", "target_suffix": "_a"}, "must be two endings of names"),
         ({"target_suffix": "_mask"}, "no common name"),
-        ({"input_half": "left"}, "4 x 4 pixels are not two images side by side"),
+        ({"input_half": "left"}, "side by side must be .*0.png of 4 x 4"),
     ],
 )
 def test_what_makes_no_pairs_of_one_folder(tmp_path, options, sentence):
@@ -288,31 +283,26 @@ def test_what_makes_no_pairs_of_one_folder(tmp_path, options, sentence):
 def test_a_run_uses_the_splits_of_its_folder(tmp_path):
     """It trains on the training split alone, is judged on the validation split in each epoch, and on the test split
     when it is over."""
-    write(
-        tmp_path,
-        [*(f"training/{name}/{i}" for name in "ab" for i in range(5)), "dev/a/0", "testing/a/0", "testing/b/0"],
-    )
+    write(tmp_path, [f"training/{name}/{i}" for name in "ab" for i in range(5)])
+    write(tmp_path, ["dev/a/0", "testing/a/0", "testing/b/0"])
     config = RunConfig.from_arguments("autoencoder", data=str(tmp_path))
     assert (config.training_split, config.validation_split, config.held_out_split) == ("train", "validation", "test")
-    counts = [
-        len(kg.data.stack(data)) for data in (config.training(), config.validating(), config.held_out(labels=False))
-    ]
-    assert counts == [10, 1, 2]
+    datasets = config.training(), config.validating(), config.held_out(labels=False)
+    assert [len(kg.data.stack(data)) for data in datasets] == [10, 1, 2]
 
 
 def test_options_are_kept_with_a_run(tmp_path):
     """And configs of runs that were made without them can be read."""
     write(tmp_path / "data", ["train/a/0", "train/b/0", "test/a/0", "stray"])
-    config = RunConfig.from_arguments(
-        "autoencoder", data=str(tmp_path / "data"), split_folders=True, classes_from="last"
-    )
+    options = {"data": str(tmp_path / "data"), "split_folders": True, "classes_from": "last"}
+    config = RunConfig.from_arguments("autoencoder", **options)
     config.write(tmp_path)
     read = RunConfig.read(tmp_path)
     assert (read.split_folders, read.classes_from, read.info().splits) == (True, "last", {"train": 2, "test": 1})
     content = config.sections()
     for name in ("split_folders", "classes_from", "input_half", "input_suffix", "target_suffix"):
         del content["data"][name]
-    (tmp_path / "config.json").write_text(__import__("json").dumps(content))
+    (tmp_path / "config.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="split_folders=True"):
         RunConfig.read(tmp_path).info()
 
