@@ -134,11 +134,12 @@ def classes_of(splits: dict[str, dict[Path, Folders]], level: ClassesFrom = "fir
     `photos/dog`, or where it is called `images`.
     """
     outermost = {split: {folders[0] for folders in files.values() if folders} for split, files in splits.items()}
-    several = set[str]().union(*(names for names in outermost.values() if len(names) > 1))
-    classes = {}
-    for split, files in splits.items():
-        start = 0 if outermost[split] & several else _around(list(files.values()))
-        for path, folders in files.items():
+    classes: dict[Path, str | None] = {}
+    known: set[str] = set()
+    for split in sorted(splits, key=lambda split: -len(outermost[split])):  # who tells most, first
+        start = _around(list(splits[split].values()), known)
+        known |= {folders[start] for folders in splits[split].values() if len(folders) > start}
+        for path, folders in splits[split].items():
             classes[path] = folders[start:][0 if level == "first" else -1] if folders[start:] else None
     return classes
 
@@ -190,9 +191,12 @@ def _splits_among(names):
     return {name: SPLIT_OF[name.casefold()] for name in names if name.casefold() in SPLIT_OF}
 
 
-def _around(all_folders):
-    """How many folders lie around all files of a split without being their class."""
+def _around(all_folders, known):
+    """How many folders lie around all files of a split without being their class; `known` classes are never skipped."""
     depth = _common_length(all_folders)
+    for n in range(depth + 1):
+        if known & {folders[n] for folders in all_folders if len(folders) > n}:
+            return n
     if any(len(folders) > depth for folders in all_folders):
         return depth if all(len(folders) > depth for folders in all_folders) else 0
     return next((n + 1 for n in range(depth) if all_folders[0][n].casefold() in IMAGES), 0)
