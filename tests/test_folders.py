@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import keras_gen as kg
@@ -43,10 +44,12 @@ LAYOUTS = {
     "MVTec, whole": (" ".join(f"{kind}/{file}" for kind in ("nut", "pill") for file in MVTEC.split()),
                      {"train": 4, "test": 6}, ["nut", "pill"], "ground_truth left out: masks.*first level"),
     "masks beside images": ("images/0 images/1 masks/0 masks/1", {"train": 2}, None, "masks left out: masks"),
+    "masks among defects": ("train/ok/0 test/ok/0 test/bad/0 test/gt/0", {"train": 1, "test": 2}, ["bad", "ok"],
+                            "gt left out: masks"),
     "faces with masks": ("mask/0 no_mask/0", {"train": 2}, ["mask", "no_mask"], ""),
     "numbers": (" ".join(f"{i}/0" for i in range(12)), {"train": 12}, [str(i) for i in range(12)], ""),
     "clutter": ("cat/0 .hidden/0 .ipynb_checkpoints/0 __MACOSX/cat/0 .thumbnails/0 .Trash-1000/0 cat/._0",
-                {"train": 1}, ["cat"], ".ipynb_checkpoints left out: hidden"),
+                {"train": 1}, ["cat"], "__MACOSX and 1 more left out: hidden"),
     "no images": ("cat/0 dog/notes.txt cat/Thumbs.db cat/desktop.ini .DS_Store labels/deep/x.txt", {"train": 1},
                   ["cat"], "2 empty folders: dog, labels"),
     "no test images": ("train/a/0 train/b/0 test/x.txt", {"train": 2}, ["a", "b"], "1 empty folder: test"),
@@ -147,7 +150,7 @@ def test_links(tmp_path):
     (root / "circle").unlink()
     source = opened(root)
     assert (source.info.splits, source.info.class_names) == ({"train": 4}, ["cat", "dog"])
-    assert "hound left out: a link to what is read already" in source.describe()
+    assert "hound, loop left out: links to what is read already" in source.describe()
     shutil.rmtree(tmp_path / "elsewhere")
     (root / "cat" / "1.png").unlink()
     (root / "cat" / "1.png").symlink_to(root / "cat" / "nothing.png")
@@ -203,6 +206,17 @@ def test_whole_numbers_are_scaled_by_what_the_folder_holds(tmp_path, largest, dt
     said = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     assert [f"{white:,} is white" in sentence for sentence in said] == [True] * (white != 65_535)
     assert image_files.white_of(sorted(tmp_path.iterdir())) == white
+
+
+@pytest.mark.parametrize(("value", "told"), [(4095, True), (65_535, False)])
+def test_colours_of_16_bits(tmp_path, value, told):
+    """Pillow reads their upper halves: if these are empty, it is said."""
+    pixels = tf.io.encode_png(np.full((4, 4, 3), value, "uint16")).numpy()
+    (tmp_path / "a.png").write_bytes(pixels)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        kg.data.info(tmp_path)
+    assert ["they are dark, since" in str(warning.message) for warning in caught] == [True] * told
 
 
 def test_whole_numbers_without_a_white(tmp_path):

@@ -1,6 +1,7 @@
 """A folder of images, streamed: paths are kept, and pixels as they come by where they are few."""
 
 import copy
+import functools
 import math
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -103,9 +104,16 @@ class FolderSource(Source):
             self._tell(
                 f"{len(whole):,} files of 16 or 32 bits hold whole numbers up to {largest:,}: {self.white:,} is white"
             )
-        return {split: [path for path in paths if path in self.looks] for split, paths in files.items()}
+        deep = [look.upper for look in self.looks.values() if look.upper is not None]
+        if deep and max(deep) < 16:
+            self._tell(
+                f"{len(deep):,} files of 16 bits per colour hold no more than 12: they are dark, since the upper 8 alone "
+                "are read; save them with 8"
+            )
+        kept = {split: [path for path in paths if path in self.looks] for split, paths in files.items()}
+        return {split: paths for split, paths in kept.items() if paths}
 
-    @property
+    @functools.cached_property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the images."""
         looks = {path: self.looks[path] for paths in self.files.values() for path in paths}
@@ -138,6 +146,7 @@ class FolderSource(Source):
     def keep(self, split: str, files: list[Path]) -> None:
         """Leaves nothing in a split but some of its files, in their order."""
         self.files[split] = files
+        vars(self).pop("shape", None)
 
     def view(self, half: Half | None = None, ending: str = "", but: str | None = None) -> Self:
         """The folder over again, with one half of each image, or with some of its files.
@@ -148,6 +157,7 @@ class FolderSource(Source):
             but: ending of the names of those that are not meant.
         """
         other = copy.copy(self)
+        vars(other).pop("shape", None)
         other.half, other.ending = half, ending
         if half is not None:
             self._check_halves()

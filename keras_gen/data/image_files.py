@@ -22,14 +22,23 @@ Half = Literal["left", "right"]
 
 
 class Look(NamedTuple):
-    """What a file holds: its size, 1 or 3 channels, whether it has several frames, and of whole numbers (16 or 32 bits
-    per pixel) the largest, else None."""
+    """What a file holds.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+        channels: 1 or 3.
+        frames: whether there are several.
+        largest: whole number in it, where a gray pixel has 16 or 32 bits; else None.
+        upper: the largest of the upper 8 bits, where each colour has 16, of which Pillow reads no more; else None.
+    """
 
     height: int
     width: int
     channels: int
     frames: bool
     largest: int | None
+    upper: int | None
 
 
 def read_image(
@@ -53,7 +62,7 @@ def read_image(
     Raises:
         ValueError: names the file if it cannot be read whole.
     """
-    with _opened(path) as (_, image):
+    with _opened(path) as (_, image, _):
         gray = _is_gray(image)
         if "A" in image.getbands() or "transparency" in image.info:
             image = image.convert("RGBA")
@@ -98,8 +107,8 @@ def white_of(files: Iterable[Path]) -> int:
 
 @functools.cache  # one look at each file, however many splits and parts are opened
 def _look(path, modified):
-    with _opened(path) as (file, image):
-        largest = None
+    with _opened(path) as (file, image, sixteen):
+        largest = upper = None
         if image.mode.startswith("I"):
             pixels = np.asarray(image)
             largest = int(pixels.max())
@@ -108,21 +117,27 @@ def _look(path, modified):
                     f"pixels are whole numbers from {pixels.min()} to {largest}, of which the file does not say what "
                     "is white"
                 )
+        elif sixteen:
+            upper = int(np.max(np.asarray(image.convert("RGB"))))
         # The other pictures of an MPO are a camera's previews.
         frames = bool(getattr(file, "is_animated", False)) and file.format != "MPO"
-        return Look(image.height, image.width, 1 if _is_gray(image) else 3, frames, largest)
+        return Look(image.height, image.width, 1 if _is_gray(image) else 3, frames, largest, upper)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, Image.Image]]:
-    """The file, and its first frame, whole and upright. What goes wrong within names the file."""
+def _opened(path: Path) -> Iterator[tuple[Image.Image, Image.Image, bool]]:
+    """The file; its first frame, whole and upright; whether it has 16 bits for each colour or gray.
+
+    What goes wrong within names the file.
+    """
     try:
         with Image.open(path, formats=_formats(path)) as file:
             if file.width * file.height > MAX_PIXELS:
                 raise ValueError(f"{file.width} x {file.height} pixels, more than {MAX_PIXELS:,}")
             if file.mode == "F":
                 raise ValueError("pixels are floating-point numbers, of which the file does not say what is white")
-            yield file, ImageOps.exif_transpose(file)
+            sixteen = ";16" in str(file.tile)  # read before the pixels, after which it is empty
+            yield file, ImageOps.exif_transpose(file), sixteen
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         reason = str(error).replace(str(path), path.name) or type(error).__name__
         raise ValueError(f"{path}: {reason}") from None

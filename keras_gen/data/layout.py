@@ -23,7 +23,8 @@ KIN = {
     "test": ("test", "testing", "tests", "testset"),
 }
 SPLIT_OF = {name: split for split, names in KIN.items() for name in names}
-MASKS = {"ground_truth", "groundtruth", "gt", "mask", "masks"}
+GROUND_TRUTH = {"ground_truth", "groundtruth", "gt"}  # masks, whatever lies beside them
+MASKS = {"mask", "masks"}  # masks beside splits or `images`; else, beside `no_mask`, a class
 IMAGES = {"image", "images", "img", "imgs"}
 # What computers leave in folders, beside the names that begin with a point.
 CLUTTER = {"__macosx", "__pycache__", "$recycle.bin", "system volume information", "@eadir", "lost+found", "thumbs"}
@@ -56,7 +57,7 @@ def walk(root: Path) -> Walk:
         folder = real.popleft() if real else links.popleft()
         target = os.path.realpath(folder)
         if target in seen:
-            left_out[str(folder.relative_to(root))] = "a link to what is read already"
+            left_out[str(folder.relative_to(root))] = "links to what is read already"
             continue
         seen.add(target)
         folders.append(folder)
@@ -99,7 +100,8 @@ def recognise(root: Path, found: Walk, split_folders: bool | None = None) -> Lay
         (*place, name)
         for place, names in children.items()
         for name in names
-        if name.casefold() in MASKS and (place in places or any(other.casefold() in IMAGES for other in names))
+        if (name.casefold() in GROUND_TRUTH and len(names) > 1)
+        or (name.casefold() in MASKS and (place in places or any(other.casefold() in IMAGES for other in names)))
     }
     splits: dict[str, dict[Path, Folders]] = {}
     beside, around = [], _common_length(places)
@@ -118,7 +120,11 @@ def recognise(root: Path, found: Walk, split_folders: bool | None = None) -> Lay
     twice = [name for name, count in Counter((f[:-1], split) for f, split in split_of.items()).items() if count > 1]
     if split_folders is None and (beside or twice):
         _refuse(root, split_of, beside)
-    notes = [f"{name} left out: {why}" for name, why in _grouped(found.left_out, masks).items()]
+    reasons = {"/".join(folders): "masks" for folders in sorted(masks)} | found.left_out
+    notes = []
+    for reason in dict.fromkeys(reasons.values()):
+        names = dict.fromkeys(Path(name).name for name, why in reasons.items() if why == reason)
+        notes.append(f"{listed(names)} left out: {reason}")
     if beside:
         notes.append(f"{len(beside):,} images beside the splits left out: {listed(map(str, beside))}")
     empty = _without_images(root, found)
@@ -215,15 +221,9 @@ def _refuse(root, split_of, beside):
     raise ValueError(
         "It must be clear whether folders named like splits are splits. With split_folders=True (--split-folders) "
         f"they are, {'and what is beside them is left out' if beside else 'those of one split together'}; with "
-        "split_folders=False (--no-split-folders) they are classes like any other. "
+        "split_folders=False (--no-split-folders) they are classes like any other. Or name one folder alone. "
         f"Received: {root} with {named}{others}"
     )
-
-
-def _grouped(left_out, masks):
-    """What is left out, folders of one name told once: "ground_truth" -> "masks"."""
-    names = {Path(name).name: why for name, why in sorted(left_out.items())}
-    return {folders[-1]: "masks" for folders in sorted(masks)} | names
 
 
 def _without_images(root, found):

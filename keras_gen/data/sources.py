@@ -6,7 +6,7 @@ Sources of random access give `Examples`; a TensorFlow Datasets set too large fo
 import dataclasses
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Source:
     """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
 
     info: Info
-    notes: list[str] = []  # noqa: RUF012  (of what is not in `info`; never changed here)
+    notes: Sequence[str] = ()  # of what `info` does not tell
 
     def describe(self) -> str:
         """What was found, in a line: "train 300 of 3 classes, validation 40, test 80; ground_truth left out: masks"."""
