@@ -107,8 +107,8 @@ class FolderSource(Source):
         deep = [look.upper for look in self.looks.values() if look.upper is not None]
         if deep and max(deep) < 16:
             self._tell(
-                f"{len(deep):,} files of 16 bits per colour hold no more than 12: they are dark, since the upper 8 alone "
-                "are read; save them with 8"
+                f"{len(deep):,} files of 16 bits per colour hold no more than 12: they are dark, since only "
+                "the upper 8 are read; save them with 8"
             )
         kept = {split: [path for path in paths if path in self.looks] for split, paths in files.items()}
         return {split: paths for split, paths in kept.items() if paths}
