@@ -50,10 +50,16 @@ class Source:
 
     def describe(self) -> str:
         """What was found, in a line: "train 300 of 3 classes, validation 40, test 80; ground_truth left out: masks"."""
-        info = self.info
-        classes = f" of {info.num_classes:,} class{'es' * (info.num_classes > 1)}" if info.num_classes else ""
-        first, *others = [f"{split} {count:,}" for split, count in info.splits.items()]
-        return "; ".join([", ".join([first + classes, *others]), *self.notes])
+        parts, told = [], 0
+        for split, count in self.info.splits.items():
+            classes = self.classes_in(split)  # said where there are others than in the split before
+            new = f" of {classes:,} class{'es' * (classes > 1)}" if classes not in (0, told) else ""
+            parts, told = [*parts, f"{split} {count:,}{new}"], classes
+        return "; ".join([", ".join(parts), *self.notes])
+
+    def classes_in(self, split: str) -> int:
+        """How many classes there are in a split, 0 without any."""
+        return self.info.num_classes or 0
 
     def open(self, split: str) -> Examples | Stream:
         raise NotImplementedError
