@@ -281,7 +281,11 @@ def test_pairs_by_name(tmp_path):
         ({"input_half": "left", "target_suffix": "_mask"}, "Pairs come from"),
         ({"target_suffix": ""}, "must be two endings of names.*target_suffix=''"),
         ({"input_suffix": "_a", "target_suffix": "_a"}, "must be two endings of names"),
-        ({"target_suffix": "_mask"}, "no common name"),
+        (
+            {"target_suffix": "_mask"},
+            "a file must have a name that ends in _mask. Received: train of .* with 0.png, 1.png",
+        ),
+        ({"target_suffix": "g", "input_suffix": "0"}, "ends in g. "),
         ({"input_half": "left"}, "side by side must be .*0.png of 4 x 4"),
     ],
 )

@@ -169,6 +169,13 @@ class FolderSource(Source):
             split: [path for path in paths if path.stem.endswith(ending) and not (but and path.stem.endswith(but))]
             for split, paths in self.files.items()
         }
+        for split, paths in other.files.items():
+            if not paths:
+                wanted = f"a name that ends in {ending}" if ending else f"a name that does not end in {but}"
+                names = layout.listed(path.name for path in self.files[split])
+                raise ValueError(
+                    f"In each split a file must have {wanted}. Received: {split} of {self.root} with {names}"
+                )
         return other
 
     def _check_halves(self):

@@ -50,11 +50,13 @@ class Source:
 
     def describe(self) -> str:
         """What was found, in a line: "train 300 of 3 classes, validation 40, test 80; ground_truth left out: masks"."""
-        parts, told = [], 0
+        parts: list[str] = []
+        told = 0
         for split, count in self.info.splits.items():
             classes = self.classes_in(split)  # said where there are others than in the split before
             new = f" of {classes:,} class{'es' * (classes > 1)}" if classes not in (0, told) else ""
-            parts, told = [*parts, f"{split} {count:,}{new}"], classes
+            parts.append(f"{split} {count:,}{new}")
+            told = classes
         return "; ".join([", ".join(parts), *self.notes])
 
     def classes_in(self, split: str) -> int:
