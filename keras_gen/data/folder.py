@@ -145,7 +145,7 @@ class FolderSource(Source):
 
     def classes_in(self, split: str) -> int:
         """How many classes there are in a split, 0 without any."""
-        return len({self._class_of[path] for path in self.files[split]} - {None})
+        return len({self._class_of[path] for path in self.files.get(split, ())} - {None})
 
     def keep(self, split: str, files: list[Path]) -> None:
         """Leaves nothing in a split but some of its files, in their order."""
