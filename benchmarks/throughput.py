@@ -48,15 +48,16 @@ def bodies(kind):
 
 def ours(kind):
     encoder, decoder = bodies(kind)
+    jit_compile = kind != "conv"  # as `fit` chooses for a training of many epochs: here each has a `fit` of its own
     if kind == "aae":
         critic = kg.networks.dense_encoder((LATENT,), (HIDDEN,))
         model = kg.AdversarialAutoencoder(
             SHAPE, LATENT, posterior="gaussian", encoder=encoder, decoder=decoder, discriminator=critic
         )
-        model.compile()
+        model.compile(jit_compile=jit_compile)
     else:
         model = kg.VAE(SHAPE, LATENT, encoder=encoder, decoder=decoder)
-        model.compile(optimizer="adam")
+        model.compile(optimizer="adam", jit_compile=jit_compile)
     data = kg.data.load("mnist", batch_size=BATCHES[kind], limit=IMAGES[kind])
     return lambda: keras_epoch(model, data)
 

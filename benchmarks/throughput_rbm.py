@@ -26,7 +26,7 @@ def main():
     x = kg.data.stack(kg.data.load("mnist", binarize="static", shuffle=False, limit=IMAGES))
     test = kg.data.stack(kg.data.load("mnist", "test", binarize="static", shuffle=False, limit=2000))
     ours = kg.RBM(SHAPE, UNITS, persistent=True, num_chains=BATCH)
-    ours.compile(**ours.default_optimizers(RATE))
+    ours.compile(**ours.default_optimizers(RATE), jit_compile=True)  # as `fit` chooses for many epochs
     flat = x.reshape(len(x), -1)
     theirs = BernoulliRBM(UNITS, learning_rate=RATE, batch_size=BATCH, n_iter=1, random_state=0)
     theirs.partial_fit(flat[:BATCH])  # makes its weights; `fit` would begin anew each time

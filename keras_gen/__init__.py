@@ -3,48 +3,29 @@
 from typing import TYPE_CHECKING
 
 from keras_gen import startup
-
-try:
-    with startup.without_notices():
-        import tensorflow as _tensorflow  # noqa: F401  (imported here for its notices)
-except ModuleNotFoundError as _error:
-    raise ImportError('keras_gen needs TensorFlow: pip install "keras-gen[cpu]", or "keras-gen[cuda]".') from _error
-
-import keras as _keras
-
-if _keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "keras_gen runs on Keras with the TensorFlow backend; set KERAS_BACKEND=tensorflow before importing keras. "
-        f"Received: backend={_keras.backend.backend()!r}"
-    )
-
-from keras_gen import data as data
-from keras_gen import evaluation as evaluation
-from keras_gen import images as images
-from keras_gen import information as information
-from keras_gen import layers as layers
-from keras_gen import likelihoods as likelihoods
-from keras_gen import losses as losses
-from keras_gen import networks as networks
-from keras_gen import plots as plots
-from keras_gen import priors as priors
-from keras_gen import tasks as tasks
-from keras_gen import training as training
-from keras_gen.core import GenerativeModel as GenerativeModel
-from keras_gen.models import *
-from keras_gen.saving import load as load
-from keras_gen.training import open_run as open_run
-from keras_gen.training import register as register
 from keras_gen.version import __version__ as __version__
+
+if TYPE_CHECKING or not startup.is_command():
+    # At once: Keras loads a file only if the classes in it are registered, and it is their import that registers them.
+    from keras_gen.public import *
 
 if TYPE_CHECKING:
     from keras_gen import tuning as tuning
 else:
 
     def __getattr__(name):
-        """Keras Tuner takes a second to import: `kg.tuning` is imported when it is asked for."""
-        if name == "tuning":
-            import importlib
+        """`kg.tuning`, and in the command every name, is imported when it is asked for: that takes seconds."""
+        import importlib.util
 
-            return importlib.import_module("keras_gen.tuning")
+        if name == "tuning" or (startup.is_command() and not name.startswith("_")):
+            if importlib.util.find_spec(f"keras_gen.{name}"):
+                return importlib.import_module(f"keras_gen.{name}")
+            public = importlib.import_module("keras_gen.public")
+            if name in public.__all__:
+                return getattr(public, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        import importlib
+
+        return [*importlib.import_module("keras_gen.public").__all__, "__version__", "tuning"]

@@ -1,11 +1,19 @@
-"""Files written whole or not at all."""
+"""Files: written whole or not at all, read, and those that come with the package."""
 
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with the package, name -> path."""
+    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -19,6 +27,18 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def share(source: str | Path, path: str | Path) -> None:
+    """Gives a file a second name without a second copy of its bytes, where the file system can; else copies it."""
+
+    def link(temporary):
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+    write_atomically(path, link)
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from keras_gen.face import names_of
 from keras_gen.files import write_atomically
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -26,6 +27,7 @@ XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
 ANIMATIONS = (".gif", ".webp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 SMALLEST_TILE = 56  # pixels on a side; smaller images are enlarged by a whole factor
 ABSENT = (
     "No mark of generation was found. That proves nothing: any program that saves an image again drops such marks, "
@@ -33,15 +35,40 @@ ABSENT = (
 )
 
 
+def save(images: np.ndarray, path: str | Path, columns: int | None = None) -> Path:
+    """Writes images to what the path asks for.
+
+    Args:
+        images: (N, H, W, C) in [0, 1].
+        path: a picture of all (.png, .jpg, .webp); an animation that shows one after the other (.gif); or, without an
+            ending, a folder with a PNG file for each, 0000.png, 0001.png, ...
+        columns: images per row of a picture.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if images have another shape or range, or the ending is another.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".gif":
+        return save_animation(like(np.asarray(images)[None], images), path, seconds=0.5, back=False)
+    if path.suffix:
+        return save_grid(images, path, columns)
+    for i, image in enumerate(np.asarray(images)):
+        save_image(like(image, images), path / f"{i:04}.png")
+    return path
+
+
 def save_image(image: np.ndarray, path: str | Path, scale: int = 1) -> Path:
-    """Writes one image as PNG.
+    """Writes one image as PNG, JPEG or WebP.
 
     An image that a model of this package made is marked as such: the IPTC digital source type
     "trainedAlgorithmicMedia" and a JSON of package version, model class, hash of the weights and seed.
 
     Args:
         image: (H, W, C) or (H, W) in [0, 1], C 1 or 3.
-        path: a file ending in .png; replaced whole or not at all.
+        path: a file ending in .png, .jpg, .jpeg or .webp; replaced whole or not at all. JPEG changes pixels a little.
         scale: whole factor by which to enlarge it, without smoothing.
 
     Returns:
@@ -51,29 +78,43 @@ def save_image(image: np.ndarray, path: str | Path, scale: int = 1) -> Path:
         ValueError: if the image's shape or range, or the ending of the path, is another.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"`path` must end in .png: a PNG keeps its marks of origin. Received: path={path}")
     made_by = getattr(image, "provenance", None)
+    options = _file_options(path.suffix.lower(), _marks(made_by))
+    if options is None:
+        raise ValueError(f"`path` must end in {', '.join(PICTURES)}. Received: path={path}")
     image = np.asarray(image)
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[-1] not in (1, 3):
         raise ValueError(f"`image` must be (H, W), (H, W, 1) or (H, W, 3). Received: shape={image.shape}")
     _check_range("image", image)
     picture = _picture(image, scale)
-    info = PngImagePlugin.PngInfo()
-    for key, text in _marks(made_by).items():
-        info.add_itxt(key, text)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=info))
+    write_atomically(path, lambda temporary: picture.save(temporary, **options))
     return path
 
 
+def _file_options(suffix, marks):
+    """What Pillow is told of a file and its marks; None of an ending that is not of PICTURES."""
+    if suffix == ".png":
+        info = PngImagePlugin.PngInfo()
+        for key, text in marks.items():
+            info.add_itxt(key, text)
+        return {"format": "PNG", "pnginfo": info}
+    exif = Image.Exif()
+    if JSON_KEY in marks:
+        exif[EXIF_DESCRIPTION] = marks[JSON_KEY]
+    as_bytes = {"exif": exif, "xmp": marks.get(XMP_KEY, "").encode()}
+    if suffix == ".webp":
+        return {"format": "WEBP", "lossless": True, **as_bytes}
+    return {"format": "JPEG", "quality": 95, "subsampling": 0, **as_bytes} if suffix in PICTURES else None
+
+
 def save_grid(images: np.ndarray, path: str | Path, columns: int | None = None, padding: int = 2) -> Path:
-    """Writes images side by side as one PNG, marked like `save_image`; small ones are enlarged to be seen.
+    """Writes images side by side as one picture, marked like `save_image`; small ones are enlarged to be seen.
 
     Args:
         images: (N, H, W, C) in [0, 1].
-        path: a file ending in .png.
+        path: a file, as of `save_image`.
         columns: images per row; None for a grid about as wide as high.
         padding: pixels between images.
 
@@ -106,9 +147,7 @@ def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, b
     options = {"save_all": True, "append_images": frames[1:], "duration": round(1000 * seconds), "loop": 0}
     marks = _marks(getattr(walks, "provenance", None))
     if path.suffix.lower() == ".webp":
-        exif = Image.Exif()
-        exif[EXIF_DESCRIPTION] = marks.get(JSON_KEY, "")
-        options |= {"format": "WEBP", "lossless": True, "xmp": marks.get(XMP_KEY, "").encode(), "exif": exif}
+        options |= _file_options(".webp", marks)
     else:
         options |= {"format": "GIF", "comment": json.dumps(marks).encode()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,10 +216,10 @@ def provenance(path: str | Path) -> dict[str, Any] | None:
 
 
 def _found_marks(image):
-    """The marks in a file: of a PNG its text, of a WebP its XMP and EXIF, of a GIF its comment."""
+    """The marks in a file: of a PNG its text, of a WebP or JPEG its XMP and EXIF, of a GIF its comment."""
     if image.format == "PNG":
         return {**getattr(image, "text", {})}
-    if image.format == "WEBP":
+    if image.format in ("WEBP", "JPEG"):
         xmp = image.info.get("xmp", b"").decode("utf-8", "replace")
         return {XMP_KEY: xmp, JSON_KEY: image.getexif().get(EXIF_DESCRIPTION)}
     with contextlib.suppress(ValueError):  # any text, not ours
@@ -209,3 +248,6 @@ def _picture(image, scale=1):
     """A Pillow image of (H, W, C) in [0, 1], enlarged by a whole factor."""
     pixels = np.rint(np.asarray(image, "float32") * 255).astype("uint8").repeat(scale, 0).repeat(scale, 1)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+__dir__ = names_of(globals())

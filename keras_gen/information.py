@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_gen.face import names_of
+
 
 def _probabilities(name, p):
     p = np.asarray(p, "float64")
@@ -113,3 +115,6 @@ def normal_kl(
     if np.any(v1 <= 0) or np.any(v2 <= 0):
         raise ValueError(f"Variances must be above 0. Received: variance={v1}, other_variance={v2}")
     return 0.5 * (np.log(v2 / v1) + (v1 + (m1 - m2) ** 2) / v2 - 1) / math.log(base)
+
+
+__dir__ = names_of(globals())

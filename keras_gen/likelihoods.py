@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
+from keras_gen.face import names_of
 
 LOG_GAIN = 10.0  # a log variance has far to go, in steps of an optimizer made for weights of a network
 
@@ -101,3 +102,6 @@ LIKELIHOODS = MappingProxyType(
 def likelihood(name: str, data_shape: tuple[int, ...], variance: str | float = "learned") -> Callable:
     """The negative log-likelihood of a name of LIKELIHOODS, built; `variance` is for "gaussian"."""
     return LIKELIHOODS[name](data_shape, variance)
+
+
+__dir__ = names_of(globals())

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import tensorflow as tf
 from keras import ops
 
+from keras_gen.face import names_of
+
 LOG_2_PI = math.log(2 * math.pi)
 
 
@@ -183,3 +185,6 @@ def gradient_penalty(gradient) -> tf.Tensor:
     """
     length = ops.sqrt(sum_per_example(ops.square(gradient)) + 1e-12)  # its derivative at 0 is not a number
     return ops.square(length - 1)
+
+
+__dir__ = names_of(globals())

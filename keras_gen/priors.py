@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import losses
+from keras_gen.face import names_of
 from keras_gen.layers import bounded_log_variance
 
 
@@ -197,3 +198,5 @@ class SwissRoll:
 
 
 PATTERNS = {"normal": NormalPrior, "mixture": Ring, "swiss_roll": SwissRoll}
+
+__dir__ = names_of(globals())

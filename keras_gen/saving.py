@@ -9,9 +9,8 @@ from pathlib import Path
 import keras
 
 from keras_gen.core import GenerativeModel
+from keras_gen.files import shipped as shipped
 from keras_gen.files import write_atomically
-
-SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
 
 
 def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> None:
@@ -84,11 +83,6 @@ def load(name: str | Path) -> GenerativeModel:
             f"`keras.saving.load_model`. Received: {path}"
         )
     return model
-
-
-def shipped() -> dict[str, Path]:
-    """The models that come with the package, name -> path."""
-    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
 
 
 def latest(folder: str | Path) -> Path:

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 FACE = "keras_gen"  # the package's own `__init__`: all of it is above everything
 # From the ground up: a room imports what lies below it, and nothing else.
 ROWS = (
-    ("files", "information", "losses", "startup", "version"),
+    ("face", "files", "naming", "startup", "version"),
+    ("information", "losses"),
     ("likelihoods",),
     ("core",),
     ("boltzmann", "data", "images", "layers", "plots", "saving"),
@@ -21,6 +22,7 @@ ROWS = (
     ("models", "tasks", "testing"),
     ("training",),
     ("tuning",),
+    ("public",),
     ("cli",),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

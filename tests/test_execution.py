@@ -96,3 +96,66 @@ def test_bad_arrays_are_refused():
         model.fit(IMAGES, np.zeros(12, "int64"), shuffle=False, verbose=0)
     with pytest.raises(ValueError, match="must leave examples to train on and to validate on. Received: 0.999, of 16"):
         kg.VAE((8, 8, 1), 2).fit(IMAGES, validation_split=0.999)
+
+
+class Traced(kg.Autoencoder):
+    """Counts how often its step is traced."""
+
+    traces = 0
+
+    def terms(self, x, y, training):
+        self.traces += training
+        return super().terms(x, y, training)
+
+
+class Seen(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.steps = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(batch)
+
+
+def test_epochs_of_any_length_are_counted_and_traced_once():
+    model, seen = Traced((8, 8, 1), 2), Seen()
+    model.compile("adam")
+    assert model.steps_per_execution == execution.STEPS_PER_CALL
+    images = np.repeat(IMAGES, 5, axis=0)[:79]
+    for count, of_epoch in ((79, [63, 78]), (12, [11]), (33, [32])):
+        before = int(model.step)
+        model.fit(images[:count], batch_size=1, epochs=2, verbose=0, callbacks=[seen])
+        assert int(model.step) - before == 2 * count
+        assert seen.steps == of_epoch * 2
+    assert model.traces == 1
+    endless = tf.data.Dataset.from_tensor_slices(images).batch(1).repeat()
+    before = int(model.step)
+    model.fit(endless, steps_per_epoch=5, epochs=2, verbose=0, callbacks=[seen])
+    assert int(model.step) - before == 10
+    assert seen.steps == [4, 4]
+
+
+def test_the_bar_of_an_evaluation_ends_at_its_last_step(capsys):
+    model = kg.Autoencoder((8, 8, 1), 2)
+    model.compile("adam")
+    model.evaluate(IMAGES, batch_size=3, verbose=1)
+    assert "6/6" in capsys.readouterr().out
+
+
+def test_xla_waits_until_it_pays(monkeypatch):
+    monkeypatch.delenv(execution.XLA, raising=False)
+    model, options = Traced((8, 8, 1), 2), {"batch_size": 8, "verbose": 0}  # two steps in an epoch
+    model.compile("adam")
+    monkeypatch.setattr(execution, "XLA_PAYS_FROM", 9 * model.count_params())
+    model.fit(IMAGES, epochs=4, **options)
+    assert (model.jit_compile, model.traces) == (False, 1)
+    model.fit(IMAGES, epochs=3, initial_epoch=2, **options)  # a resumed training is executed as the unbroken one
+    assert (model.jit_compile, model.traces) == (False, 1)
+    for _ in range(2):  # the loops of users train long, too
+        model.fit(IMAGES, **options)
+    assert (model.jit_compile, model.traces) == (True, 2)
+    model.fit(IMAGES, epochs=1, **options)
+    assert (model.jit_compile, model.traces) == (True, 2)
+    resumed = kg.Autoencoder((8, 8, 1), 2)
+    resumed.compile("adam")
+    resumed.fit(IMAGES, epochs=5, initial_epoch=4, **options)
+    assert resumed.jit_compile is True

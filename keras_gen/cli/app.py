@@ -1,26 +1,67 @@
 """The command itself: what verbs are added to, and the one that lists what there is."""
 
+import functools
 import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
 import cyclopts
 from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
-from keras_gen import saving
-from keras_gen.training.registry import registry
+from keras_gen.cli import overview
+from keras_gen.files import shipped as shipped_models
 
-app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="plaintext")
+app = cyclopts.App(
+    name="keras-gen",
+    help=kg.__doc__,
+    version=kg.__version__,
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,  # a run says how to go on
+)
+
+Force = Annotated[bool, cyclopts.Parameter(help="overwrite what is there.", negative=())]
+
+
+def writes(function: Callable) -> Callable:
+    """A verb that writes a file or a folder, `out`: it overwrites nothing, unless it is told so by --force."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def verb(*args, force: bool = False, **options):
+        given = signature.bind(*args, **options)
+        given.apply_defaults()
+        out = given.arguments["out"]
+        if out is not None and not force:
+            refuse_overwriting(out)
+        function(*args, **options)
+
+    parameter = inspect.Parameter("force", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Force)
+    vars(verb)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), parameter])
+    verb.__annotations__ = {**function.__annotations__, "force": Force}
+    return app.command(verb, name=function.__name__.rstrip("_"))
+
+
+def refuse_overwriting(out: str | Path) -> None:
+    """Raises a sentence if there is such a file, or a folder with something in it."""
+    path = Path(out)
+    if (path.is_dir() and any(path.iterdir())) or path.is_file():
+        raise FileExistsError(
+            f"Nothing is overwritten without --force: choose another --out. Received: --out {out}, which exists"
+        )
 
 
 @app.command(name="list")
 def list_() -> None:
-    """List models, datasets and shipped models."""
+    """List models, data and shipped models."""
     models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
-    for name, cls in sorted(registry().items()):
-        models.add_row(name, (inspect.getdoc(cls) or "").split("\n")[0], ", ".join(sorted(cls.offers)))
+    for row in [*overview.rows(), *_own()]:
+        models.add_row(row.name, row.what, ", ".join(row.offers))
     shipped = Table("name", "file", title="Shipped models: kg.load(NAME)")
-    for name, path in saving.shipped().items():
+    for name, path in shipped_models().items():
         shipped.add_row(name, path.name)
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
@@ -30,3 +71,14 @@ def list_() -> None:
     sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
     for table in (models, sources, shipped):
         Console().print(table)
+
+
+def _own() -> list[overview.Row]:
+    """Models that `--import` registered."""
+    registry = sys.modules.get("keras_gen.training.registry")
+    known = {} if registry is None else registry.registry()
+    return [
+        overview.Row(name, (inspect.getdoc(cls) or "").split("\n")[0], tuple(sorted(cls.offers)))
+        for name, cls in sorted(known.items())
+        if not cls.__module__.startswith("keras_gen.")
+    ]

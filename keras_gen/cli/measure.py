@@ -8,15 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
-from keras_gen.cli.app import app
+from keras_gen.cli.app import writes
 from keras_gen.cli.options import check_option, choose_data, choose_images
-from keras_gen.evaluation.summary import cap_by_memory
 from keras_gen.files import write_json
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
 
 
-@app.command
+@writes
 def detect(
     run: str,
     folder: str,
@@ -54,7 +53,7 @@ def detect(
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
 
 
-@app.command
+@writes
 def evaluate(
     run: str, *, data: str | None = None, out: str | None = None, samples: int = 200, fidelity: bool = True
 ) -> None:
@@ -97,6 +96,8 @@ def _written(value):
 
 def _classifier_features(chosen, named, verbose):
     """Features of a classifier of the classes of a run's training data, or of those of a named source."""
+    from keras_gen.evaluation.summary import cap_by_memory
+
     shape, config, splits = chosen.model.data_shape, chosen.config, chosen.source.info.splits
     options = {"limit": cap_by_memory(CLASSIFIER_IMAGES, shape), "labels": True, "shuffle": True}
     if not named:

@@ -1,8 +1,11 @@
 """What verbs share: options from signatures, and the model and the data that they name."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import os
+import re
 import sys
 import types
 import typing
@@ -11,16 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import docstring_parser
-import keras
-import numpy as np
-import tensorflow as tf
 from cyclopts import Parameter
 
 import keras_gen as kg
-from keras_gen.core import GenerativeModel
-from keras_gen.data.open import opened
-from keras_gen.data.sources import Source
-from keras_gen.training.config import RunConfig
+
+if typing.TYPE_CHECKING:  # Keras takes seconds to import: the verbs do so when they need it
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_gen.core import GenerativeModel
+    from keras_gen.data.sources import Source
+    from keras_gen.training.config import RunConfig
 
 
 def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
@@ -32,11 +36,30 @@ def options_of(function: Any, skip: set[str]) -> Iterator[inspect.Parameter]:
         annotation, default = _from_text(parameter.annotation), parameter.default
         if name == "num_classes":  # the data know it
             annotation, default = int | None, None
-        text = " ".join((documentation.get(name) or "").split())
+        text = in_words(" ".join((documentation.get(name) or "").split()))
         # Of several values: --hidden-units 500 500 2000.
         option = Parameter(help=text, consume_multiple=True, negative_iterable=())
         described = Annotated[annotation, option]  # type: ignore[valid-type]  # made here
         yield parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=described, default=default)
+
+
+# What help of Python says, and how it reads on a command line, where a model is not given and None is left out.
+IN_WORDS = (
+    (r",? (?:None, )?(?:or )?a built `keras\.Model`[^.]*", ""),
+    (r", None to choose by", "; if not given, chosen by"),
+    (r"^None, or ", ""),
+    (r"None for ", "if not given, "),
+    (r", None(?=[,.])", ""),
+    (r'"([\w.]+)"', r"\1"),
+    (r"`", ""),
+)
+
+
+def in_words(text: str) -> str:
+    """Help of a Python argument as help of an option."""
+    for pattern, words in IN_WORDS:
+        text = re.sub(pattern, words, text)
+    return text
 
 
 def _from_text(annotation):
@@ -44,6 +67,8 @@ def _from_text(annotation):
 
     A model alone is given as a run folder, a file or the name of a shipped one.
     """
+    import keras
+
     if annotation == keras.Model | None:
         return str | None
     if isinstance(annotation, types.UnionType):
@@ -103,6 +128,8 @@ def choose_data(
     run: str, source: str | None, count: int | None, labels: bool | None = None, option: str = "--data"
 ) -> Chosen:
     """A model and data to look at it by, with labels where the source has classes, or as asked for."""
+    from keras_gen.data.open import opened
+
     open_run = kg.open_run(run) if Path(run).is_dir() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__

@@ -1,15 +1,16 @@
 """Verbs that draw what a model makes of images, and tell what made one."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 import keras_gen as kg
-from keras_gen.cli.app import app
+from keras_gen.cli.app import app, writes
 from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
 
 
-@app.command
+@writes
 def sample(
     run: str,
     *,
@@ -29,7 +30,8 @@ def sample(
         components: for a model without a distribution of codes, fit a mixture of so many normals to the codes of data.
         data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
-        out: PNG file.
+        out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
+            file of each.
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
@@ -40,10 +42,10 @@ def sample(
     else:
         model = kg.load(run)
         images = model.sample(count, labels, seed)
-    print(kg.images.save_grid(check_images(model, images), out))
+    print(kg.images.save(check_images(model, images), out))
 
 
-@app.command
+@writes
 def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str = "reconstructions.png") -> None:
     """Show images above their reconstructions.
 
@@ -51,7 +53,7 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
         run: run folder, or with --data any model.
         data: where to take the images from; the run's own held-out split if not given.
         count: how many.
-        out: PNG file.
+        out: picture, .png, .jpg or .webp.
     """
     check_option("count", count, 1)
     model, images, labels = choose_images(run, data, count)
@@ -59,7 +61,7 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
     print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
 
 
-@app.command
+@writes
 def denoise(
     run: str,
     *,
@@ -77,7 +79,7 @@ def denoise(
         as_given: restore the images as they are, without adding noise.
         count: how many.
         seed: of the noise.
-        out: PNG file.
+        out: picture, .png, .jpg or .webp.
     """
     check_option("count", count, 1)
     model, images, _ = choose_images(run, data, count)
@@ -90,7 +92,7 @@ def denoise(
     print(kg.images.save_grid(check_images(model, kg.images.rows(*groups)), out, columns=len(images)))
 
 
-@app.command
+@writes
 def separate(
     run: str, *, data: str | None = None, as_given: bool = False, count: int = 10, out: str = "separated.png"
 ) -> None:
@@ -101,7 +103,7 @@ def separate(
         data: where to take the images from; the run's own held-out split if not given.
         as_given: take the images as mixtures, instead of mixing each with the next ones.
         count: how many.
-        out: PNG file.
+        out: picture, .png, .jpg or .webp.
     """
     check_option("count", count, 1)
     model, mixtures, _ = choose_images(run, data, count)
@@ -145,21 +147,48 @@ def translate(
     print(f"{out}: {count} images.")
 
 
-@app.command
+@writes
+def compress(run: str, folder: str, *, out: str, bits: int = 6, on_error: Literal["stop", "skip"] = "stop") -> None:
+    """Write the codes of a folder of images to one file, each image made to the model's size.
+
+    Args:
+        run: run folder, .keras file or shipped model, that encodes and decodes.
+        folder: of images, at any depth.
+        out: file.
+        bits: of each number of a code, 1 to 16.
+        on_error: stop at files that cannot be read, or skip them and name them.
+    """
+    count, before = kg.tasks.compression.compress_folder(kg.load(run), folder, out, bits, on_error)
+    print(f"{out}: {count} images, {Path(out).stat().st_size:,} bytes; as files they have {before:,}.")
+
+
+@writes
+def decompress(run: str, file: str, *, out: str) -> None:
+    """Write the images of a file of `compress` into a folder of PNG files.
+
+    Args:
+        run: that wrote the codes: run folder, .keras file or shipped model.
+        file: of codes.
+        out: folder.
+    """
+    print(f"{out}: {kg.tasks.compression.decompress_folder(kg.load(run), file, out)} images.")
+
+
+@writes
 def filters(run: str, *, count: int = 100, out: str = "filters.png") -> None:
     """Draw what the units of a dense first layer look for: their weights as images, gray for 0.
 
     Args:
         run: run folder, .keras file or shipped model.
         count: how many units.
-        out: PNG file.
+        out: picture, .png, .jpg or .webp.
     """
     check_option("count", count, 1)
     model = kg.load(run)
     print(kg.images.save_grid(kg.tasks.filters(model, count), out))
 
 
-@app.command(name="map")
+@writes
 def map_(
     run: str,
     *,
@@ -175,7 +204,7 @@ def map_(
         data: where to take the images from; the run's own held-out split if not given.
         method: how more than two dimensions are brought to two: the plane of the largest variance, or t-SNE.
         count: how many.
-        out: PNG file.
+        out: picture, .png, .jpg or .webp.
     """
     check_option("count", count, 2)
     model, images, labels = choose_images(run, data, count)

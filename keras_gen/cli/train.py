@@ -7,12 +7,11 @@ import cyclopts
 import keras_gen as kg
 from keras_gen.cli.app import app
 from keras_gen.cli.options import options_of
-from keras_gen.training.registry import registry
 
 train_app = cyclopts.App(
     name="train",
     help="Train a model; see `keras-gen train MODEL --help`. For a model of your own: --import MODULE.",
-    help_format="plaintext",
+    help_format="markdown",
 )
 app.command(train_app)
 
@@ -42,12 +41,11 @@ def _add_train_command(name, cls) -> None:
 
 def add_models() -> None:
     """Adds a command for each model that has none yet."""
+    from keras_gen.training.registry import registry
+
     for name, cls in registry().items():
         if name not in train_app:
             _add_train_command(name, cls)
-
-
-add_models()
 
 
 @app.command

@@ -5,11 +5,11 @@ from typing import Literal
 import numpy as np
 
 import keras_gen as kg
-from keras_gen.cli.app import app
+from keras_gen.cli.app import writes
 from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
 
 
-@app.command
+@writes
 def interpolate(
     run: str,
     *,
@@ -40,7 +40,7 @@ def interpolate(
     print(out)
 
 
-@app.command
+@writes
 def traverse(
     run: str,
     *,
@@ -75,7 +75,7 @@ def traverse(
     print(out)
 
 
-@app.command
+@writes
 def manifold(run: str, *, size: int = 20, label: int | None = None, out: str = "manifold.png") -> None:
     """Show the plane of a two-dimensional code.
 
@@ -92,7 +92,7 @@ def manifold(run: str, *, size: int = 20, label: int | None = None, out: str = "
     print(out)
 
 
-@app.command
+@writes
 def walk(
     run: str,
     *,
@@ -122,7 +122,7 @@ def walk(
     print(out)
 
 
-@app.command
+@writes
 def attribute(
     run: str,
     *,

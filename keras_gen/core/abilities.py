@@ -165,6 +165,10 @@ class Abilities(Part):
         defined = {name for name in ABILITIES if getattr(cls, name) is not getattr(Abilities, name)}
         cls.offers = frozenset(defined | ({"reconstruct"} if {"encode", "decode"} <= defined else set()))
 
+    def __dir__(self):
+        """What TAB shows: no ability that the model does not have."""
+        return [name for name in super().__dir__() if name not in ABILITIES or name in self.offers]
+
     def spec_of(self, ability: str) -> DataSpec:
         """The `DataSpec` of what an ability takes, by its name: codes for `decode`, labels for `sample`, else data."""
         spec = self.data_spec.of_inputs

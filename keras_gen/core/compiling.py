@@ -61,9 +61,11 @@ class Compiled(Part):
                 "Phases end between two calls: each call must be one step. Received: "
                 f"steps_per_execution={steps_per_execution}"
             )
-        jit, steps = execution.resolve(self, jit_compile, 1 if self._has_phases_in_steps else steps_per_execution)
+        jit, steps, self._may_use_xla = execution.resolve(
+            self, jit_compile, 1 if self._has_phases_in_steps else steps_per_execution
+        )
         if run_eagerly:
-            jit, steps = False, 1
+            jit, steps, self._may_use_xla = False, 1, False
         # Of a game Keras knows the last player's only, for callbacks that look at a learning rate. It is built and
         # scaled.
         super().compile(
@@ -74,7 +76,7 @@ class Compiled(Part):
             auto_scale_loss=False,
             **kwargs,
         )
-        self.max_steps_per_execution = steps
+        self.max_steps_per_execution, self._steps_planned = steps, 0
         self.compile_options = {
             "jit_compile": jit_compile,
             "steps_per_execution": 1 if self._has_phases_in_steps else steps_per_execution,

@@ -54,6 +54,7 @@ class Fitted(SteppedModel):
         y=None,
         batch_size: Count | None = None,
         epochs: CountOrZero = 1,
+        verbose="auto",
         *,
         callbacks: Annotated[Any, CALLBACKS] = None,
         validation_split: Share = 0.0,
@@ -89,18 +90,23 @@ class Fitted(SteppedModel):
             data.total_steps = data.steps and data.steps * max(0, epochs - initial_epoch)
             self.num_examples = data.count
             clock = EpochClock(0 if initial_epoch else self._epochs_done(data.steps), data.is_endless)
-            self._make_whole_calls(data.steps)
+            self._choose_execution(epochs, initial_epoch, data.steps, steps_per_epoch, callbacks)
             self.before_training(data)
             phases = self.phases(epochs)
             callbacks = [
                 clock, *data.callbacks, *([PhaseSchedule(phases)] if phases else []), *self.callbacks_of(data),
                 *(callbacks or ()),
             ]  # fmt: skip
+            if self.steps_per_execution > 1:
+                callbacks = execution.StepCounter(
+                    callbacks, self, held_out, add_history=True, epochs=epochs, steps=data.steps, verbose=verbose
+                )
             self._is_scheduled = bool(phases)
             try:
                 history = super().fit(
                     self._handed_over(self._prepared(data.dataset)),
                     epochs=epochs,
+                    verbose=verbose,
                     callbacks=callbacks,
                     validation_data=held_out,
                     shuffle=False,
@@ -138,25 +144,40 @@ class Fitted(SteppedModel):
         dataset.taken_by = self.data_spec  # Keras hands the validation data of `fit` to `evaluate`
         return dataset
 
-    def _make_whole_calls(self, steps_per_epoch):
-        if not self.compiled or self.run_eagerly or self.compile_options["steps_per_execution"] != "auto":
+    def _choose_execution(self, epochs, initial_epoch, steps, steps_per_epoch, callbacks):
+        """Steps per call, and XLA once all that was trained since `compile` and is now asked for makes up for it.
+
+        What is traced stays, whatever the number of steps of the next `fit`. A resumed training counts from its first
+        epoch, so that it is executed as an unbroken one.
+        """
+        if not self.compiled or self.run_eagerly:
             return
-        steps = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
-        if steps != self.steps_per_execution:
-            self.steps_per_execution = steps
-            self.make_train_function(force=True)
+        before = 0 if initial_epoch else self._steps_planned or 0
+        self._steps_planned = None if steps is None else before + steps * epochs
+        jit, calls = self.jit_compile, self.steps_per_execution
+        if self._may_use_xla and not jit:
+            jit = execution.xla_pays(self, self._steps_planned)
+        if self.compile_options["steps_per_execution"] == "auto":
+            calls = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
+        if (jit, calls) != (self.jit_compile, self.steps_per_execution):
+            self.jit_compile, self.steps_per_execution = jit, calls
+            self.remake_functions()
 
     @checked
-    def evaluate(self, x=None, y=None, batch_size: Count | None = None, **kwargs) -> Any:
+    def evaluate(
+        self, x=None, y=None, batch_size: Count | None = None, verbose="auto", *, callbacks=None, **kwargs
+    ) -> Any:
         """Keras' `evaluate`."""
         intake = Intake(self.data_spec, self.distribute_strategy.num_replicas_in_sync)
         if intake.has_taken(x):
-            return super().evaluate(x, **kwargs)
+            return super().evaluate(x, verbose=verbose, callbacks=callbacks, **kwargs)
         if kwargs.pop("sample_weight", None) is not None:
             refuse_weights(type(self).__name__)
         with intake.refusals():
-            dataset = self.prepare_evaluation(intake.held_out(x, y, batch_size))
-            return super().evaluate(self._handed_over(dataset), **kwargs)
+            dataset = self._handed_over(self.prepare_evaluation(intake.held_out(x, y, batch_size)))
+            if self.compiled and self.steps_per_execution > 1:
+                callbacks = execution.StepCounter(callbacks, self, dataset, verbose=verbose, epochs=1, steps=None)
+            return super().evaluate(dataset, verbose=verbose, callbacks=callbacks, **kwargs)
 
     @checked
     def predict(self, x, batch_size: Count | None = None, *args, **kwargs) -> np.ndarray:

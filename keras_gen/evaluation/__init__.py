@@ -28,3 +28,6 @@ from keras_gen.evaluation.quality import psnr as psnr
 from keras_gen.evaluation.quality import ssim as ssim
 from keras_gen.evaluation.summary import report as report
 from keras_gen.evaluation.units import latent_units as latent_units
+from keras_gen.face import names_of
+
+__dir__ = names_of(globals())

@@ -1,5 +1,6 @@
 """Layers that networks and models share. No layer imports a model."""
 
+from keras_gen.face import names_of
 from keras_gen.layers.corruption import CORRUPTIONS as CORRUPTIONS
 from keras_gen.layers.corruption import Corruption as Corruption
 from keras_gen.layers.corruption import check_level as check_level
@@ -17,3 +18,5 @@ from keras_gen.layers.sampling import mean_over_classes as mean_over_classes
 from keras_gen.layers.sampling import per_draw as per_draw
 from keras_gen.layers.sampling import repeat_batch as repeat_batch
 from keras_gen.layers.tied import TiedDense as TiedDense
+
+__dir__ = names_of(globals())

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from keras_gen.core.arguments import MAX_WHOLE
+from keras_gen.face import names_of
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
@@ -212,3 +213,6 @@ def _check_makes_data(role, body, data_shape, more_inputs=0):
     received, made = role.shapes_of(body, more_inputs)
     if received != role.input_shape or not (len(made) == 1 or made[:-1] == tuple(data_shape)[:-1]):
         role.refuse(body, received, made)
+
+
+__dir__ = names_of(globals())

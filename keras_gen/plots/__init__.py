@@ -3,6 +3,7 @@
 Each function writes its picture whole or not at all and returns the path, or without a path the matplotlib Figure.
 """
 
+from keras_gen.face import names_of
 from keras_gen.plots.codes import latent_map as latent_map
 from keras_gen.plots.codes import latent_units as latent_units
 from keras_gen.plots.curves import history as history
@@ -10,3 +11,5 @@ from keras_gen.plots.curves import rate_distortion as rate_distortion
 from keras_gen.plots.curves import roc as roc
 from keras_gen.plots.games import one_dimension as one_dimension
 from keras_gen.plots.searches import objective as objective
+
+__dir__ = names_of(globals())

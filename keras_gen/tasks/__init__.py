@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from keras_gen.face import names_of
 from keras_gen.tasks import compression as compression
 from keras_gen.tasks.fakes import FakeDetector as FakeDetector
 from keras_gen.tasks.filters import filters as filters
@@ -27,3 +28,6 @@ else:
 
             return getattr(anomaly, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__dir__ = names_of(globals(), "AnomalyDetector", "compression", "detect_folder")

@@ -2,6 +2,8 @@
 
     path = kg.tasks.compression.compress(model, images, "images.codes", bits=6)
     images = kg.tasks.compression.decompress(model, path)
+    kg.tasks.compression.compress_folder(model, "photos", "photos.codes")
+    kg.tasks.compression.decompress_folder(model, "photos.codes", "restored")
     rows = kg.tasks.compression.compare(model, images, bits=6)
 
 The decoder is not counted: it is shared by all files, as the tables of JPEG are by all JPEG files.
@@ -21,13 +23,17 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from keras_gen import plots
 from keras_gen.core import provenance
+from keras_gen.data.folder import FolderSource, read_image
 from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
+from keras_gen.images import like, save_image
 
+BATCH = 256  # images of a folder in memory
 MAGIC = b"keras_gen codes 1\n"
 COMPRESSORS: dict[str, tuple[Callable, Callable]] = {
     "lzma": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
@@ -39,16 +45,19 @@ BEST = {"JPEG": {"optimize": True, "subsampling": 0}, "WebP": {"method": 6}, "PN
 LONGEST_SIDE = 16_383  # of a WebP
 
 
-def compress(model: keras.Model, images: np.ndarray, path: str | Path, bits: int = 6) -> Path:
+def compress(
+    model: keras.Model, images: Any, path: str | Path, bits: int = 6, names: Sequence[str] | None = None
+) -> Path:
     """Writes the codes of images: each unit's range in 2^bits equal steps, then the best of three entropy coders.
 
     The symbols lie unit by unit, so that a coder sees the distribution of each.
 
     Args:
         model: a model that offers `encode` and `decode`.
-        images: (N, *data_shape).
+        images: (N, *data_shape), or a dataset of such batches.
         path: file, replaced whole or not at all.
         bits: of a quantised value, 1 to 16, before entropy coding.
+        names: of the images, kept in the file.
 
     Returns:
         The path.
@@ -60,8 +69,11 @@ def compress(model: keras.Model, images: np.ndarray, path: str | Path, bits: int
     symbols = np.rint((codes - low) / _step(low, high, bits)).astype("<u1" if bits <= 8 else "<u2")
     packed = {name: pack(symbols.T.tobytes()) for name, (pack, _) in COMPRESSORS.items()}
     name = min(packed, key=lambda name: len(packed[name]))
-    header = {"count": len(codes), "units": codes.shape[1], "bits": int(bits), "compressor": name,
-              "model": type(model).__name__, "weights": provenance.weights_hash(model)}  # fmt: skip
+    header = {
+        "count": len(codes), "units": codes.shape[1], "bits": int(bits), "compressor": name,
+        "model": type(model).__name__, "weights": provenance.weights_hash(model),
+        "names": None if names is None else [*names],
+    }  # fmt: skip
     ranges = np.stack([low, high]).astype("<f4").tobytes()
     content = MAGIC + json.dumps(header).encode() + b"\n" + ranges + packed[name]
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
@@ -74,6 +86,73 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
     Raises:
         ValueError: if the file is not whole, or was written with another model or other weights.
     """
+    return model.decode(_read(model, path)[1])
+
+
+def compress_folder(
+    model: keras.Model, folder: str | Path, path: str | Path, bits: int = 6, on_error: str = "stop"
+) -> tuple[int, int]:
+    """Writes the codes of all images below a folder, each made to the model's size, and their names, to one file.
+
+    Args:
+        model: a model of images that offers `encode` and `decode`.
+        folder: of images, at any depth.
+        path: file, replaced whole or not at all.
+        bits: as of `compress`.
+        on_error: "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+
+    Returns:
+        How many images there are, and how many bytes they had as files.
+
+    Raises:
+        ValueError, FileNotFoundError: if the model is not of images, or the folder holds none.
+    """
+    shape = model.data_shape
+    if len(shape) != 3:
+        raise ValueError(f"A folder of images is compressed by a model of images. Received: data_shape={shape}")
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"`folder` must be a folder of images. Received: {folder}, which is none")
+    opened = FolderSource(Path(folder), image_size=shape[:2], channels=shape[2], on_error=on_error)
+    files = sorted(file for found in opened.files.values() for file in found)
+
+    def batches():
+        for start in range(0, len(files), BATCH):
+            pixels = [read_image(file, shape[:2], shape[2]) for file in files[start : start + BATCH]]
+            yield np.stack(pixels).astype("float32") / 255
+
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None, *shape)))
+    compress(model, dataset, path, bits, [str(file.relative_to(folder)) for file in files])
+    return len(files), sum(file.stat().st_size for file in files)
+
+
+def decompress_folder(model: keras.Model, path: str | Path, out: str | Path) -> int:
+    """Writes the images of a file of `compress_folder` as PNG files of their names, marked as generated.
+
+    Args:
+        model: that wrote the codes.
+        path: the file.
+        out: folder; files of the same names are replaced.
+
+    Returns:
+        How many images were written.
+
+    Raises:
+        ValueError: as `decompress`.
+    """
+    out = Path(out)
+    names, codes = _read(model, path)
+    targets = [out / Path(name).with_suffix(".png") for name in names or map("{:05}".format, range(len(codes)))]
+    if not all(target.resolve().is_relative_to(out.resolve()) for target in targets):
+        raise ValueError(f"Names in the file must lie below its folder. Received: {path} with names outside of it")
+    for start in range(0, len(codes), BATCH):
+        restored = model.decode(codes[start : start + BATCH])
+        for target, image in zip(targets[start : start + BATCH], restored, strict=False):
+            save_image(like(image, restored), target)
+    return len(codes)
+
+
+def _read(model, path):
+    """(names or None, codes) of a file of `compress`."""
     content = Path(path).read_bytes()
     damaged = f"The file must be a whole one, written by `compress`: write it again. Received: {path}"
     if not content.startswith(MAGIC):
@@ -93,7 +172,7 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
             f"Codes must be decoded by the {header['model']} that wrote them, with the same weights: load that one. "
             f"Received: {path} and another {type(model).__name__}"
         )
-    return model.decode(codes.astype("float32"))
+    return header.get("names"), codes.astype("float32")
 
 
 def _step(low, high, bits):

@@ -8,6 +8,7 @@ import keras
 
 from keras_gen import models
 from keras_gen.core import GenerativeModel
+from keras_gen.naming import command_name
 
 _own: dict[str, type[GenerativeModel]] = {}
 
@@ -59,7 +60,7 @@ def register(name: str) -> Callable[[type[GenerativeModel]], type[GenerativeMode
 def registry() -> dict[str, type[GenerativeModel]]:
     """Every model by its name on the command line: {"autoencoder": Autoencoder, ..., "vae": VAE}, and users' own."""
     classes = [getattr(models, name) for name in models.__all__]  # type: ignore[attr-defined]  # made at run time
-    ours = {re.sub(r"(?<=[a-z])(?=[A-Z])(?!GAN$)", "_", cls.__name__).lower(): cls for cls in classes}
+    ours = {command_name(cls.__name__): cls for cls in classes}
     return dict(sorted(ours.items())) | _own
 
 

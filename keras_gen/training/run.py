@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from keras_gen import data, evaluation, saving, tasks
 from keras_gen.core import GenerativeModel, distribution
-from keras_gen.files import read_columns, write_json
+from keras_gen.files import read_columns, share, write_json
 from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch
 from keras_gen.training.checkpoints import Checkpoints, restore
 from keras_gen.training.config import RunConfig
+from keras_gen.training.header import Header
 
 MAP_IMAGES = 5_000
 
@@ -122,7 +123,21 @@ class Training:
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
 
     def fit(self) -> GenerativeModel:
-        """Trains all epochs that are left, and leaves the folder complete."""
+        """Trains all epochs that are left, and leaves the folder complete.
+
+        Raises:
+            KeyboardInterrupt: with a sentence of what is there and how to go on.
+        """
+        try:
+            return self._fit()
+        except KeyboardInterrupt:
+            done = max((epoch for epoch, _ in saving.checkpoints(self.folder)), default=0)
+            raise KeyboardInterrupt(
+                f"interrupted; {done} of {self.config.epochs} epochs are saved, and `keras-gen resume {self.folder}` "
+                "goes on from there."
+            ) from None
+
+    def _fit(self):
         start = time.time()
         if self.writes:
             (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
@@ -145,6 +160,8 @@ class Training:
                 Pictures(self.folder, self.originals, config.seed, self.labels),
             ]
             callbacks.append(Checkpoints(self.folder, best))  # last: an epoch counts once the rest of it is written
+        if self.verbose:
+            callbacks.insert(0, Header(config, int(self.train_data.cardinality()), self.folder))
         if stop_early is not None and stop_early.is_over():
             warnings.warn(f"This run stopped early: no lower val_loss for {config.patience} epochs.", stacklevel=4)
         else:
@@ -164,7 +181,11 @@ class Training:
 
     def _finish(self, start):
         """What is left to do for the one who writes: the model, its metrics, the map of its codes."""
-        saving.save(self.model, self.folder / "model.keras")
+        saved = dict(saving.checkpoints(self.folder))
+        if self.epoch in saved:
+            share(saved[self.epoch], self.folder / "model.keras")
+        else:
+            saving.save(self.model, self.folder / "model.keras")
         minutes, metrics = (time.time() - start) / 60, None
         if self.config.figures:
             model = saving.load(self.folder / "model.keras")  # the metrics are those of the file, on one device
@@ -181,6 +202,9 @@ class Training:
                 "machine": {"cores": os.cpu_count(), "devices": self.strategy.num_replicas_in_sync},
             },
         )
+        for epoch, path in saving.checkpoints(self.folder)[:-1]:
+            if epoch != self.epoch:
+                path.unlink()
         if metrics:  # after them: a picture must not cost the metrics
             self._draw_codes()
 
