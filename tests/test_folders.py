@@ -309,6 +309,15 @@ def test_a_run_uses_the_splits_of_its_folder(tmp_path):
     assert [len(kg.data.stack(data)) for data in datasets] == [10, 1, 2]
 
 
+def test_thresholds_are_set_by_normal_images(tmp_path):
+    """Not by the defects of a test split."""
+    write(tmp_path, names_of(MVTEC))
+    config = RunConfig.from_arguments("autoencoder", data=str(tmp_path), validation=0.5)
+    assert config.sources[0].has_defects
+    assert not opened("digits").has_defects
+    assert [len(kg.data.stack(config.held_out(labels=False, normal=normal))) for normal in (True, False)] == [1, 3]
+
+
 def test_options_are_kept_with_a_run(tmp_path):
     """And configs of runs that were made without them can be read."""
     write(tmp_path / "data", ["train/a/0", "train/b/0", "test/a/0", "stray"])

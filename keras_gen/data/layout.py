@@ -99,7 +99,7 @@ def recognise(root: Path, found: Walk, split_folders: bool | None = None) -> Lay
     masks = {
         (*place, name)
         for place, names in children.items()
-        for name in names
+        for name in (names if split_folders is not False else ())
         if (name.casefold() in GROUND_TRUTH and len(names) > 1)
         or (name.casefold() in MASKS and (place in places or any(other.casefold() in IMAGES for other in names)))
     }

@@ -63,6 +63,11 @@ class Source:
         """How many classes there are in a split, 0 without any."""
         return self.info.num_classes or 0
 
+    @property
+    def has_defects(self) -> bool:
+        """Whether the test split has classes that the training split lacks, as in MVTec's layout."""
+        return self.classes_in("test") > self.classes_in("train") > 0
+
     def open(self, split: str) -> Examples | Stream:
         raise NotImplementedError
 

@@ -273,9 +273,13 @@ class RunConfig:
         count = int(self.load(self.validation_split, limit=VALIDATION_IMAGES, batch_size=1).cardinality())
         return self.load(self.validation_split, limit=max(replicas, count - count % replicas))
 
-    def held_out(self, limit: int | None = None, labels: bool | None = None) -> tf.data.Dataset:
-        """What the trained model is judged on, with labels where the source has them or as asked."""
-        return self.load(self.held_out_split, limit=limit, labels=self.has_classes if labels is None else labels)
+    def held_out(self, limit: int | None = None, labels: bool | None = None, normal: bool = False) -> tf.data.Dataset:
+        """What the trained model is judged on, with labels where the source has them or as asked.
+
+        To set thresholds by, `normal` is what the epochs are judged on where the test split has defects.
+        """
+        split = self.validation_split if normal and self.sources[0].has_defects else self.held_out_split
+        return self.load(split, limit=limit, labels=self.has_classes if labels is None else labels)
 
     # === The model ===
 
