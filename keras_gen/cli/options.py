@@ -149,8 +149,8 @@ def choose_data(
     if source is None and open_run is None:
         raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
     if source is None and open_run is not None:
-        config = open_run.config
-        return Chosen(model, config.held_out(count, labels, normal), config.sources[0], config)
+        dataset = open_run.config.held_out(count, labels, normal)
+        return Chosen(model, dataset, open_run.config.sources[0], open_run.config)
     size: dict[str, Any] = {}
     if len(model.data_shape) == 3:
         size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}

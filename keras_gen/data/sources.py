@@ -71,10 +71,6 @@ class Source:
     def open(self, split: str) -> Examples | Stream:
         raise NotImplementedError
 
-    def describe(self) -> str:
-        """One line of what was found."""
-        return str(self.info.name)
-
 
 class ArraySource(Source):
     """Arrays in memory: `splits` maps a name to (x, y), y may be None."""
