@@ -97,7 +97,7 @@ def test_noise_is_new_in_each_epoch_of_training_and_the_same_in_evaluation():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"source": "digits"}, "a source and a task .*or from two folders. Received: .*task=None"),
+        ({"source": "digits"}, "a source and a task .*or from two folders, or .*Received: .*task=None"),
         ({"source": "digits", "target": "digits", "task": "edges"}, "or from two folders"),
         ({"source": "digits", "task": "wishing"}, "must be one of super_resolution, .*Received: task='wishing'"),
         ({"source": "digits", "task": "colorization"}, "colour images. Received: images of 1 channel"),
@@ -139,7 +139,7 @@ def test_what_has_no_partner_is_named(tmp_path):
     write_images(a, ["2.jpg"])
     with pytest.raises(ValueError, match=r"Of two files of one name .*2.jpg.*2.png"):
         kg.data.pairs(a, b)
-    with pytest.raises(FileNotFoundError, match="two folders. Received: digits"):
+    with pytest.raises(FileNotFoundError, match="two folders, or from one of both. Received: digits"):
         kg.data.pairs("digits", b)
     write_images(tmp_path / "c", ["x.png"])
     write_images(tmp_path / "split" / "test", ["a.png"])

@@ -42,18 +42,23 @@ def detect(
         relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
             the busiest images are the worst, whatever they show.
         blur: of the errors, in pixels, before they are squared.
-        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given.
+        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given,
+            or, where its test split has defects, what its epochs are judged on.
         false_alarms: share of the normal data that may be called an anomaly.
         count: how many of the worst are drawn.
         on_error: stop at files that cannot be read, or skip them and name them.
         verbose: 0 silent, 1 a progress bar.
     """
     check_option("count", count, 1)
+<<<<<<< HEAD
+    model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
+=======
     if force:
         (Path(out) / "scores.csv").unlink(missing_ok=True)
     else:
         refuse_overwriting(out)
     model, normal_images, _ = choose_images(run, normal, None, "--normal")
+>>>>>>> origin/main
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")

@@ -50,7 +50,7 @@ def lines(config: RunConfig, model: GenerativeModel, steps: int) -> list[str]:
         steps: of an epoch.
     """
     networks = ", ".join(f"{name} {count:,}" for name, count in _weights_by_network(model).items())
-    sources = [source.describe() for source in config.sources]
+    sources = [f"{source.info.name}: {source.describe()}" for source in config.sources]
     held_out = f"each epoch is judged on {config.validation_split}, the run on {config.held_out_split}"
     return [
         f"model      {config.model}, {model.count_params():,} weights{f': {networks}' if networks else ''}",
