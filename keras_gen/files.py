@@ -30,9 +30,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def refuse_overwrite(path: str | Path, force: bool = False) -> None:
-    """Raises FileExistsError if there is something at a path that is to be written, unless it may be replaced."""
-    if Path(path).exists() and not force:
-        raise FileExistsError(f"{path} exists already: choose another --out, or replace it by --force.")
+    """Raises a sentence if there is such a file, or a folder with something in it, that may not be replaced."""
+    path = Path(path)
+    is_taken = any(path.iterdir()) if path.is_dir() else path.exists()
+    if is_taken and not force:
+        raise FileExistsError(
+            f"Nothing is overwritten without --force (force=True): choose another --out. Received: {path}, which exists"
+        )
 
 
 def share(source: str | Path, path: str | Path) -> None:

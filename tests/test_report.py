@@ -184,7 +184,7 @@ def test_the_report_of_a_run(run):
                   "train 20; trained on train[:90%]", "Samples after epoch 30", "latent_dim", "PCA",
                   "of a classifier of 2 classes: they know", "higher", "keras-gen resume", "kg.open_run("):  # fmt: skip
         assert words in text, words
-    with pytest.raises(FileExistsError, match="exists already: choose another --out, or replace it by --force"):
+    with pytest.raises(FileExistsError, match="Nothing is overwritten without --force.*report.html, which exists"):
         kg.open_run(run).report()
     assert kg.open_run(run).report(force=True) == path
     refuse_overwrite(run / "other.html")

@@ -85,7 +85,7 @@ def test_nothing_is_overwritten_without_force(tmp_path, capsys):
     command = ["sample", "vae_mnist_2d", "--count", "2", "--out", str(out)]
     assert cli.main(command) == 2
     assert out.read_text() == "mine"
-    assert f"without --force: choose another --out. Received: --out {out}" in capsys.readouterr().err
+    assert f"choose another --out. Received: {out}, which exists" in capsys.readouterr().err
     assert cli.main([*command, "--force"]) == 0
     assert kg.images.provenance(out)["model"] == "VAE"
 

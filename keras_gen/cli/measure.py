@@ -9,9 +9,9 @@ from typing import Literal
 from rich.console import Console
 
 import keras_gen as kg
-from keras_gen.cli.app import Force, app, refuse_overwriting, writes
+from keras_gen.cli.app import Force, app, writes
 from keras_gen.cli.options import check_option, choose_data, choose_images
-from keras_gen.files import write_json
+from keras_gen.files import refuse_overwrite, write_json
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
 
@@ -50,15 +50,10 @@ def detect(
         verbose: 0 silent, 1 a progress bar.
     """
     check_option("count", count, 1)
-<<<<<<< HEAD
-    model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
-=======
+    refuse_overwrite(out, force)
     if force:
         (Path(out) / "scores.csv").unlink(missing_ok=True)
-    else:
-        refuse_overwriting(out)
-    model, normal_images, _ = choose_images(run, normal, None, "--normal")
->>>>>>> origin/main
+    model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
@@ -126,7 +121,7 @@ def _print_metrics(metrics, model, run):
 
 
 @app.command
-def report(run: str, *, out: str | None = None, force: bool = False) -> None:
+def report(run: str, *, out: str | None = None, force: Force = False) -> None:
     """Write one HTML file that shows a run: pictures, curves, metrics, data and settings.
 
     Nothing is measured for it: its metrics are those of `keras-gen evaluate RUN`, or else those that training left.
@@ -134,7 +129,6 @@ def report(run: str, *, out: str | None = None, force: bool = False) -> None:
     Args:
         run: run folder.
         out: HTML file; report.html of the run folder if not given.
-        force: replace a file that exists.
     """
     print(kg.open_run(run).report(out, force))
 
