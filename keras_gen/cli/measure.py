@@ -2,20 +2,21 @@
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
 import keras_gen as kg
-from keras_gen.cli.app import writes
+from keras_gen.cli.app import Force, app, refuse_overwriting, writes
 from keras_gen.cli.options import check_option, choose_data, choose_images
 from keras_gen.files import write_json
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
 
 
-@writes
+@app.command
 def detect(
     run: str,
     folder: str,
@@ -29,6 +30,7 @@ def detect(
     count: int = 20,
     on_error: Literal["stop", "skip"] = "stop",
     verbose: int = 1,
+    force: Force = False,
 ) -> None:
     """Score the images of a folder by how unlike they are to what a model knows; write a table and a picture.
 
@@ -48,6 +50,10 @@ def detect(
         verbose: 0 silent, 1 a progress bar.
     """
     check_option("count", count, 1)
+    if force:
+        (Path(out) / "scores.csv").unlink(missing_ok=True)
+    else:
+        refuse_overwriting(out)
     model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)

@@ -11,7 +11,7 @@ from keras_gen.core import distribution, execution
 from keras_gen.core.arguments import Count, CountOrZero, Rule, Share, checked
 from keras_gen.core.epochs import EpochClock
 from keras_gen.core.intake import Arrays, Intake, Taken, refuse_weights
-from keras_gen.core.players import PhaseSchedule
+from keras_gen.core.players import PhaseSchedule, SharedRates
 from keras_gen.core.step import SteppedModel
 
 CALLBACKS = Rule(
@@ -95,7 +95,7 @@ class Fitted(SteppedModel):
             phases = self.phases(epochs)
             callbacks = [
                 clock, *data.callbacks, *([PhaseSchedule(phases)] if phases else []), *self.callbacks_of(data),
-                *(callbacks or ()),
+                *(callbacks or ()), *([SharedRates()] if len(self.players) > 1 else []),
             ]  # fmt: skip
             if self.steps_per_execution > 1:
                 callbacks = execution.StepCounter(
@@ -159,6 +159,7 @@ class Fitted(SteppedModel):
             jit = execution.xla_pays(self, self._steps_planned)
         if self.compile_options["steps_per_execution"] == "auto":
             calls = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
+            calls = 1 if execution.watches_batches(callbacks or ()) else calls
         if (jit, calls) != (self.jit_compile, self.steps_per_execution):
             self.jit_compile, self.steps_per_execution = jit, calls
             self.remake_functions()

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_gen.data import sources
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.layout import ClassesFrom
@@ -59,7 +61,7 @@ def as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """(height, width) of an `image_size`, None of None."""
     if image_size is None:
         return None
-    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side >= 1 for side in pair):
+    pair = (image_size, image_size) if isinstance(image_size, int | np.integer) else tuple(image_size)
+    if len(pair) != 2 or not all(isinstance(side, int | np.integer) and side >= 1 for side in pair):
         raise ValueError(f"`image_size` must be a side or (height, width). Received: image_size={image_size}")
-    return pair
+    return int(pair[0]), int(pair[1])
