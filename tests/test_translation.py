@@ -366,7 +366,7 @@ def test_files_that_cannot_be_translated_are_named(tmp_path):
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "l1_weight": 0, "adversarial_weight": 0}, "One weight"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "loss": "wasserstein_gp"}, "loss='wasserstein_gp'"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "generator": "dense"}, "one of 'unet', 'resnet'.*'dense'"),
-        (kg.Pix2Pix, {"data_shape": (8, 8, 1), "discriminator": "dense"}, "'patch' or a built"),
+        (kg.Pix2Pix, {"data_shape": (8, 8, 1), "discriminator": "dense"}, "'patch' or a keras.Model"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "generator": kg.networks.unet((8, 8, 1), 3)}, r"maps .* to \(8, 8, 3\)"),
         (kg.CycleGAN, {"data_shape": (30, 32, 3)}, "multiples of 4. .*28 or 32.*Received: images of 30 x 32"),
         (kg.CycleGAN, {"data_shape": (8, 8, 1), "target_shape": (16, 16, 1)}, "one height and width"),

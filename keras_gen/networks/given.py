@@ -19,6 +19,8 @@ class Role:
         names: of those that are made for a user who gives a name.
     """
 
+    takes_widths = False
+
     def __init__(self, argument: str, input_shape: tuple[int, ...], output: str, names: Iterable[str] = ()) -> None:
         self.argument, self.input_shape, self.output, self.names = argument, tuple(input_shape), output, tuple(names)
 
@@ -28,6 +30,7 @@ class Role:
         return (
             f"`{self.argument}` must be {names}a keras.Model or layer that maps {self.input_shape} to {self.output}, "
             f"such as keras.Sequential([keras.Input({self.input_shape}), ...])"
+            + (", or the widths of dense layers, such as [512, 256]" if self.takes_widths else "")
         )
 
     def as_network(self, given: Any, dense: Callable[[tuple[int, ...]], keras.Model] | None = None) -> Any:
@@ -37,8 +40,9 @@ class Role:
             given: a model, a layer or a model that is not built yet, which are called on an Input, or widths.
             dense: function of widths to a dense network, where they may be given.
         """
-        if isinstance(given, list | tuple) and dense is not None:
-            return dense(widths(1).check(self.argument, given))
+        self.takes_widths = dense is not None
+        if dense is not None and widths(1).fits(given):
+            return dense(widths(1).keep(given))
         if not isinstance(given, keras.Layer) or getattr(given, "inputs", None):
             return given
         x = keras.Input(self.input_shape)
