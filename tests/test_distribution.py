@@ -11,6 +11,7 @@ from zoo import IMAGES, ZOO
 import keras_gen as kg
 from keras_gen import testing
 from keras_gen.core import distribution
+from keras_gen.testing.case import assert_equal, fit
 
 VAE_CASE = next(case for case in ZOO if case.name == "vae")
 
@@ -159,3 +160,33 @@ def test_odd_datasets_are_refused_and_odd_validation_is_not():
         model.fit(kg.data.load("digits", limit=33), verbose=0)
     history = model.fit(IMAGES[:8], batch_size=8, validation_data=(IMAGES[:7],), verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
+
+
+@pytest.mark.parametrize("name", ["vae_conv_gaussian", "gan"])
+def test_a_last_batch_of_one_example_trains_two_devices_as_it_trains_one(name):
+    """Both get it: TensorFlow's convolutions and batch statistics fail on an empty batch."""
+    case = next(case for case in ZOO if case.name == name)
+    weights = []
+    with testing.replicas.without_noise():
+        for strategy in (tf.distribute.get_strategy(), testing.two_devices()):
+            with strategy.scope():
+                model = case.model(run_eagerly=strategy.num_replicas_in_sync == 1)
+            fit(model, case.pair(5), batch_size=4)
+            weights.append(model.get_weights())
+    assert_equal(*weights, "weights of one and of two devices", 2e-6)
+
+
+def test_few_examples_are_repeated_as_a_whole():
+    """So that their mean stays: three for four replicas become six, not four."""
+    for size, expected in ((1, [0] * 4), (2, [0, 1] * 2), (3, [0, 1, 2] * 2), (4, [0, 1, 2, 3]), (5, [0, 1, 2, 3, 4])):
+        filled = distribution.fill_replicas((tf.range(size), tf.range(size) * 2), 4)
+        assert filled[0].numpy().tolist() == expected
+        assert filled[1].numpy().tolist() == [2 * value for value in expected]
+
+
+def test_a_model_is_compiled_on_the_devices_that_it_was_made_on():
+    with testing.two_devices().scope():
+        model = kg.VAE((8, 8, 1), 2)
+    model.compile("adam")
+    model.fit(IMAGES, batch_size=8, verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()

@@ -275,7 +275,10 @@ class Intake(Streams):
         opened = x if isinstance(x, Arrays) else self.open(x, y)
         if not isinstance(opened, Arrays):
             return opened
-        return self._batches_of(opened, even_batch(min(len(opened), batch_size or BATCH_SIZE), self.replicas))[0]
+        size = even_batch(min(len(opened), batch_size or BATCH_SIZE), self.replicas)
+        while size > self.replicas and 0 < len(opened) % size < self.replicas:  # a last batch that leaves one nothing
+            size -= self.replicas
+        return self._batches_of(opened, size)[0]
 
     def open_inputs(self, x, y=None) -> Arrays | tf.data.Dataset:
         """The same as `open` of what abilities and `predict` take: without labels or targets that nobody asks for."""

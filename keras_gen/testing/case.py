@@ -23,8 +23,7 @@ class Case:
         x: (N, H, W, C) or (N, D), at least 12 examples, few pixels.
         labels: (N,) ints or None; of a model that learns from labels, what it is given; of one that translates images,
             the targets.
-        exceptions: name of a check to the reason why it does not hold for this model; or "empty_replica", for a model
-            that a device without an example fails.
+        exceptions: name of a check to the reason why it does not hold for this model.
     """
 
     name: str
