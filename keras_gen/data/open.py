@@ -7,7 +7,7 @@ from keras_gen.data import sources
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.prepared import PreparedSource
 
-EMBEDDED = ("digits",)
+EMBEDDED = {"digits": sources.digits, "mnist_mini": sources.mnist_mini}
 
 
 def opened(
@@ -22,7 +22,7 @@ def opened(
 def open_source(source: Any, **options) -> sources.Source:
     """The source of a name, a folder or a file; see `kg.data.load`."""
     if str(source) in EMBEDDED:
-        return sources.digits()
+        return EMBEDDED[str(source)]()
     path = Path(source).expanduser()
     if path.is_dir():
         return FolderSource(path, **options)
