@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,28 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_overwrite(path: str | Path, force: bool = False) -> None:
+    """Raises a sentence if there is such a file, or a folder with something in it, that may not be replaced."""
+    path = Path(path)
+    is_taken = any(path.iterdir()) if path.is_dir() else path.exists()
+    if is_taken and not force:
+        raise FileExistsError(
+            f"Nothing is overwritten without --force (force=True): choose another --out. Received: {path}, which exists"
+        )
+
+
+def share(source: str | Path, path: str | Path) -> None:
+    """Gives a file a second name without a second copy of its bytes, where the file system can; else copies it."""
+
+    def link(temporary):
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+    write_atomically(path, link)
 
 
 def write_json(path: str | Path, content: Any) -> None:

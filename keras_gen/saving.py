@@ -10,7 +10,6 @@ import keras
 
 from keras_gen.core import GenerativeModel
 from keras_gen.files import shipped as shipped
-from keras_gen.files import write_atomically
 
 
 def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> None:
@@ -25,7 +24,7 @@ def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> No
         bare = type(model).from_config(model.get_config())
         bare.set_weights(model.get_weights())
         model = bare
-    write_atomically(path, lambda temporary: model.save(temporary))
+    model.save(path)
 
 
 def load(name: str | Path) -> GenerativeModel:

@@ -15,7 +15,7 @@ FACE = "keras_gen"  # the package's own `__init__`: all of it is above everythin
 ROWS = (
     ("face", "files", "naming", "startup", "version"),
     ("information", "losses"),
-    ("likelihoods",),
+    ("likelihoods", "metrics"),
     ("core",),
     ("boltzmann", "data", "images", "layers", "plots", "saving"),
     ("evaluation", "networks", "priors"),

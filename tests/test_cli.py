@@ -123,16 +123,18 @@ def test_evaluate_agrees_with_the_run(run, tmp_path, capsys):
     assert "psnr" in capsys.readouterr().out
     reported = json.loads((run / "metrics.json").read_text())["figures"]
     assert "linear_probe" in reported
-    for name, value in json.loads(out.read_text()).items():
-        assert value == pytest.approx(reported[name], rel=1e-4)
+    found = json.loads(out.read_text())
+    for name, value in reported.items():
+        assert found[name] == pytest.approx(value, rel=1e-4)
+    assert found["squared_error_baseline"] > 0
 
 
 def test_evaluate_compares_samples_with_real_images(run, tmp_path, capsys):
     out = tmp_path / "figures.json"
     assert cli.main(["evaluate", str(run), "--out", str(out)]) == 0
     text = capsys.readouterr().out
-    assert "real against real" in text
-    assert "noise" in text
+    for words in ("180 samples beside 180 held-out images", "real images", "noise", "share, higher is better", "PCA"):
+        assert words in text
     figures = json.loads(out.read_text())
     assert figures["kernel_distance_control"] > figures["kernel_distance_floor"]
     assert "10 classes" in figures["fidelity_features"]
@@ -177,7 +179,7 @@ def test_denoise(denoiser, tmp_path, capsys):
     assert re.search(r"noisy: PSNR \d+\.\d\d dB", text)
     assert re.search(r"restored: PSNR \d+\.\d\d dB", text)
     assert kg.images.provenance(out)["model"] == "DenoisingAutoencoder"
-    assert cli.main(["denoise", str(denoiser), "--as-given", "--count", "3", "--out", str(out)]) == 0
+    assert cli.main(["denoise", str(denoiser), "--as-given", "--count", "3", "--out", str(out), "--force"]) == 0
     assert "PSNR" not in capsys.readouterr().out
 
 
@@ -187,7 +189,7 @@ def test_separate(tmp_path, capsys):
     assert cli.main(["train", "source_separator", *options.split(), str(folder)]) == 0
     assert (folder / "separated.png").exists()
     assert "si_sdr" in json.loads((folder / "metrics.json").read_text())["figures"]
-    for given in ([], ["--as-given"]):
+    for given in ([], ["--as-given", "--force"]):
         assert cli.main(["separate", str(folder), *given, "--out", str(out)]) == 0
         assert kg.images.provenance(out)["model"] == "SourceSeparator"
 
@@ -240,10 +242,10 @@ def test_every_autoencoder_trains_from_the_command_line(model, options, tmp_path
         ("sample nowhere.keras", ["nowhere.keras"]),
         ("sample no_such_model", ["no_such_model"]),
         ("sample {half}", ["half.keras", "damaged"]),
-        ("sample {run} --out {out}.jpg", ["PNG"]),
+        ("sample {run} --out {out}.bmp", [".png, .jpg"]),
         ("reconstruct {run}/model.keras", ["--data"]),
         ("interpolate {run} --steps 1", ["steps=1"]),
-        ("interpolate {run} --out {out}.jpg", ["out.jpg", "PNG"]),
+        ("interpolate {run} --out {out}.bmp", ["out.bmp", ".png, .jpg"]),
         ("manifold vae_mnist_conv16", ["code of two units", "latent_dim=16"]),
         ("attribute {run} --present cat --absent 1", ["must be one of 0, 1", "cat"]),
         ("sample conditional_vae_mnist --label 12", ["0 to 9", "labels from 12 to 12"]),
@@ -306,7 +308,10 @@ def test_detect(run, tmp_path, capsys):
     assert cli.main([*command, "--score", "likelihood", "--false-alarms", "0.2"]) == 0
     assert "of 5 images are anomalies at 20.0% false alarms" in capsys.readouterr().out
     assert len((tmp_path / "report/scores.csv").read_text().splitlines()) == 6
-    assert cli.main([*command, "--score", "critic"]) == 2
+    assert cli.main([*command, "--score", "likelihood"]) == 2
+    assert "without --force" in capsys.readouterr().err
+    assert cli.main([*command, "--score", "likelihood", "--force"]) == 0
+    assert cli.main([*command, "--score", "critic", "--force"]) == 2
     assert "one that VAE gives: reconstruction, likelihood, latent" in capsys.readouterr().err
     assert cli.main(["detect", "rbm_mnist", *command[2:]]) == 2
     assert "needs --normal" in capsys.readouterr().err

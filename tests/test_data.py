@@ -13,7 +13,7 @@ from PIL import Image
 import keras_gen as kg
 from keras_gen.data import folder as folder_source
 from keras_gen.data import prepared, rendered, stack
-from keras_gen.data.folder import read_image
+from keras_gen.data.image_files import read_image
 
 HAS_MNIST = (Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist").is_dir()
 needs_mnist = pytest.mark.skipif(not HAS_MNIST, reason="needs MNIST prepared in TFDS_DATA_DIR")
@@ -150,13 +150,6 @@ def test_a_folder(folder):
     assert y.tolist() == [int("dogs" in path.parts) for path in paths]
     small = stack(kg.data.load(str(folder), image_size=(6, 5), channels=1))
     assert small.shape == (12, 6, 5, 1)
-
-
-def test_a_class_named_like_a_split_hides_nothing(folder):
-    (folder / "train").mkdir()
-    Image.new("RGB", (12, 10)).save(folder / "train" / "locomotive.png")
-    info = kg.data.info(folder)
-    assert (info.splits, info.class_names) == ({"train": 13}, ["cats", "dogs", "train"])
 
 
 def test_photographs(photographs):

@@ -115,7 +115,7 @@ def test_shown_images():
 @pytest.mark.parametrize(
     ("image", "name", "sentence"),
     [
-        (np.zeros((4, 4)), "a.jpg", "PNG.*a.jpg"),
+        (np.zeros((4, 4)), "a.bmp", ".png, .jpg.*a.bmp"),
         (np.zeros((4, 4, 2)), "a.png", r"Received: shape=\(4, 4, 2\)"),
         (np.full((4, 4), 2.0), "a.png", r"values in \[2.0, 2.0\]"),
         (np.full((4, 4), np.nan), "a.png", "nan"),

@@ -39,7 +39,7 @@ def test_history_draws_every_metric_with_its_twin():
     for axes in figure.axes:
         assert axes.get_xlabel() == "epoch"
         assert [text.get_text() for text in axes.get_legend().get_texts()] == [*drawn(figure)[axes.get_title()]]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image", "nats per image", ""]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image", "nats per image", "share"]
     assert figure._repr_png_().startswith(b"\x89PNG")  # by which a notebook shows it
 
 

@@ -97,7 +97,7 @@ def test_noise_is_new_in_each_epoch_of_training_and_the_same_in_evaluation():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"source": "digits"}, "a source and a task .*or from two folders. Received: .*task=None"),
+        ({"source": "digits"}, "a source and a task .*or from two folders, or .*Received: .*task=None"),
         ({"source": "digits", "target": "digits", "task": "edges"}, "or from two folders"),
         ({"source": "digits", "task": "wishing"}, "must be one of super_resolution, .*Received: task='wishing'"),
         ({"source": "digits", "task": "colorization"}, "colour images. Received: images of 1 channel"),
@@ -139,7 +139,7 @@ def test_what_has_no_partner_is_named(tmp_path):
     write_images(a, ["2.jpg"])
     with pytest.raises(ValueError, match=r"Of two files of one name .*2.jpg.*2.png"):
         kg.data.pairs(a, b)
-    with pytest.raises(FileNotFoundError, match="two folders. Received: digits"):
+    with pytest.raises(FileNotFoundError, match="two folders, or from one of both. Received: digits"):
         kg.data.pairs("digits", b)
     write_images(tmp_path / "c", ["x.png"])
     write_images(tmp_path / "split" / "test", ["a.png"])
@@ -366,7 +366,7 @@ def test_files_that_cannot_be_translated_are_named(tmp_path):
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "l1_weight": 0, "adversarial_weight": 0}, "One weight"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "loss": "wasserstein_gp"}, "loss='wasserstein_gp'"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "generator": "dense"}, "one of 'unet', 'resnet'.*'dense'"),
-        (kg.Pix2Pix, {"data_shape": (8, 8, 1), "discriminator": "dense"}, "'patch' or a built"),
+        (kg.Pix2Pix, {"data_shape": (8, 8, 1), "discriminator": "dense"}, "'patch' or a keras.Model"),
         (kg.Pix2Pix, {"data_shape": (8, 8, 1), "generator": kg.networks.unet((8, 8, 1), 3)}, r"maps .* to \(8, 8, 3\)"),
         (kg.CycleGAN, {"data_shape": (30, 32, 3)}, "multiples of 4. .*28 or 32.*Received: images of 30 x 32"),
         (kg.CycleGAN, {"data_shape": (8, 8, 1), "target_shape": (16, 16, 1)}, "one height and width"),

@@ -4,7 +4,6 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import cyclopts
@@ -13,9 +12,16 @@ from rich.table import Table
 
 import keras_gen as kg
 from keras_gen.cli import overview
+from keras_gen.files import refuse_overwrite
 from keras_gen.files import shipped as shipped_models
 
-app = cyclopts.App(name="keras-gen", help=kg.__doc__, version=kg.__version__, help_format="markdown")
+app = cyclopts.App(
+    name="keras-gen",
+    help=kg.__doc__,
+    version=kg.__version__,
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,  # a run says how to go on
+)
 
 Force = Annotated[bool, cyclopts.Parameter(help="overwrite what is there.", negative=())]
 
@@ -29,23 +35,14 @@ def writes(function: Callable) -> Callable:
         given = signature.bind(*args, **options)
         given.apply_defaults()
         out = given.arguments["out"]
-        if out is not None and not force:
-            refuse_overwriting(out)
+        if out is not None:
+            refuse_overwrite(out, force)
         function(*args, **options)
 
     parameter = inspect.Parameter("force", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Force)
     vars(verb)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), parameter])
     verb.__annotations__ = {**function.__annotations__, "force": Force}
     return app.command(verb, name=function.__name__.rstrip("_"))
-
-
-def refuse_overwriting(out: str | Path) -> None:
-    """Raises a sentence if there is such a file, or a folder with something in it."""
-    path = Path(out)
-    if (path.is_dir() and any(path.iterdir())) or path.is_file():
-        raise FileExistsError(
-            f"Nothing is overwritten without --force: choose another --out. Received: --out {out}, which exists"
-        )
 
 
 @app.command(name="list")

@@ -1,21 +1,22 @@
 """Verbs that measure a model, and images by it."""
 
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 
 import keras_gen as kg
-from keras_gen.cli.app import writes
+from keras_gen.cli.app import Force, app, writes
 from keras_gen.cli.options import check_option, choose_data, choose_images
-from keras_gen.files import write_json
+from keras_gen.files import refuse_overwrite, write_json
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
 
 
-@writes
+@app.command
 def detect(
     run: str,
     folder: str,
@@ -29,6 +30,7 @@ def detect(
     count: int = 20,
     on_error: Literal["stop", "skip"] = "stop",
     verbose: int = 1,
+    force: Force = False,
 ) -> None:
     """Score the images of a folder by how unlike they are to what a model knows; write a table and a picture.
 
@@ -40,14 +42,18 @@ def detect(
         relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
             the busiest images are the worst, whatever they show.
         blur: of the errors, in pixels, before they are squared.
-        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given.
+        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given,
+            or, where its test split has defects, what its epochs are judged on.
         false_alarms: share of the normal data that may be called an anomaly.
         count: how many of the worst are drawn.
         on_error: stop at files that cannot be read, or skip them and name them.
         verbose: 0 silent, 1 a progress bar.
     """
     check_option("count", count, 1)
-    model, normal_images, _ = choose_images(run, normal, None, "--normal")
+    refuse_overwrite(out, force)
+    if force:
+        (Path(out) / "scores.csv").unlink(missing_ok=True)
+    model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
@@ -57,12 +63,13 @@ def detect(
 def evaluate(
     run: str, *, data: str | None = None, out: str | None = None, samples: int = 200, fidelity: bool = True
 ) -> None:
-    """Print the metrics of a model on held-out data.
+    """Print the metrics of a model on held-out data: in groups, with what they mean and what a rival reaches.
 
     Args:
         run: run folder, or with --data any model.
         data: where to take the images from; the run's own held-out split if not given.
-        out: JSON file to write them to.
+        out: JSON file to write them to; if neither this nor --data is given, evaluation.json of the run folder, which
+            `keras-gen report` shows.
         samples: importance samples per image of the log-likelihood.
         fidelity: of a model that samples images, where the data have classes: compare samples and held-out images in
             the features of a classifier of these classes, which is trained on the training split first.
@@ -70,45 +77,96 @@ def evaluate(
     verbose = 1 if sys.stderr.isatty() else 0
     chosen = choose_data(run, data, None)
     model, has_classes = chosen.model, chosen.source.info.num_classes is not None
+    compares = fidelity and has_classes and "sample" in model.offers and len(model.data_shape) == 3
     features = None
-    if fidelity and has_classes and "sample" in model.offers and len(model.data_shape) == 3:
+    if compares:
         try:
             features = _classifier_features(chosen, data is not None, verbose)
         except ValueError as error:
             warnings.warn(f"samples are not compared with images: {error}", stacklevel=1)
     metrics = kg.evaluation.report(model, chosen.dataset, num_samples=samples, features=features, verbose=verbose)
-    compared = any(name.endswith("_floor") for name in metrics)
-    table = Table("metric", "value", title=f"{type(model).__name__} of {run}")
-    for header in ("real against real", "noise") if compared else ():
-        table.add_column(header)
-    for name in metrics:
-        if not name.endswith(("_floor", "_control")):
-            beside = (_written(metrics.get(name + ending, "")) for ending in ("_floor", "_control"))
-            table.add_row(name, _written(metrics[name]), *(beside if compared else ()))
-    Console().print(table)
+    metrics |= _baselines(chosen, data is not None)
+    _print_metrics(metrics, model, run)
+    if out is None and data is None and os.access(run, os.W_OK):
+        out = str(Path(run) / "evaluation.json")
     if out:
         write_json(out, metrics)
 
 
-def _written(value):
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+def _print_metrics(metrics, model, run):
+    """The rows in groups, the meaning of each below it, and what they cannot judge."""
+    from keras_gen.evaluation.rows import written
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"{type(model).__name__} of {run}", style="bold")
+    for group in kg.evaluation.grouped(metrics, model):
+        console.print(f"\n{group.title}", style="bold", end="")
+        console.print(f": {group.measured_on}")
+        header = ("", "value", *group.beside)
+        widths = [24, 10, *(max(10, len(name) + 2) for name in group.beside)]
+        console.print("".join(name.rjust(width) for name, width in zip(header, widths, strict=True)), style="dim")
+        for row in group.rows:
+            numbers = (row.value, *(row.beside.get(name, "") for name in group.beside))
+            columns = (written(value).rjust(width) for value, width in zip(numbers, widths[1:], strict=True))
+            unit, better = row.metric.unit, row.metric.better and f"{row.metric.better} is better"
+            console.print(
+                f"  {row.name:22}{''.join(columns)}   {', '.join(filter(None, (unit, better)))}", soft_wrap=True
+            )
+            if row.metric.meaning:
+                console.print(f"      {row.metric.meaning}", style="dim", soft_wrap=True)
+    if "baseline" in metrics:
+        console.print(f"\nPCA: {metrics['baseline']}.")
+    for sentence in kg.evaluation.doubts(metrics):
+        warnings.warn(sentence, stacklevel=1)
+
+
+@app.command
+def report(run: str, *, out: str | None = None, force: Force = False) -> None:
+    """Write one HTML file that shows a run: pictures, curves, metrics, data and settings.
+
+    Nothing is measured for it: its metrics are those of `keras-gen evaluate RUN`, or else those that training left.
+
+    Args:
+        run: run folder.
+        out: HTML file; report.html of the run folder if not given.
+    """
+    print(kg.open_run(run).report(out, force))
+
+
+def _baselines(chosen, named):
+    """`kg.evaluation.baselines` where there are images to fit them to."""
+    if "encode" not in chosen.model.offers or chosen.model.target_mode is not None:
+        return {}
+    from keras_gen.evaluation.baselines import MAX_TRAINING
+    from keras_gen.evaluation.summary import cap_by_memory
+
+    try:
+        training = _training_data(chosen, named, limit=cap_by_memory(MAX_TRAINING, chosen.model.data_shape))
+    except ValueError:  # a source of one split
+        return {}
+    return kg.evaluation.baselines(chosen.model, kg.data.stack(training), chosen.dataset)
 
 
 def _classifier_features(chosen, named, verbose):
     """Features of a classifier of the classes of a run's training data, or of those of a named source."""
     from keras_gen.evaluation.summary import cap_by_memory
 
+    limit = cap_by_memory(CLASSIFIER_IMAGES, chosen.model.data_shape)
+    images, labels = kg.data.stack(_training_data(chosen, named, limit=limit, labels=True))
+    return kg.evaluation.classifier_features(images[labels >= 0], labels[labels >= 0], verbose=verbose)
+
+
+def _training_data(chosen, named, limit, labels=False):
+    """Of the training split of a run, or of a named source, which must have one apart from what is measured."""
     shape, config, splits = chosen.model.data_shape, chosen.config, chosen.source.info.splits
-    options = {"limit": cap_by_memory(CLASSIFIER_IMAGES, shape), "labels": True, "shuffle": True}
+    options = {"limit": limit, "labels": labels, "shuffle": True}
     if not named:
-        dataset = config.load(config.training_split, **options)
-    elif {"train", "test"} <= set(splits):
-        options |= {"image_size": shape[:2], "channels": shape[2], "binarize": config and config.binarize}
-        dataset = kg.data.load(chosen.source, "train", **options)
-    else:
+        return config.load(config.training_split, **options)
+    if not {"train", "test"} <= set(splits):
         raise ValueError(
             "the classifier must learn from other images than these, so the data must have the splits train and test. "
             f"Received: splits {', '.join(splits)}"
         )
-    images, labels = kg.data.stack(dataset)
-    return kg.evaluation.classifier_features(images[labels >= 0], labels[labels >= 0], verbose=verbose)
+    if len(shape) == 3:
+        options |= {"image_size": shape[:2], "channels": shape[2], "binarize": config and config.binarize}
+    return kg.data.load(chosen.source, "train", **options)

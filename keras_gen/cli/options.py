@@ -125,9 +125,17 @@ class Chosen(NamedTuple):
 
 
 def choose_data(
-    run: str, source: str | None, count: int | None, labels: bool | None = None, option: str = "--data"
+    run: str,
+    source: str | None,
+    count: int | None,
+    labels: bool | None = None,
+    option: str = "--data",
+    normal: bool = False,
 ) -> Chosen:
-    """A model and data to look at it by, with labels where the source has classes, or as asked for."""
+    """A model and data to look at it by, with labels where the source has classes, or as asked for.
+
+    They are held out, or, where test data have defects and `normal` data are asked for, others.
+    """
     from keras_gen.data.open import opened
 
     open_run = kg.open_run(run) if Path(run).is_dir() else None
@@ -141,23 +149,25 @@ def choose_data(
     if source is None and open_run is None:
         raise ValueError(f"A model without a run folder needs {option}. Received: {run}")
     if source is None and open_run is not None:
-        return Chosen(model, open_run.held_out(count, labels), open_run.config.sources[0], open_run.config)
+        dataset = open_run.config.held_out(count, labels, normal)
+        return Chosen(model, dataset, open_run.config.sources[0], open_run.config)
     size: dict[str, Any] = {}
     if len(model.data_shape) == 3:
         size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
     found, config = opened(source, **size), None if open_run is None else open_run.config
+    splits = found.info.splits
     labels = found.info.num_classes is not None if labels is None else labels
-    split = "test" if "test" in found.info.splits else next(iter(found.info.splits))
+    split = "test" if "test" in splits and not (normal and found.has_defects) else next(iter(splits))
     binarize = None if config is None else config.binarize
     dataset = kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size)
     return Chosen(model, dataset, found, config)
 
 
 def choose_images(
-    run: str, source: str | None, count: int | None, option: str = "--data"
+    run: str, source: str | None, count: int | None, option: str = "--data", normal: bool = False
 ) -> tuple[GenerativeModel, np.ndarray, np.ndarray | None]:
     """The same in memory: a model, images, and labels or None."""
-    chosen = choose_data(run, source, count, option=option)
+    chosen = choose_data(run, source, count, option=option, normal=normal)
     loaded = kg.data.stack(chosen.dataset)
     images, labels = loaded if isinstance(loaded, tuple) else (loaded, None)
     if chosen.model.supervision == "required" and labels is None:

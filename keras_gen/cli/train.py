@@ -16,10 +16,11 @@ train_app = cyclopts.App(
 app.command(train_app)
 
 # What `train` takes and a model has no use for, by how it is paired.
+ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")
 OF_PAIRS = {
-    None: ("data_a", "data_b", "task", "task_level"),
-    "pairs": ("binarize", "num_labels"),
-    "unpaired": ("binarize", "num_labels", "data", "task", "task_level"),
+    None: ("data_a", "data_b", "task", "task_level", *ONE_FOLDER),
+    "pairs": ("binarize", "num_labels", "classes_from"),
+    "unpaired": ("binarize", "num_labels", "classes_from", "data", "task", "task_level", *ONE_FOLDER),
 }
 
 

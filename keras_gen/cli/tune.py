@@ -69,11 +69,14 @@ def tune(
                 f"Received: --fixed {name}={values}"
             )
         arguments[name] = values[0]
-    found = tuning.search(
-        model, data, objective, None if space is None else tuning.parse_space(space), trials, out=out,
-        algorithm=algorithm, epochs=epochs, batch_size=batch_size, final_epochs=final_epochs, patience=patience,
-        binarize=binarize, limit=limit, devices=devices, workers=workers, seed=seed, verbose=verbose, **arguments,
-    )  # fmt: skip
+    try:
+        found = tuning.search(
+            model, data, objective, None if space is None else tuning.parse_space(space), trials, out=out,
+            algorithm=algorithm, epochs=epochs, batch_size=batch_size, final_epochs=final_epochs, patience=patience,
+            binarize=binarize, limit=limit, devices=devices, workers=workers, seed=seed, verbose=verbose, **arguments,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on with this search.") from None
     if found is None:
         print(f"This worker is done; the chief writes {Path(out) / 'report.md'}.")
         return

@@ -205,7 +205,9 @@ class Abilities(Part):
 
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
-        self._cannot("sample", ": it has no distribution over codes to draw from")
+        hint = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
+        fits = {"encode", "decode"} <= self.offers
+        self._cannot("sample", f": it has no distribution of codes to draw from{hint if fits else ''}")
 
     def score(self, x) -> np.ndarray:
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""

@@ -138,7 +138,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _is_shape(value: Any) -> bool:
-    sizes = value if isinstance(value, tuple | list) else (value,)
+    sizes = value if isinstance(value, tuple | list) else ()
     return len(sizes) in (1, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= MAX_WHOLE
 
 
@@ -153,9 +153,10 @@ FLAG = Rule("True or False", lambda value: isinstance(value, bool | np.bool_), b
 TEXT = Rule("a text", lambda value: isinstance(value, str), str)
 NONE = Rule("None", lambda value: value is None)
 SHAPE = Rule(
-    "(height, width, channels) of images or (length,) of vectors, all at least 1, of less than 2^31 values together",
+    "a tuple, (height, width, channels) of images such as (28, 28, 1) or (length,) of vectors, all at least 1, of less "
+    "than 2^31 values together",
     _is_shape,
-    lambda value: tuple(map(int, value if isinstance(value, tuple | list) else (value,))),
+    lambda value: tuple(map(int, value)),
 )
 ACTIVATION = Rule("the name of an activation of Keras, such as 'sigmoid', 'relu' or 'linear'", _is_activation, str)
 

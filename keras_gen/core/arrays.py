@@ -70,7 +70,7 @@ def as_array(x, spec: DataSpec) -> Any:
             raise ValueError(f"{spec.takes}. Received: a {type(x).__name__} of parts of unequal shapes") from None
     if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf" and str(array.dtype) != "bfloat16":
         raise ValueError(f"{spec.takes}, of real numbers. Received: values of {array.dtype}")
-    return array
+    return array[..., None] if spec.lacks_channel(array) else array
 
 
 def split_off(opened, share: float) -> tuple[Arrays, Arrays]:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import keras
 
-from keras_gen.core import execution
+from keras_gen.core import distribution, execution
 from keras_gen.core.arguments import Count, checked
 from keras_gen.core.part import Part
 from keras_gen.core.players import OUTSIDE
@@ -38,6 +38,10 @@ class Compiled(Part):
         Raises:
             ValueError: if a loss or metrics are given, or an optimizer of nobody.
         """
+        with distribution.scope_of(self):  # a model is compiled on the devices that it was made on
+            self._compile(optimizer, jit_compile, steps_per_execution, run_eagerly, kwargs)
+
+    def _compile(self, optimizer, jit_compile, steps_per_execution, run_eagerly, kwargs):
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
                 raise ValueError(

@@ -212,6 +212,24 @@ def _clipped_as_a_whole(gradients, optimizer):
     return [gradient / replicas for gradient in gradients]
 
 
+def scope_of(model) -> AbstractContextManager:
+    """The scope of the strategy that a model was made in, where it is not the current one."""
+    own = model.distribute_strategy
+    is_current = own is tf.distribute.get_strategy() or own.num_replicas_in_sync == 1
+    return contextlib.nullcontext() if is_current else own.scope()
+
+
+def fill_replicas(batch, replicas: int) -> Any:
+    """A batch of fewer examples than replicas, several times over: each replica gets one, and means stay the same.
+
+    TensorFlow's convolutions fail on the empty batch of a replica that gets none.
+    """
+    size = tf.shape(tf.nest.flatten(batch)[0])[0]
+    times = tf.where(size < replicas, -(-replicas // tf.maximum(size, 1)), 1)
+    indices = tf.range(size * times) % size
+    return tf.nest.map_structure(lambda part: tf.gather(part, indices), batch)
+
+
 @contextlib.contextmanager
 def global_batch(x) -> Iterator[None]:
     """Around one step on a batch x: counts the examples of all replicas once, for all means of the step."""

@@ -78,6 +78,22 @@ def steps_per_call(maximum, steps_per_epoch) -> int:
     return max(steps for steps in range(1, maximum + 1) if steps_per_epoch % steps == 0)
 
 
+BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def watches_batches(callbacks) -> bool:
+    """Whether a callback of a user wants to hear of each batch; one of Keras, if it is told how often."""
+
+    def watches(callback):
+        if any(hook in vars(callback) for hook in BATCH_HOOKS):  # a LambdaCallback
+            return True
+        if type(callback).__module__.partition(".")[0] in ("keras", "keras_gen"):
+            return any(isinstance(getattr(callback, name, None), int) for name in ("save_freq", "update_freq"))
+        return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in BATCH_HOOKS)
+
+    return any(map(watches, callbacks))
+
+
 class StepCounter(keras.callbacks.CallbackList):
     """Callbacks that are told how many steps were made, where Keras counts whole calls.
 

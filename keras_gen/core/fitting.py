@@ -11,7 +11,7 @@ from keras_gen.core import distribution, execution
 from keras_gen.core.arguments import Count, CountOrZero, Rule, Share, checked
 from keras_gen.core.epochs import EpochClock
 from keras_gen.core.intake import Arrays, Intake, Taken, refuse_weights
-from keras_gen.core.players import PhaseSchedule
+from keras_gen.core.players import PhaseSchedule, SharedRates
 from keras_gen.core.step import SteppedModel
 
 CALLBACKS = Rule(
@@ -95,7 +95,7 @@ class Fitted(SteppedModel):
             phases = self.phases(epochs)
             callbacks = [
                 clock, *data.callbacks, *([PhaseSchedule(phases)] if phases else []), *self.callbacks_of(data),
-                *(callbacks or ()),
+                *(callbacks or ()), *([SharedRates()] if len(self.players) > 1 else []),
             ]  # fmt: skip
             if self.steps_per_execution > 1:
                 callbacks = execution.StepCounter(
@@ -137,6 +137,11 @@ class Fitted(SteppedModel):
     def _handed_over(self, dataset):
         """A dataset as Keras gets it: not tuned; of several machines each reads its part, and pairs as one tensor."""
         self._pairs = None
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1 and execution.is_convolutional(self):
+            dataset = dataset.map(
+                lambda *batch: distribution.fill_replicas(batch if len(batch) > 1 else batch[0], replicas)
+            )
         if distribution.num_machines() > 1 and isinstance(dataset.element_spec, tuple):
             self._pairs = dataset.element_spec
             dataset = distribution.concat_pair(dataset)
@@ -159,6 +164,7 @@ class Fitted(SteppedModel):
             jit = execution.xla_pays(self, self._steps_planned)
         if self.compile_options["steps_per_execution"] == "auto":
             calls = execution.steps_per_call(self.max_steps_per_execution, steps_per_epoch)
+            calls = 1 if execution.watches_batches(callbacks or ()) else calls
         if (jit, calls) != (self.jit_compile, self.steps_per_execution):
             self.jit_compile, self.steps_per_execution = jit, calls
             self.remake_functions()

@@ -102,7 +102,7 @@ class Intake(Streams):
                 f"A {type(x).__name__} must give labels or targets itself, as (x, y). Received: y={type(y).__name__}"
             )
         if isinstance(x, tf.data.Dataset):
-            return x if self.has_taken(x) else self._checked(x)
+            return x if self.has_taken(x) else self._checked(self._as_images(x))
         if isinstance(x, keras.utils.PyDataset):
             return self._of_py_dataset(x, seed)
         if is_array_like(x):
@@ -280,7 +280,7 @@ class Intake(Streams):
     def open_inputs(self, x, y=None) -> Arrays | tf.data.Dataset:
         """The same as `open` of what abilities and `predict` take: without labels or targets that nobody asks for."""
         if self.spec.labels is None and isinstance(x, tf.data.Dataset) and isinstance(x.element_spec, tuple):
-            x = x.map(lambda *batch: batch[0])
+            x = self._as_images(x).map(lambda *batch: batch[0])
         return self.open(x, y)
 
     def slices(self, x, y=None, size: int = BATCH_SIZE) -> Iterator[tuple]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from keras_gen.core.intake import Intake
 from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.views import Networks
+from keras_gen.files import write_atomically
 
 
 class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
@@ -54,6 +56,11 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
         super().__init__(**{"autocast": False, **kwargs})
+        if len(data_shape) == 3 and keras.config.image_data_format() != "channels_last":
+            raise ValueError(
+                "Channels of images must come last: keras.config.set_image_data_format('channels_last'). "
+                f"Received: image_data_format={keras.config.image_data_format()!r}"
+            )
         self.data_shape = data_shape
         self.seed = seed
         self.ema = ema
@@ -72,6 +79,21 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     def supervision_of(cls, arguments: dict[str, Any]) -> str | None:
         """What `supervision` is with these arguments of the constructor, by name."""
         return cls.supervision
+
+    def save(self, filepath, overwrite: bool = True, **kwargs) -> None:
+        """Keras' `save`, to a .keras file that is written whole or not at all.
+
+        Raises:
+            ValueError: if the path has another ending.
+        """
+        if not isinstance(filepath, str | Path):
+            super().save(filepath, overwrite, **kwargs)
+        elif Path(filepath).suffix != ".keras":
+            raise ValueError(f"A model is saved to a file that ends in .keras. Received: filepath={str(filepath)!r}")
+        elif overwrite:
+            write_atomically(filepath, lambda temporary: super(GenerativeModel, self).save(temporary, **kwargs))
+        else:
+            super().save(filepath, overwrite, **kwargs)
 
     # === Data ===
 

@@ -111,3 +111,34 @@ class PhaseSchedule(keras.callbacks.Callback):
         if phase != self.model.phase:
             self.model.phase = phase
             self.model.make_train_function(force=True)
+
+
+class SharedRates(keras.callbacks.Callback):
+    """Lets all players follow a callback that changes the learning rate of `model.optimizer`, the last player's.
+
+    The rates of the others change by the same factor, unless somebody has set them too. It comes after such callbacks.
+    Factors are of the rates that are saved, so that a resumed training goes on as it would have.
+    """
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._rates = self._read()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._follow()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._follow()
+
+    def _optimizers(self):
+        return [getattr(self.model, player.optimizer_name) for player in self.model.players]
+
+    def _read(self):
+        return [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self._optimizers()]
+
+    def _follow(self):
+        before, now = self._rates, self._read()
+        if now[-1] != before[-1]:
+            for optimizer, was, rate in zip(self._optimizers()[:-1], before, now, strict=False):
+                if rate == was:
+                    optimizer.learning_rate = rate * now[-1] / before[-1] if before[-1] else now[-1]
+        self._rates = self._read()

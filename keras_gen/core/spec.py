@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+LARGEST = 1e15  # of unbounded data: a sum of squares of many of them is still a float32
 MAX_SHOWN = 60  # characters of a value that a sentence quotes
 
 
@@ -82,10 +83,28 @@ class DataSpec:
         shape = getattr(x, "shape", None)
         shape = None if shape is None else tuple(shape)
         if shape is None or not _fits(shape[1:], self.shape) or not shape:
-            hint = ""
-            if self.is_image and shape is not None and (shape == self.shape or (*shape, 1)[1:] == self.shape):
-                hint = ": a single image needs its batch axis, x[None], gray images their channel axis, x[..., None]"
-            raise ValueError(f"{self.takes}{hint}. Received: shape={shape}")
+            raise ValueError(f"{self.takes}{self._axis_hint(shape)}. Received: shape={shape}")
+
+    def _axis_hint(self, shape):
+        """What to write where an axis is missing."""
+        if shape is None or None in self.shape:
+            return ""
+        if shape == self.shape:
+            return f". One {'image' if self.is_image else 'example'} alone needs its batch axis: " + (
+                "images[None]" if self.is_image else "x[None]"
+            )
+        if self.is_image and shape == self.shape[:2] and self.shape[2] == 1:
+            return ". One gray image alone needs its batch and channel axes: images[None, ..., None]"
+        if self.is_image and len(shape) == 4 and (*shape[2:], shape[1]) == self.shape:
+            return ". Channels come last: np.moveaxis(images, 1, -1)"
+        return ""
+
+    def lacks_channel(self, x) -> bool:
+        """Whether x, anything with a `shape`, holds gray images without their channel axis, as keras.datasets does."""
+        shape = getattr(x, "shape", None)
+        if shape is None or not self.is_image or None in self.shape or self.shape[2] != 1:
+            return False
+        return len(shape) == 3 and tuple(shape) != self.shape and _fits(tuple(shape)[1:], self.shape[:2])
 
     def check_dtype(self, dtype) -> None:
         """Raises a sentence if values of a dtype, numpy's or TensorFlow's, are no numbers that data are made of."""
@@ -112,8 +131,15 @@ class DataSpec:
                 f"{self.name} takes finite numbers: neither NaN nor infinite ones. Received: "
                 f"{int(bad.sum())} such values, the first in example {int(np.argwhere(bad)[0][0])}"
             )
+        if not (low >= -LARGEST and high <= LARGEST):
+            raise ValueError(
+                f"{self.name} takes numbers of less than {LARGEST:.0e}, whose squares float32 can sum: scale the data. "
+                f"Received: values in [{low}, {high}]"
+            )
         if self.bounded and not (low >= 0 and high <= 1):
-            hint = ": divide by 255, or give uint8" if self.is_image else ' (or the likelihood "gaussian")'
+            hint = ' (or the likelihood "gaussian")'
+            if self.is_image:
+                hint = ": scale by (x + 1) / 2" if -1 <= low < 0 and high <= 1 else ": divide by 255, or give uint8"
             raise ValueError(f"{self.takes} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 
     def scales(self, dtype) -> bool:
@@ -134,7 +160,7 @@ class DataSpec:
         if self.scales(x.dtype):
             return tf.reduce_max(tf.cast(x, tf.int32)) != 1
         x = tf.cast(x, tf.float32)
-        return tf.reduce_all((x >= 0) & (x <= 1) if self.bounded else tf.math.is_finite(x))
+        return tf.reduce_all((x >= 0) & (x <= 1) if self.bounded else tf.abs(x) <= LARGEST)  # false of NaN
 
     # === Labels ===
 

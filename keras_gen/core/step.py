@@ -33,7 +33,8 @@ class SteppedModel(Renamed, Compiled, keras.Model):
     refuses them. Regularizers of weights count for the player that moves the weights.
 
     `loss` of a game is the sum of the players' losses: it tells whether they are finite, not whether training goes
-    well. A callback that changes `model.optimizer`, such as `LearningRateScheduler`, reaches the last player only.
+    well. Where a callback such as `LearningRateScheduler` changes the rate of `model.optimizer`, which is that of the
+    last player, those of the others change by the same factor.
     """
 
     watched: tuple[str, ...] = ()  # names of the terms that are reported and not minimised

@@ -50,6 +50,22 @@ class Streams:
 
         return dataset.map(check)
 
+    def _as_images(self, dataset):
+        """A dataset of images as others make them: gray ones without channel axis get theirs, and those of
+        `keras.utils.image_dataset_from_directory`, float32 from 0 to 255, are scaled."""
+        spec_x, *_ = dataset.element_spec if isinstance(dataset.element_spec, tuple) else (dataset.element_spec,)
+        is_of_directory = hasattr(dataset, "file_paths") and hasattr(dataset, "class_names") and self.spec.bounded
+        lacks_channel = self.spec.lacks_channel(spec_x)
+        if not (self.spec.is_image and (is_of_directory or lacks_channel)):
+            return dataset
+
+        def complete(x, *rest):
+            x = tf.cast(x, tf.float32) / 255.0 if is_of_directory else x
+            x = x[..., None] if lacks_channel else x
+            return (x, *rest) if rest else x
+
+        return dataset.map(complete, num_parallel_calls=2)
+
     def _check_y_spec(self, y):
         spec = self.spec
         if spec.labels == "required" and y is None:

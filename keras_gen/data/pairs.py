@@ -11,8 +11,10 @@ import tensorflow as tf
 from keras_gen.core import epochs
 from keras_gen.data.degradations import TASKS
 from keras_gen.data.folder import FolderSource
+from keras_gen.data.image_files import Half
 from keras_gen.data.open import opened
 from keras_gen.data.pipeline import load, open_reader
+from keras_gen.data.sources import Source
 
 
 def pairs(
@@ -22,6 +24,9 @@ def pairs(
     *,
     task: str | None = None,
     level: float | None = None,
+    input_half: Half | None = None,
+    input_suffix: str | None = None,
+    target_suffix: str | None = None,
     batch_size: int = 128,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
@@ -30,15 +35,20 @@ def pairs(
     drop_remainder: bool = False,
     limit: int | None = None,
     on_error: str = "stop",
+    split_folders: bool | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Pairs (input, target) of images as a `tf.data.Dataset` of float32 batches in [0, 1].
 
-    Either of one source and a task, which makes inputs out of its images, or of two folders, whose files belong
-    together by name: `a/1.jpg` and `b/1.png`, at any depth, whatever their suffix.
+    They come from one of
+
+    - a source and a `task`, which makes inputs out of its images;
+    - two folders, whose files belong together by name: `a/1.jpg` and `b/1.png`, at any depth, whatever their kind;
+    - a folder of images that hold both side by side, and `input_half`;
+    - a folder where names tell, such as `1.jpg` and `1_mask.png`, and `target_suffix="_mask"`, or `input_suffix`.
 
     Args:
-        source: with `task` as for `load`: the targets; else the folder of the inputs.
+        source: with `task` as for `load`: the targets; else the folder of the inputs, or of both.
         target: the folder of the targets.
         split: as for `load`.
         task: "super_resolution", "inpainting", "colorization", "denoising" or "edges".
@@ -46,8 +56,12 @@ def pairs(
             inpainting hides (0.4), the standard deviation of the noise of denoising (0.2). Noise and places are drawn
             anew in each epoch where the dataset is shuffled, and are the same in each pass where it is not, for one
             batch_size.
+        input_half: "left" or "right": which half of each image is the input; the other is the target.
+        input_suffix: what the names of the inputs end in, before the file's own suffix; None for those of all files
+            that are no targets.
+        target_suffix: likewise of the targets.
         batch_size: pairs per batch.
-        image_size: side, or (height, width), of the images that a task starts from; of two folders, of both.
+        image_size: side, or (height, width), of the images that a task starts from; else of inputs and targets each.
         channels: 1 (gray) or 3 (RGB), likewise.
         shuffle: None for the training split only.
         seed: of shuffling and of the task's noise.
@@ -55,6 +69,7 @@ def pairs(
         limit: use that many pairs, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read or have no partner, "skip" to leave them out with
             a warning.
+        split_folders: as for `load`.
         first_epoch: added to the number of each epoch.
 
     Returns:
@@ -65,17 +80,23 @@ def pairs(
     """
     options: dict[str, Any] = {
         "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "seed": seed,
-        "drop_remainder": drop_remainder, "limit": limit, "on_error": on_error, "first_epoch": first_epoch,
+        "drop_remainder": drop_remainder, "limit": limit, "first_epoch": first_epoch,
     }  # fmt: skip
-    if (task is None) == (target is None):
+    by_name = input_suffix is not None or target_suffix is not None
+    if [target is not None, task is not None, input_half is not None, by_name].count(True) != 1:
         raise ValueError(
-            f"Pairs come from a source and a task ({', '.join(TASKS)}), or from two folders. "
-            f"Received: source={str(source)!r}, target={None if target is None else str(target)!r}, task={task!r}"
+            f"Pairs come from a source and a task ({', '.join(TASKS)}), or from two folders, or from one folder and "
+            f"`input_half`, `input_suffix` or `target_suffix`. Received: source={str(source)!r}, "
+            f"target={None if target is None else str(target)!r}, task={task!r}, input_half={input_half!r}, "
+            f"input_suffix={input_suffix!r}, target_suffix={target_suffix!r}"
         )
-    if target is not None:
+    if task is None:
         if level is not None:
             raise ValueError(f"`level` goes with a task. Received: level={level}, task=None")
-        a, b = _matched_folders(source, target, options)
+        both = [source] if target is None else [source, target]
+        folders = [_opened_folder(folder, image_size, channels, on_error, split_folders) for folder in both]
+        a, b = folders if target is not None else views(folders[0], input_half, input_suffix, target_suffix)
+        _match(a, b, on_error)
         return tf.data.Dataset.zip(load(a, split, **options), load(b, split, **options))
     if task not in TASKS:
         raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Received: task={task!r}")
@@ -85,7 +106,7 @@ def pairs(
     level = chosen.level if level is None else level
     if level is not None and not (isinstance(level, int | float) and math.isfinite(level)):
         raise ValueError(f"The level of {task} must be a number. Received: level={level!r}")
-    source = opened(source, image_size, channels, on_error)
+    source = opened(source, image_size, channels, on_error, split_folders)
     images = load(source, split, **options)
     if len(images.element_spec.shape) != 4:
         raise ValueError(f"Tasks are for images. Received: {source.info.name} of vectors {source.info.data_shape}")
@@ -119,6 +140,7 @@ def unpaired(
     drop_remainder: bool = False,
     limit: int | None = None,
     on_error: str = "stop",
+    split_folders: bool | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Images of two sources that do not belong together, as a `tf.data.Dataset` of (images a, images b).
@@ -138,6 +160,7 @@ def unpaired(
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use at most that many images of each, a fixed random choice.
         on_error: of folders, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+        split_folders: as for `load`.
         first_epoch: added to the number of each epoch.
 
     Returns:
@@ -145,10 +168,11 @@ def unpaired(
     """
     options: dict[str, Any] = {
         "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "limit": limit,
-        "on_error": on_error, "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
+        "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
     }  # fmt: skip
+    sources = [opened(source, image_size, channels, on_error, split_folders) for source in (source_a, source_b)]
     # Two seeds: by one, sources of as many images would be shuffled alike, and be pairs after all.
-    readers = [open_reader(source, split, seed=seed + i, **options) for i, source in enumerate((source_a, source_b))]
+    readers = [open_reader(source, split, seed=seed + i, **options) for i, source in enumerate(sources)]
     count = max(reader.count for reader in readers)
 
     def epoch_pairs(epoch):
@@ -165,13 +189,39 @@ def unpaired(
     return batches.apply(tf.data.experimental.assert_cardinality(number)).prefetch(tf.data.AUTOTUNE)
 
 
-def _matched_folders(a, b, options):
-    """Two sources of as many images each, in the order of their common names."""
-    read = {name: options[name] for name in ("image_size", "channels", "on_error")}
-    for folder in (a, b):
-        if not isinstance(folder, FolderSource) and not Path(folder).expanduser().is_dir():
-            raise FileNotFoundError(f"Pairs without a task come from two folders. Received: {folder}, which is none")
-    first, second = both = [opened(folder, **read) for folder in (a, b)]
+def views(
+    source: Source, input_half: Half | None, input_suffix: str | None, target_suffix: str | None
+) -> tuple[FolderSource, FolderSource]:
+    """The inputs and the targets of a folder that holds both; the options are those of `pairs`."""
+    if not isinstance(source, FolderSource):
+        raise ValueError(f"Inputs and targets of one source come from a folder of images. Received: {source.info.name}")
+    if input_half is not None:
+        if input_half not in ("left", "right"):
+            raise ValueError(f"`input_half` must be 'left' or 'right'. Received: input_half={input_half!r}")
+        return source.view(half=input_half), source.view(half="right" if input_half == "left" else "left")
+    if "" in (input_suffix, target_suffix) or input_suffix == target_suffix:
+        raise ValueError(
+            "`input_suffix` and `target_suffix` must be two endings of names, such as '_mask'. "
+            f"Received: input_suffix={input_suffix!r}, target_suffix={target_suffix!r}"
+        )
+    return (
+        source.view(ending=input_suffix or "", but=None if input_suffix else target_suffix),
+        source.view(ending=target_suffix or "", but=None if target_suffix else input_suffix),
+    )
+
+
+def _opened_folder(folder, image_size, channels, on_error, split_folders):
+    """A folder of pairs, opened."""
+    if not isinstance(folder, FolderSource) and not Path(folder).expanduser().is_dir():
+        raise FileNotFoundError(
+            f"Pairs without a task come from two folders, or from one of both. Received: {folder}, which is none"
+        )
+    return opened(folder, image_size, channels, on_error, split_folders)
+
+
+def _match(first, second, on_error):
+    """Leaves in two folders as many files each, in the order of their common names."""
+    both = (first, second)
     if set(first.files) != set(second.files):
         raise ValueError(
             "Two folders of pairs must have the same splits, train, validation or test: name the subfolders of both "
@@ -179,12 +229,12 @@ def _matched_folders(a, b, options):
         )
     alone = []
     for split in first.files:
-        named = [_by_name(source, split) for source in both]
+        named = [source.by_name(split) for source in both]
         common = sorted(set(named[0]) & set(named[1]))
         alone += [str(path) for one, other in (named, named[::-1]) for name, path in one.items() if name not in other]
         if not common:
             raise ValueError(
-                "The files of two folders of pairs must have the same names, whatever their suffix. "
+                "The names of inputs and targets must be the same, whatever the suffix of the files. "
                 f"Received: no common name in {first.root} and {second.root} ({split}), such as "
                 f"{', '.join(list(named[0])[:2])} and {', '.join(list(named[1])[:2])}"
             )
@@ -192,21 +242,9 @@ def _matched_folders(a, b, options):
             source.keep(split, [names[name] for name in common])
     if alone:
         listed = ", ".join(alone[:20]) + (f", and {len(alone) - 20} more" if len(alone) > 20 else "")
-        if options["on_error"] == "stop":
+        if on_error == "stop":
             raise ValueError(
                 f'{len(alone)} files have no partner of their name; leave them out with on_error="skip". '
                 f"Received: {listed}"
             )
-        warnings.warn(f"Left out {len(alone)} files that have no partner of their name: {listed}", stacklevel=4)
-    return both
-
-
-def _by_name(source, split):
-    """Path below the split's folder, without suffix -> file."""
-    found = {}
-    for path in source.files[split]:
-        name = str(path.relative_to(source.folders[split]).with_suffix(""))
-        if name in found:
-            raise ValueError(f"Of two files of one name it is not known which to pair. Received: {found[name]}, {path}")
-        found[name] = path
-    return found
+        warnings.warn(f"Left out {len(alone)} files that have no partner of their name: {listed}", stacklevel=3)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_gen.core import epochs
 from keras_gen.data import sources
+from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.open import as_size, opened
 from keras_gen.data.reading import preparation, read_examples, read_stream
 from keras_gen.data.sources import Info
@@ -21,10 +22,11 @@ def info(source: Any, **options) -> Info:
 
     Args:
         source: as for `load`.
-        **options: `image_size`, `channels`, `on_error` of `load`, for a folder.
+        **options: `image_size`, `channels`, `on_error`, `split_folders` and `classes_from` of `load`, for a folder.
 
     Returns:
-        An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size.
+        An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size. Of a folder
+        the names are "train", "validation" and "test", whatever its folders are called.
     """
     return opened(source, **options).info
 
@@ -44,6 +46,8 @@ def load(
     drop_remainder: bool = False,
     limit: int | None = None,
     on_error: str = "stop",
+    split_folders: bool | None = None,
+    classes_from: ClassesFrom | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Images as a `tf.data.Dataset` of float32 batches in [0, 1].
@@ -58,7 +62,8 @@ def load(
             from a fixed random order, so that a folder sorted by class gives every part its share of each (of a
             dataset too large for memory, from the stored order, which TensorFlow Datasets has shuffled).
         batch_size: examples per batch.
-        labels: whether to give (images, labels) instead of images; of a folder, its first level is the class.
+        labels: whether to give (images, labels) instead of images. Of a folder the class of an image is the name of the
+            first folder within its split: see `classes_from`.
         num_labels: how many labels are known, as many of each class; the others are -1. In shuffled batches examples
             of known label are repeated, so that each batch has some; a pass is one over those of unknown label.
         image_size: side, or (height, width), to crop and resize to.
@@ -72,6 +77,11 @@ def load(
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use that many examples, a fixed random choice.
         on_error: for a folder, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
+        split_folders: for a folder, whether folders in it named like splits (train, training, val, valid, dev, test,
+            "Test Set", ...) are splits. None takes them so where nothing else lies beside them, folders of masks such
+            as ground_truth left out, and refuses what can be read in two ways.
+        classes_from: for a folder, which folder of an image is its class: "first" (None), the outermost within its
+            split, or "last", the one that it lies in.
         first_epoch: added to the number of each epoch.
 
     Returns:
@@ -83,9 +93,9 @@ def load(
     options: dict[str, Any] = {
         "batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
         "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder,
-        "limit": limit, "on_error": on_error,
+        "limit": limit,
     }  # fmt: skip
-    reader = open_reader(source, split, **options)
+    reader = open_reader(opened(source, image_size, channels, on_error, split_folders, classes_from), split, **options)
     dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
 
@@ -107,7 +117,7 @@ class Reader(NamedTuple):
 
 
 def open_reader(
-    source: Any,
+    source: sources.Source,
     split: str,
     *,
     batch_size: int,
@@ -120,21 +130,15 @@ def open_reader(
     seed: int,
     drop_remainder: bool,
     limit: int | None,
-    on_error: str,
 ) -> Reader:
-    """The `Reader` of a source, with the options of `load`."""
+    """The `Reader` of an open source, with the options of `load`."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     if binarize not in (None, "dynamic", "static"):
         raise ValueError(f"`binarize` must be None, 'dynamic' or 'static'. Received: binarize={binarize!r}")
-    if on_error not in ("stop", "skip"):
-        raise ValueError(f"`on_error` must be 'stop' or 'skip'. Received: on_error={on_error!r}")
-    if channels not in (None, 1, 3):
-        raise ValueError(f"`channels` must be 1, 3 or None. Received: channels={channels}")
     size = as_size(image_size)
-    source = opened(source, size, channels, on_error)
     name, part = _parse_split(split, source.info)
     if labels and source.info.num_classes is None:
         raise ValueError(f"labels=True needs a source with classes. Received: {source.info.name}, which has none")

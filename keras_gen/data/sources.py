@@ -6,7 +6,7 @@ Sources of random access give `Examples`; a TensorFlow Datasets set too large fo
 import dataclasses
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,27 @@ class Source:
     """What can be read: `info`, and `open(split)` -> `Examples` or `Stream`."""
 
     info: Info
+    notes: Sequence[str] = ()  # of what `info` does not tell
+
+    def describe(self) -> str:
+        """What was found, in a line: "train 300 of 3 classes, validation 40, test 80; ground_truth left out: masks"."""
+        parts: list[str] = []
+        told = 0
+        for split, count in self.info.splits.items():
+            classes = self.classes_in(split)  # said where there are others than in the split before
+            new = f" of {classes:,} class{'es' * (classes > 1)}" if classes not in (0, told) else ""
+            parts.append(f"{split} {count:,}{new}")
+            told = classes
+        return "; ".join([", ".join(parts), *self.notes])
+
+    def classes_in(self, split: str) -> int:
+        """How many classes there are in a split, 0 without any."""
+        return self.info.num_classes or 0
+
+    @property
+    def has_defects(self) -> bool:
+        """Whether the test split has classes that the training split lacks, as in MVTec's layout."""
+        return self.classes_in("test") > self.classes_in("train") > 0
 
     def open(self, split: str) -> Examples | Stream:
         raise NotImplementedError

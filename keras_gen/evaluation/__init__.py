@@ -1,5 +1,6 @@
 """Metrics of trained models. Nothing here imports a model: it speaks to them through the contract."""
 
+from keras_gen.evaluation.baselines import baselines as baselines
 from keras_gen.evaluation.clusters import clustering_accuracy as clustering_accuracy
 from keras_gen.evaluation.clusters import label_clusters as label_clusters
 from keras_gen.evaluation.clusters import named_by_the_most_confident as named_by_the_most_confident
@@ -26,8 +27,11 @@ from keras_gen.evaluation.probes import clustering as clustering
 from keras_gen.evaluation.probes import probe as probe
 from keras_gen.evaluation.quality import psnr as psnr
 from keras_gen.evaluation.quality import ssim as ssim
+from keras_gen.evaluation.rows import doubts as doubts
+from keras_gen.evaluation.rows import grouped as grouped
 from keras_gen.evaluation.summary import report as report
 from keras_gen.evaluation.units import latent_units as latent_units
 from keras_gen.face import names_of
+from keras_gen.metrics import describe as describe
 
 __dir__ = names_of(globals())

@@ -1,6 +1,7 @@
 """`report`: every metric that a model's abilities allow."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -43,8 +44,9 @@ def report(
         values), `bits_per_value` (of a discretized likelihood); with labels, of a model that clusters,
         `clustering_accuracy`, and of one that encodes the metrics of `probe` and `clustering` on the codes of at most
         5,000 images, where they hold ten of each class; with features and twenty images, of a model that samples, those
-        of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`. Of black
-        and white images the pixels of samples are drawn.
+        of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`, and of what
+        they were measured: `fidelity_images`, `fidelity_features` and `fidelity_classes`. Of black and white images the
+        pixels of samples are drawn. What a metric means `describe` tells.
     """
     metrics: dict[str, Any] = {"images": 0}
     if model.compiled:
@@ -62,7 +64,7 @@ def report(
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
-    for x, y in _batches(images, labels):
+    for x, y in batches_of(images, labels):
         metrics["images"] += len(x)
         compared = model.reconstruction_pairs(x, y)
         if compared is not None:
@@ -154,7 +156,9 @@ def _fidelity_of(model, real, classes, features):
     found = fidelity(samples, real, features)
     endings = {"generated": "", "floor": "_floor", "control": "_control"}
     return {name + ending: found[part][name] for name in found["generated"] for part, ending in endings.items()} | {
-        "fidelity_features": found["features"]
+        "fidelity_images": found["size"],
+        "fidelity_features": found["features"],
+        **({"fidelity_classes": features.num_classes} if hasattr(features, "num_classes") else {}),
     }
 
 
@@ -167,7 +171,8 @@ def in_support(likelihood, x) -> Any:
     return True
 
 
-def _batches(images, labels):
+def batches_of(images, labels=None) -> Iterator[tuple[np.ndarray, Any]]:
+    """(images, labels or None) of arrays or a dataset, in their order."""
     if isinstance(images, tf.data.Dataset):
         for batch in images.as_numpy_iterator():
             yield batch[:2] if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)

@@ -86,6 +86,7 @@ def make_encoder(
 
 def _encoder(encoder, bodies, default, data_shape, argument):
     role = Role(argument, data_shape, FEATURES, bodies)
+    encoder = role.as_network(encoder, lambda hidden: bodies["dense"](data_shape, hidden=hidden))
     if not isinstance(encoder, keras.Model):
         return _named(bodies, role, encoder, default, data_shape)(data_shape)
     received, made = role.shapes_of(encoder)
@@ -120,7 +121,7 @@ def make_decoder(
     if encoder is not None:
         names["tied"] = lambda latent_dim, data_shape: tied_decoder(encoder, code, data_shape, activation)
     role = Role(argument, (latent_dim,), FEATURES_OR_DATA, names)
-    body = decoder
+    body = decoder = role.as_network(decoder, lambda hidden: dense_decoder(latent_dim, data_shape, hidden))
     if not isinstance(decoder, keras.Model):
         body = _named(names, role, decoder, default_body(data_shape), data_shape)(latent_dim, data_shape)
     given = switch_shapes(encoder) if encoder is not None else []
@@ -144,6 +145,7 @@ def make_generator(
     None stands for `of_images`, or for "dense" where the data are vectors.
     """
     role = Role("generator", (latent_size,), FEATURES_OR_DATA, GENERATORS)
+    generator = role.as_network(generator, lambda hidden: dense_decoder(latent_size, data_shape, hidden))
     if not isinstance(generator, keras.Model):
         default = "dense" if len(data_shape) == 1 else of_images
         return _named(GENERATORS, role, generator, default, data_shape)(latent_size, data_shape)

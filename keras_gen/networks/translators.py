@@ -156,6 +156,7 @@ def make_translator(
     """
     output = (*data_shape[:2], channels)
     role = Role(argument, data_shape, f"{output}", TRANSLATORS)
+    generator = role.as_network(generator)
     if not isinstance(generator, keras.Model):
         return TRANSLATORS[role.check_name(default if generator is None else generator)](data_shape, channels)
     return _checked(generator, role, output)
@@ -169,6 +170,7 @@ def make_patch_critic(
 ) -> keras.Model:
     """The critic that a constructor's argument asks for: None, "patch", or a built `keras.Model` to (H', W', 1)."""
     role = Role(argument, (*data_shape[:2], channels or data_shape[-1]), "a map of values (H', W', 1)", ["patch"])
+    discriminator = role.as_network(discriminator)
     if not isinstance(discriminator, keras.Model):
         role.check_name("patch" if discriminator is None else discriminator)
         return patch_critic(data_shape, channels=channels)

@@ -4,24 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from keras_gen import losses
+from keras_gen import metrics
 from keras_gen.files import read_columns
 
 COLUMNS = 3  # panels side by side
 MARKED = 30  # epochs above which the points of a curve run into each other
 VALIDATION = "val_"
-UNITS = {
-    "accuracy": "share",
-    "active_units": "units",
-    "continuous_information": "nats",
-    "dead_units": "share of units",
-    "information": "nats",
-    "kl_loss": "nats per image",
-    "pseudo_likelihood": "nats per image",
-    "si_sdr": "dB",
-    "si_sdr_of_mixture": "dB",
-}
-UNIT_OF_TERM = {losses.bernoulli: "nats per image", losses.squared_error: "squared error per image"}
 
 
 def history(history, path: str | Path | None = None) -> Any:
@@ -53,7 +41,7 @@ def history(history, path: str | Path | None = None) -> Any:
     curves, epochs = _read(history)
     names = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
     names.sort(key=lambda name: name != "loss")
-    units = _units(names, getattr(history, "model", None))
+    described = metrics.describe_all(names, getattr(history, "model", None))
     rows = math.ceil(len(names) / COLUMNS)
     columns = math.ceil(len(names) / rows)
     figure = Figure(3.6 * columns, 2.6 * rows)
@@ -64,7 +52,7 @@ def history(history, path: str | Path | None = None) -> Any:
         for key, label, colour in ((name, "training", "C0"), (VALIDATION + name, "validation", "C1")):
             if key in curves:
                 axes.plot(_epochs_of(key, curves, epochs), curves[key], marker=marker, color=colour, label=label)
-        axes.set(xlabel="epoch", ylabel=units.get(name, ""), title=name)
+        axes.set(xlabel="epoch", ylabel=described[name].unit, title=name)
         axes.title.set_fontsize("medium")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -96,19 +84,6 @@ def _epochs_of(name, curves, epochs):
     count, every = len(curves[name]), len(epochs) // len(curves.get("val_loss", epochs))
     validated = epochs[every - 1 :: every]
     return validated if name.startswith(VALIDATION) and len(validated) == count else epochs[-count:]
-
-
-def _units(names, model):
-    """Name to unit, of those that have one that is known."""
-    units = dict(UNITS)
-    if "kl_loss" in names:  # terms of a bound
-        units |= dict.fromkeys(("loss", "reconstruction_loss"), UNITS["kl_loss"])
-    elif hasattr(model, "likelihoods"):
-        of_error = UNIT_OF_TERM.get(model.likelihoods[model.likelihood], "")
-        units["reconstruction_loss"] = of_error
-        if set(names) == {"loss", "reconstruction_loss"}:
-            units["loss"] = of_error
-    return units
 
 
 def roc(curves, areas, path: str | Path | None = None) -> Any:

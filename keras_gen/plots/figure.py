@@ -38,8 +38,10 @@ class Figure(figure.Figure):
         self.agg.draw()
         return np.asarray(self.agg.buffer_rgba(), "float32")[..., :3] / 255
 
-    def _repr_png_(self):
-        """What a notebook shows."""
+    def png(self) -> bytes:
+        """The picture as the bytes of a PNG file."""
         file = io.BytesIO()
         self.savefig(file, format="png")
         return file.getvalue()
+
+    _repr_png_ = png  # what a notebook shows

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from keras_gen import images
 from keras_gen.core import provenance
 from keras_gen.core.checks import check_at_least, check_choice
-from keras_gen.data.folder import FolderSource, read_image
+from keras_gen.data.folder import FolderSource
+from keras_gen.data.image_files import read_image
 from keras_gen.files import write_atomically
 
 SCORES = {
@@ -224,11 +225,13 @@ def detect_folder(
         raise FileNotFoundError(f"`source` must be a folder of images. Received: {source}, which is none")
     if (out / "scores.csv").exists():
         raise FileExistsError(f"A report cannot be overwritten: choose another folder. Received: {out}, which has one")
-    opened = FolderSource(source, image_size=shape[:2], channels=shape[2], on_error=on_error)
+    # Whatever folders are called, all of it is judged.
+    opened = FolderSource(source, image_size=shape[:2], channels=shape[2], on_error=on_error, split_folders=False)
     files = [path for paths in opened.files.values() for path in paths]
 
     def read(paths):
-        return np.stack([read_image(path, shape[:2], shape[2]) for path in paths]).astype("float32") / 255
+        pixels = [read_image(path, shape[:2], shape[2], opened.white) for path in paths]
+        return np.stack(pixels).astype("float32") / 255
 
     parts, progress = [], keras.utils.Progbar(len(files), verbose=verbose, unit_name="image")
     for start in range(0, len(files), BATCH):

@@ -28,7 +28,8 @@ from PIL import Image
 
 from keras_gen import plots
 from keras_gen.core import provenance
-from keras_gen.data.folder import FolderSource, read_image
+from keras_gen.data.folder import FolderSource
+from keras_gen.data.image_files import read_image
 from keras_gen.evaluation.quality import psnr
 from keras_gen.files import write_atomically
 from keras_gen.images import like, save_image
@@ -112,12 +113,13 @@ def compress_folder(
         raise ValueError(f"A folder of images is compressed by a model of images. Received: data_shape={shape}")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"`folder` must be a folder of images. Received: {folder}, which is none")
-    opened = FolderSource(Path(folder), image_size=shape[:2], channels=shape[2], on_error=on_error)
+    # Whatever folders are called, all of it is compressed.
+    opened = FolderSource(Path(folder), shape[:2], shape[2], on_error, split_folders=False)
     files = sorted(file for found in opened.files.values() for file in found)
 
     def batches():
         for start in range(0, len(files), BATCH):
-            pixels = [read_image(file, shape[:2], shape[2]) for file in files[start : start + BATCH]]
+            pixels = [read_image(file, shape[:2], shape[2], opened.white) for file in files[start : start + BATCH]]
             yield np.stack(pixels).astype("float32") / 255
 
     dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None, *shape)))

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import images
-from keras_gen.data.folder import SUFFIXES, read_image
+from keras_gen.data.image_files import SUFFIXES, read_image, white_of
+from keras_gen.data.layout import walk
 
 
 def translate_folder(
@@ -56,11 +57,7 @@ def translate_folder(
         raise ValueError(f"`out` must be a folder of its own. Received: source and out {out}")
     written = out.resolve() if source.resolve() in out.resolve().parents else None  # by a former call: no input
     # Names only; pixels are read one file at a time.
-    files = sorted(
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and written not in path.resolve().parents
-    )
+    files = [path for path in walk(source).files if written is None or written not in path.resolve().parents]
     if not files:
         raise ValueError(f"{source} must hold images ({', '.join(sorted(SUFFIXES))}). Received: a folder without any")
     targets: dict[Path, Path] = {}
@@ -79,13 +76,14 @@ def translate_folder(
         targets[target] = path
     done = [target for target in targets if target.exists()]
     progress = keras.utils.Progbar(len(targets), unit_name="image", verbose=verbose)
+    white = white_of(files)
     left_out = []
     for i, (target, path) in enumerate(targets.items()):
         if target in done:
             progress.update(i + 1)
             continue
         try:
-            image = read_image(path, channels=channels)
+            image = read_image(path, channels=channels, white=white)
             translated = model.translate(_as_batch(image), **options)
         except (ValueError, tf.errors.OpError) as error:
             sentence = str(error) if str(path) in str(error) else f"{path}: {error}"

@@ -32,8 +32,8 @@ def interpolate(
 
     Args:
         model: a model that offers `encode` and `decode`.
-        start: (N, H, W, C), images to leave from.
-        end: (N, H, W, C), images to arrive at.
+        start: (N, H, W, C), images to leave from; or one, (H, W, C).
+        end: likewise, images to arrive at.
         steps: images per walk, both ends included.
         mode: "linear" or "spherical".
         labels: (N,) ints of a model that needs them, of `start`; the whole walk is decoded with them.
@@ -46,6 +46,7 @@ def interpolate(
     _check_walk(model, steps)
     if np.shape(start) != np.shape(end):
         raise ValueError(f"`start` and `end` must have one shape. Received: {np.shape(start)} and {np.shape(end)}")
+    start, end = _as_batch(model, start), _as_batch(model, end)
     end_labels = labels if end_labels is None else end_labels
     if mode not in ("linear", "spherical"):
         raise ValueError(f"`mode` must be 'linear' or 'spherical'. Received: mode={mode!r}")
@@ -60,6 +61,12 @@ def interpolate(
         curved = (np.sin((1 - t) * angle) * z0 + np.sin(t * angle) * z1) / np.maximum(sine, 1e-6)
         z = np.where(sine < 1e-6, z, curved)
     return _decode(model, z, _classes(model, start, labels), path)
+
+
+def _as_batch(model, x):
+    """An example alone as a batch of one."""
+    x = np.asarray(x)
+    return x[None] if x.shape == tuple(model.data_shape) else x
 
 
 def traverse(
@@ -78,7 +85,7 @@ def traverse(
 
     Args:
         model: a model that offers `decode`; and `encode`, if an image is given.
-        image: (H, W, C), whose code the others are held at; None for the code 0.
+        image: (H, W, C), or (1, H, W, C), whose code the others are held at; None for the code 0.
         units: which units, ints; None for all.
         steps: images per unit.
         extent: the unit goes from -extent to extent, in units of the code: standard deviations of a normal prior.
@@ -98,8 +105,11 @@ def traverse(
     label = None if labels is None else np.ravel(labels)[:1]
     z = np.zeros((1, model.latent_dim), "float32")
     if image is not None:
-        z = model.encode(np.asarray(image)[None], **_given(label))
-        label = _classes(model, np.asarray(image)[None], label)
+        image = _as_batch(model, image)
+        if len(image) != 1:
+            raise ValueError(f"`image` must be one image. Received: {len(image)} images")
+        z = model.encode(image, **_given(label))
+        label = _classes(model, image, label)
     units = np.arange(model.latent_dim) if units is None else np.asarray(units)
     if units.ndim != 1 or len(units) == 0 or units.min() < 0 or units.max() >= model.latent_dim:
         raise ValueError(f"`units` must be among 0 to {model.latent_dim - 1}. Received: units={units.tolist()}")

@@ -19,6 +19,9 @@ def train(
     data_b: str | None = None,
     task: str | None = None,
     task_level: float | None = None,
+    input_half: Literal["left", "right"] | None = None,
+    input_suffix: str | None = None,
+    target_suffix: str | None = None,
     out: str,
     epochs: int = 20,
     batch_size: int = 128,
@@ -32,6 +35,8 @@ def train(
     num_labels: int | None = None,
     limit: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
+    split_folders: bool | None = None,
+    classes_from: Literal["first", "last"] | None = None,
     devices: int | None = None,
     figures: bool = True,
     seed: int = 0,
@@ -50,6 +55,9 @@ def train(
             colorization, denoising or edges.
         task_level: of the task: the factor of super_resolution, the standard deviation of the noise of denoising, the
             share of a side that inpainting hides.
+        input_half: where a folder holds pairs as images side by side, which half is the input, left or right.
+        input_suffix: where a folder holds pairs told apart by name, what the names of the inputs end in.
+        target_suffix: likewise of the targets, such as _mask of 1_mask.png beside 1.jpg.
         out: run folder; it must not exist yet.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices together.
@@ -64,6 +72,10 @@ def train(
         num_labels: of a model that learns from labels known in part, how many are known, as many of each class.
         limit: train on that many examples only.
         on_error: of a folder, stop at files that cannot be read, or skip them.
+        split_folders: whether folders named like splits (train, val, test, ...) are splits. If not given, they are
+            where nothing else lies beside them, and what can be read in two ways is refused.
+        classes_from: which folder of an image is its class, the first within its split or the last; the first if not
+            given.
         devices: how many devices train together; none for one.
         figures: at the end, take the metrics on the held-out split and draw the codes.
         seed: of weights, noise and shuffling.
@@ -78,10 +90,12 @@ def train(
         FloatingPointError: if a metric stops being a finite number; the last good checkpoint is kept.
     """
     config = RunConfig.from_arguments(
-        model, arguments, data=data, data_a=data_a, data_b=data_b, task=task, task_level=task_level, epochs=epochs,
+        model, arguments, data=data, data_a=data_a, data_b=data_b, task=task, task_level=task_level,
+        input_half=input_half, input_suffix=input_suffix, target_suffix=target_suffix, epochs=epochs,
         batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, validation=validation,
         patience=patience, image_size=image_size, channels=channels, binarize=binarize, num_labels=num_labels,
-        limit=limit, on_error=on_error, devices=devices, figures=figures, seed=seed,
+        limit=limit, on_error=on_error, split_folders=split_folders, classes_from=classes_from, devices=devices,
+        figures=figures, seed=seed,
     )  # fmt: skip
     return begin(config, out, verbose)
 

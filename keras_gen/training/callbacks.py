@@ -2,18 +2,22 @@
 
 import csv
 import math
+import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import evaluation, images
+from keras_gen import evaluation, images, plots
 from keras_gen.core import check_whole
 from keras_gen.files import write_atomically
 
 SAMPLES = 64
 RECONSTRUCTIONS = 10
+MAX_RECONSTRUCTIONS = 20  # of so many classes; of more, each k-th
+CURVES_EVERY = 20  # times as long as drawing the curves takes
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -60,6 +64,32 @@ class History(keras.callbacks.Callback):
             writer.writerows(self.rows)
 
 
+class Curves(keras.callbacks.Callback):
+    """history.png: the curves of a training, drawn at its end, and meanwhile as often as costs a twentieth of the time.
+
+    Args:
+        folder: run folder, whose history.csv is written before.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder, self.cost, self.drawn = Path(folder), 0.5, time.monotonic()  # seconds
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if time.monotonic() - self.drawn >= CURVES_EVERY * self.cost:
+            self._draw()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if read_history(self.folder / "history.csv"):
+            self._draw()
+
+    def _draw(self):
+        start = time.monotonic()
+        plots.history(self.folder, self.folder / "history.png")
+        self.drawn = time.monotonic()
+        self.cost = self.drawn - start
+
+
 def read_history(path: str | Path) -> list[dict[str, str]]:
     """Rows of a history.csv as dicts of strings; none if there is no such file."""
     path = Path(path)
@@ -95,20 +125,48 @@ class StopEarly(keras.callbacks.Callback):
         self.model.stop_training |= self.is_over()
 
 
+def choose_originals(dataset: tf.data.Dataset, num_classes: int | None = None) -> tuple[np.ndarray, Any]:
+    """The images that the pictures of a training show, the same each time: as many of each class, class by class.
+
+    Args:
+        dataset: of images, of (images, labels), or of pairs. It is read until there are enough of each class.
+        num_classes: how many classes the labels name; None for the first images, whatever they are.
+
+    Returns:
+        (images, labels, or targets of pairs, or None): ten, or one of each class where there are more, up to twenty.
+    """
+    if num_classes is None:
+        first = next(dataset.as_numpy_iterator())
+        x, y = first if isinstance(first, tuple) else (first, None)
+        return x[:RECONSTRUCTIONS], None if y is None else y[:RECONSTRUCTIONS]
+    wanted = range(0, num_classes, -(-num_classes // MAX_RECONSTRUCTIONS))
+    each = -(-RECONSTRUCTIONS // len(wanted))
+    found: dict[int, list[np.ndarray]] = {label: [] for label in wanted}
+    for x, y in dataset.as_numpy_iterator():
+        for image, label in zip(x, y, strict=True):
+            if len(found.get(int(label), range(each))) < each:
+                found[int(label)].append(image)
+        if all(len(images) == each for images in found.values()):
+            break
+    labels = np.array([label for label, images in found.items() for _ in images], "int64")
+    if not len(labels):  # none is known
+        return choose_originals(dataset)
+    return np.stack([image for images in found.values() for image in images]), labels
+
+
 class Pictures(keras.callbacks.Callback):
     """After each epoch: samples from the same codes, and the model's own pictures, as PNG and in TensorBoard.
 
     Args:
         folder: run folder.
-        originals: (N, H, W, C), a few held-out images for the model's pictures.
+        originals: (N, H, W, C), the few held-out images that the model's pictures show; see `choose_originals`.
         seed: seed of the samples.
         labels: (N,) labels of the originals, or None.
     """
 
     def __init__(self, folder, originals, seed=0, labels=None):
         super().__init__()
-        self.folder, self.originals, self.seed = Path(folder), originals[:RECONSTRUCTIONS], seed
-        self.labels = None if labels is None else labels[:RECONSTRUCTIONS]
+        self.folder, self.originals, self.seed, self.labels = Path(folder), originals, seed, labels
         self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

@@ -12,7 +12,10 @@ import tensorflow as tf
 
 from keras_gen import data, saving
 from keras_gen.core import AdversarialModel, GenerativeModel, arguments, check_at_least, check_choice
+from keras_gen.data.image_files import Half
+from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.open import opened
+from keras_gen.data.pairs import views
 from keras_gen.data.sources import Info, Source
 from keras_gen.files import write_json
 from keras_gen.training.registry import find_model
@@ -21,10 +24,10 @@ from keras_gen.version import __version__
 
 VALIDATION_IMAGES = 10_000  # at most, for the metrics of each epoch
 SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes from its data
-OPENING = ("image_size", "channels", "on_error")  # by which a source is opened
+OPENING = ("image_size", "channels", "on_error", "split_folders", "classes_from")  # by which a source is opened
+OF_ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")  # how a folder holds inputs and targets
 # The sections of config.json.
-DATA = ("source", "target", "task", "task_level", "image_size", "channels", "binarize", "num_labels", "limit",
-        "on_error", "seed")  # fmt: skip
+DATA = ("source", "target", "task", "task_level", *OF_ONE_FOLDER, *OPENING, "binarize", "num_labels", "limit", "seed")
 TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "validation", "patience", "devices", "figures",
             "seed")  # fmt: skip
 
@@ -56,12 +59,17 @@ class RunConfig:
     target: str | None = None
     task: str | None = None
     task_level: float | None = None
+    input_half: Half | None = None
+    input_suffix: str | None = None
+    target_suffix: str | None = None
     image_size: int | None = None
     channels: int | None = None
     binarize: str | None = None
     num_labels: int | None = None
     limit: int | None = None
     on_error: str = "stop"
+    split_folders: bool | None = None
+    classes_from: ClassesFrom | None = None
     epochs: int = 20
     batch_size: int = 128
     learning_rate: float | None = None
@@ -88,9 +96,8 @@ class RunConfig:
     ) -> Self:
         """What was asked for in the words of `kg.training.train`, with the defaults of the model's constructor."""
         name, model_cls = find_model(model)
-        source, target = sources_of(
-            model_cls, data, data_a, data_b, task=options.get("task"), task_level=options.get("task_level")
-        )
+        of_pairs = {name: options.get(name) for name in ("task", "task_level", *OF_ONE_FOLDER)}
+        source, target = sources_of(model_cls, data, data_a, data_b, **of_pairs)
         defaults = {
             key: parameter.default
             for key, parameter in model_cls.arguments().items()
@@ -194,9 +201,11 @@ class RunConfig:
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
-        """What is read, opened once: the source, and the target where there is one."""
+        """What is read, opened once: the source, or inputs and targets where there are both."""
         options = {name: getattr(self, name) for name in OPENING}
-        return tuple(opened(name, **options) for name in (self.source, self.target) if name is not None)
+        read = tuple(opened(name, **options) for name in (self.source, self.target) if name is not None)
+        kept_together = [getattr(self, name) for name in OF_ONE_FOLDER]
+        return views(read[0], *kept_together) if any(kept_together) else read
 
     def info(self) -> Info:
         """`kg.data.info` of the source."""
@@ -242,7 +251,7 @@ class RunConfig:
             **options: others of `kg.data.load`.
         """
         target_mode = self.cls.target_mode
-        opening = {name: getattr(self, name) for name in OPENING}
+        opening = {name: getattr(self, name) for name in ("image_size", "channels", "on_error")}
         options = {"batch_size": self.batch_size, "shuffle": False, "seed": self.seed} | opening | options
         if target_mode == "unpaired":
             return data.unpaired(self.sources[0], self.sources[1], split, **options)
@@ -264,9 +273,13 @@ class RunConfig:
         count = int(self.load(self.validation_split, limit=VALIDATION_IMAGES, batch_size=1).cardinality())
         return self.load(self.validation_split, limit=max(replicas, count - count % replicas))
 
-    def held_out(self, limit: int | None = None, labels: bool | None = None) -> tf.data.Dataset:
-        """What the trained model is judged on, with labels where the source has them or as asked."""
-        return self.load(self.held_out_split, limit=limit, labels=self.has_classes if labels is None else labels)
+    def held_out(self, limit: int | None = None, labels: bool | None = None, normal: bool = False) -> tf.data.Dataset:
+        """What the trained model is judged on, with labels where the source has them or as asked.
+
+        To set thresholds by, `normal` is what the epochs are judged on where the test split has defects.
+        """
+        split = self.validation_split if normal and self.sources[0].has_defects else self.held_out_split
+        return self.load(split, limit=limit, labels=self.has_classes if labels is None else labels)
 
     # === The model ===
 

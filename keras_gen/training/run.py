@@ -1,7 +1,7 @@
 """What a run folder holds, and how it comes about.
 
-config.json (everything resolved), model.keras, history.csv, metrics.json, samples/*.png, reconstructions.png,
-checkpoints/ and tensorboard/.
+config.json (everything resolved), model.keras, history.csv, history.png, metrics.json, samples/*.png,
+reconstructions.png, checkpoints/ and tensorboard/.
 """
 
 import functools
@@ -16,10 +16,20 @@ import tensorflow as tf
 
 from keras_gen import data, evaluation, saving, tasks
 from keras_gen.core import GenerativeModel, distribution
-from keras_gen.files import read_columns, write_json
-from keras_gen.training.callbacks import History, Pictures, StopEarly, StopOnNonFinite, best_epoch
+from keras_gen.files import read_columns, refuse_overwrite, share, write_atomically, write_json
+from keras_gen.training.callbacks import (
+    Curves,
+    History,
+    Pictures,
+    StopEarly,
+    StopOnNonFinite,
+    best_epoch,
+    choose_originals,
+)
 from keras_gen.training.checkpoints import Checkpoints, restore
-from keras_gen.training.config import RunConfig
+from keras_gen.training.config import VALIDATION_IMAGES, RunConfig
+from keras_gen.training.header import Header
+from keras_gen.training.report import html_of
 
 MAP_IMAGES = 5_000
 
@@ -53,6 +63,23 @@ class Run:
             labels: whether to give (images, labels); None where the source has classes. Pairs have none.
         """
         return self.config.held_out(limit, labels)
+
+    def report(self, path: str | Path | None = None, force: bool = False) -> Path:
+        """Writes one HTML file that shows the run: its pictures, curves and metrics, what it trained on and how.
+
+        Args:
+            path: of the file; report.html in the run folder if not given.
+            force: whether a file that exists may be replaced.
+
+        Raises:
+            FileExistsError: if there is such a file.
+        """
+        path = self.folder / "report.html" if path is None else Path(path)
+        refuse_overwrite(path, force)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = html_of(self)
+        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return path
 
 
 class Training:
@@ -113,19 +140,37 @@ class Training:
         self.train_data = config.training()
         self.validation_data = config.validating(replicas)
         first = next(self.validation_data.as_numpy_iterator())
-        self.originals, self.labels = first if isinstance(first, tuple) else (first, None)
+        first = first if isinstance(first, tuple) else (first, None)
         with self.strategy.scope():
             self.model = config.build(self.train_data) if restored is None else restored
-        self.model.check_data(self.originals, self.labels)
+        self.model.check_data(*first)
+        classes = None if config.cls.target_mode is not None else config.info().num_classes
+        shown = config.load(config.validation_split, labels=classes is not None, limit=VALIDATION_IMAGES)
+        self.originals, self.labels = choose_originals(shown, classes)
         for name in ("checkpoints", "samples") if self.writes else ():
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
 
     def fit(self) -> GenerativeModel:
-        """Trains all epochs that are left, and leaves the folder complete."""
+        """Trains all epochs that are left, and leaves the folder complete.
+
+        Raises:
+            KeyboardInterrupt: with a sentence of what is there and how to go on.
+        """
+        try:
+            return self._fit()
+        except KeyboardInterrupt:
+            done = max((epoch for epoch, _ in saving.checkpoints(self.folder)), default=0)
+            raise KeyboardInterrupt(
+                f"interrupted; {done} of {self.config.epochs} epochs are saved, and `keras-gen resume {self.folder}` "
+                "goes on from there."
+            ) from None
+
+    def _fit(self):
         start = time.time()
         if self.writes:
-            (self.folder / "metrics.json").unlink(missing_ok=True)  # it tells a run that is complete
+            for name in ("metrics.json", "evaluation.json"):  # the first tells a run that is complete
+                (self.folder / name).unlink(missing_ok=True)
         self._train()
         if self.writes:
             self._finish(start)
@@ -144,7 +189,10 @@ class Training:
                 keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
                 Pictures(self.folder, self.originals, config.seed, self.labels),
             ]
+            callbacks.append(Curves(self.folder))
             callbacks.append(Checkpoints(self.folder, best))  # last: an epoch counts once the rest of it is written
+        if self.verbose:
+            callbacks.insert(0, Header(config, int(self.train_data.cardinality()), self.folder))
         if stop_early is not None and stop_early.is_over():
             warnings.warn(f"This run stopped early: no lower val_loss for {config.patience} epochs.", stacklevel=4)
         else:
@@ -164,7 +212,11 @@ class Training:
 
     def _finish(self, start):
         """What is left to do for the one who writes: the model, its metrics, the map of its codes."""
-        saving.save(self.model, self.folder / "model.keras")
+        saved = dict(saving.checkpoints(self.folder))
+        if self.epoch in saved:
+            share(saved[self.epoch], self.folder / "model.keras")
+        else:
+            saving.save(self.model, self.folder / "model.keras")
         minutes, metrics = (time.time() - start) / 60, None
         if self.config.figures:
             model = saving.load(self.folder / "model.keras")  # the metrics are those of the file, on one device
@@ -181,6 +233,9 @@ class Training:
                 "machine": {"cores": os.cpu_count(), "devices": self.strategy.num_replicas_in_sync},
             },
         )
+        for epoch, path in saving.checkpoints(self.folder)[:-1]:
+            if epoch != self.epoch:
+                path.unlink()
         if metrics:  # after them: a picture must not cost the metrics
             self._draw_codes()
 

@@ -183,12 +183,12 @@ def _shared_config(settings: dict[str, Any]) -> RunConfig:
 
 def first_objective(config: RunConfig) -> str:
     """The first that the model can report on such data; of a Bernoulli likelihood, a probability of binarized data."""
+    labelled = config.sources[0].classes_in("train") > 1  # of the normal images of MVTec there is one alone
     gray = config.binarize is None and config.arguments.get("likelihood") == "bernoulli"
     able = (
         name
         for name in reportable(config.cls)
-        if (config.has_classes or not OBJECTIVES[name].labelled)
-        and not (gray and "log_weights" in OBJECTIVES[name].needs)
+        if (labelled or not OBJECTIVES[name].labelled) and not (gray and "log_weights" in OBJECTIVES[name].needs)
     )
     return next(able, "val_loss")
 
