@@ -1,8 +1,8 @@
-# make demo | test | test-all | lint. Each sets up a virtual environment in .venv first.
+# make demo | test | test-all | notebooks | lint. Each sets up a virtual environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all notebooks lint clean
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed. Received: " + sys.version.split()[0] + ". Try make PYTHON=python3.12")'
@@ -25,6 +25,9 @@ test: .venv/installed
 
 test-all: test
 	$(BIN)/python -m pytest -q -m extended
+
+notebooks: .venv/installed
+	$(BIN)/python benchmarks/notebooks.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

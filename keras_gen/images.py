@@ -3,12 +3,13 @@
 import contextlib
 import json
 import math
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from keras_gen.face import names_of
 from keras_gen.files import write_atomically
@@ -28,11 +29,82 @@ XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>"""
 ANIMATIONS = (".gif", ".webp")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+TITLE_SIZE = 14  # points
 SMALLEST_TILE = 56  # pixels on a side; smaller images are enlarged by a whole factor
 ABSENT = (
     "No mark of generation was found. That proves nothing: any program that saves an image again drops such marks, "
     "and most generators never write one."
 )
+
+
+def show(images: Any, columns: int | None = None, titles: str | Sequence[str] | None = None) -> Image.Image:
+    """Images side by side as one picture, which a notebook displays; small ones are enlarged without smoothing.
+
+    Args:
+        images: (N, H, W, C) in [0, 1], C 1 or 3; also uint8, (N, H, W) of gray images, or one image, (H, W, C).
+        columns: images per row; None for a picture about as wide as high.
+        titles: a title above all; or a list with one for each image, above it, or one for each row, to its left.
+
+    Returns:
+        The picture, a `PIL.Image.Image`. Outside of a notebook `.show()` opens it and `.save(path)` writes it, without
+        the marks of what a model made: `save_grid` writes those.
+
+    Raises:
+        ValueError: if the shape or range is another, or there are neither as many titles as images nor as rows.
+
+    Example:
+        >>> kg.images.show(kg.data.stack(kg.data.load("mnist_mini", "test", limit=20)), columns=10).size
+        (582, 118)
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[None] if images.shape[-1] in (1, 3) else images[..., None]
+    if images.ndim != 4 or len(images) == 0 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            "`images` must be (N, H, W, C), (N, H, W) or (H, W, C), C 1 or 3, at least one. "
+            f"Received: shape={images.shape}"
+        )
+    images = images / 255 if images.dtype == np.uint8 else images
+    _check_range("images", images)
+    columns = min(len(images), columns or math.ceil(math.sqrt(len(images))))
+    picture = _picture(grid(images, columns))
+    return picture if titles is None else _titled(picture, titles, len(images), columns)
+
+
+def _titled(picture, titles, count, columns):
+    """A picture of `count` images with what `show` calls titles."""
+    rows = math.ceil(count / columns)
+    width, height = (picture.width - 2) // columns, (picture.height - 2) // rows
+    font = ImageFont.load_default(TITLE_SIZE)
+    line, gap = TITLE_SIZE + 6, 8
+    lengths = [math.ceil(font.getlength(title)) for title in ([titles] if isinstance(titles, str) else titles)]
+    if isinstance(titles, str):
+        canvas = Image.new(picture.mode, (max(picture.width, lengths[0] + gap), picture.height + line), "white")
+        canvas.paste(picture, (0, line))
+        texts = [(titles, (2, line // 2), "lm")]
+    elif len(titles) == count:
+        tile = max(width, *lengths) + 2
+        canvas = Image.new(picture.mode, (columns * tile, rows * (height + line) + 2), "white")
+        texts = []
+        for i, title in enumerate(titles):
+            row, column = divmod(i, columns)
+            left, top = column * tile + (tile - width) // 2, row * (height + line)
+            box = (column * width, row * height, (column + 1) * width + 2, (row + 1) * height + 2)
+            canvas.paste(picture.crop(box), (left, top + line))
+            texts.append((title, (left + width // 2, top + line // 2), "mm"))
+    elif len(titles) == rows:
+        margin = max(lengths) + 2 * gap
+        canvas = Image.new(picture.mode, (picture.width + margin, picture.height), "white")
+        canvas.paste(picture, (margin, 0))
+        texts = [(title, (margin - gap, row * height + height // 2), "rm") for row, title in enumerate(titles)]
+    else:
+        raise ValueError(
+            f"`titles` must be one for all, for each of the {count} images or for each of the {rows} rows. "
+            f"Received: {len(titles)} titles"
+        )
+    for text, place, anchor in texts:
+        ImageDraw.Draw(canvas).text(place, text, "black", font, anchor)
+    return canvas
 
 
 def save(images: np.ndarray, path: str | Path, columns: int | None = None) -> Path:

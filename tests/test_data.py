@@ -30,6 +30,25 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_mnist_mini_is_of_mnist():
+    """In the package, as many of each digit, behaving as `mnist` does; its images stand in MNIST under their labels."""
+    info = kg.data.info("mnist_mini")
+    assert info.splits == {"train": 5000, "test": 1000}
+    assert (info.data_shape, info.class_names) == ((28, 28, 1), [str(digit) for digit in range(10)])
+    found = {split: stack(kg.data.load("mnist_mini", split, labels=True, shuffle=False)) for split in info.splits}
+    for x, y in found.values():
+        assert x.dtype == "float32"
+        assert x.max() == 1
+        assert set(np.bincount(y)) == {len(y) // 10}
+        assert len(np.unique(x.reshape(len(x), -1), axis=0)) == len(x)
+    binary, _ = stack(kg.data.load("mnist_mini", "train[90%:]", labels=True, limit=100, binarize="static"))
+    assert set(np.unique(binary)) == {0, 1}
+    assert len(binary) == 100
+    if HAS_MNIST:
+        of = {(image.tobytes(), y) for image, y in zip(*stack(kg.data.load("mnist", "test", labels=True)), strict=True)}
+        assert all((image.tobytes(), y) in of for image, y in zip(*found["test"], strict=True))
+
+
 def test_digits_are_scikit_learns():
     from sklearn.datasets import load_digits
 

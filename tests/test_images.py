@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from zoo import IMAGES, ZOO
 
@@ -76,6 +77,39 @@ def test_grids():
     assert picture[2 + 62, 2] == pytest.approx(0.2)  # the third image begins the second row
     assert picture[-1, -1] == 1
     assert kg.images.grid(IMAGES[:1]).shape == (8 * 7 + 4, 8 * 7 + 4, 1)
+
+
+def test_shown_images():
+    """Pixels as they are, small ones enlarged without smoothing, with titles above all, above each or beside rows."""
+    images = np.random.default_rng(0).random((6, 28, 28, 1)).astype("float32")
+    picture = kg.images.show(images, columns=3)
+    assert picture.size == (3 * 58 + 2, 2 * 58 + 2)
+    pixels = np.asarray(picture)
+    expected = np.rint(images[4, ..., 0] * 255)
+    assert np.array_equal(pixels[60:116:2, 60:116:2], expected)  # the middle of the second row
+    assert np.array_equal(pixels[61:116:2, 61:116:2], expected)
+    for same in (list(images), images[..., 0], tf.constant(images), np.rint(images * 255).astype("uint8")):
+        assert np.array_equal(np.asarray(kg.images.show(same, columns=3)), pixels)
+    assert kg.images.show(images[0]).size == (60, 60)
+    assert kg.images.show(np.zeros((2, 8, 8, 3)), 2).mode == "RGB"
+
+    above = np.asarray(kg.images.show(images, 3, "all"))
+    beside = np.asarray(kg.images.show(images, 3, ["the first", "the second"]))
+    over_each = np.asarray(kg.images.show(images, 3, list("012345")))
+    assert np.array_equal(above[-118:], pixels)
+    assert np.array_equal(beside[:, -176:], pixels)
+    for text in (above[:-118], beside[:, :-176], over_each[:20]):
+        assert text.min() < 64  # something is written
+    tile = over_each.shape[1] // 3
+    assert np.array_equal(over_each[-58:-2:2, tile + 3 : tile + 59 : 2], expected)
+    for wrong, sentence in (
+        ({"titles": ["one", "two", "three"]}, "each of the 6 images or for each of the 2 rows. Received: 3 titles"),
+        ({"images": images[..., [0, 0]]}, r"Received: shape=\(6, 28, 28, 2\)"),
+        ({"images": images[:0]}, "at least one"),
+        ({"images": images * 255}, r"must lie in \[0, 1\]"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            kg.images.show(**{"images": images, "columns": 3} | wrong)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def list_() -> None:
         shipped.add_row(name, path.name)
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
+    sources.add_row("mnist_mini", "5,000 + 1,000 digits of MNIST, 28 x 28, embedded; no network")
     sources.add_row("glyphs", "28 x 28 printed digits whose true factors are known; rendered once")
     sources.add_row("mnist, cifar10, ...", "any image dataset of TensorFlow Datasets")
     sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")

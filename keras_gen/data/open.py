@@ -10,7 +10,7 @@ from keras_gen.data.folder import FolderSource
 from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.prepared import PreparedSource
 
-EMBEDDED = ("digits",)
+EMBEDDED = {"digits": sources.digits, "mnist_mini": sources.mnist_mini}
 
 
 def opened(
@@ -45,7 +45,7 @@ def opened(
 def _open_by_name(source, path):
     """The source of a name or a file."""
     if str(source) in EMBEDDED:
-        return sources.digits()
+        return EMBEDDED[str(source)]()
     if path.suffix in (".npy", ".npz"):
         if not path.is_file():
             raise FileNotFoundError(f"There is no such file. Received: {source}")

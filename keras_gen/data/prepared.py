@@ -33,8 +33,8 @@ class PreparedSource(Source):
             if "/" in name or name.startswith("."):
                 raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
             raise ValueError(
-                "The data must be digits, glyphs, an image dataset of TensorFlow Datasets such as mnist, fashion_mnist "
-                f"or cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
+                "The data must be digits, mnist_mini, glyphs, an image dataset of TensorFlow Datasets such as mnist, "
+                f"fashion_mnist or cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
             ) from None
         features = self.builder.info.features
         features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
@@ -63,7 +63,7 @@ class PreparedSource(Source):
         raise ValueError(
             f"{name} is not prepared on this machine ({self.builder.data_path}) and cannot be downloaded: {reason}. "
             f"Prepare it where there is a network with `tfds build {name}`, copy the folder here and set TFDS_DATA_DIR "
-            "to it, or use the embedded digits."
+            "to it, or use the embedded digits or mnist_mini."
         )
 
     def open(self, split: str) -> Examples | Stream:

@@ -66,7 +66,9 @@ def log_likelihood(
             for done in range(0, num_samples, chunk):
                 draws = min(chunk, num_samples - done)
                 key = tf.constant(seeds.integers(2**31), tf.int64)
-                weights = np.asarray(weigh(x, draws, seed=key, **given), "float64")
+                # A trace for each shape and number of draws must be: TensorFlow would warn of them in calls of `weigh`.
+                traced = weigh.get_concrete_function(x, draws, seed=key, **given)
+                weights = np.asarray(traced(x, seed=key, **given), "float64")
                 total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=0))
             result[part] = total - np.log(num_samples)
             progress.update(start + len(x))
