@@ -6,6 +6,7 @@ come at once: Keras, which takes seconds to import, is imported by the verbs tha
 
 import importlib
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -73,6 +74,11 @@ def _plain(error):
     return str(error)
 
 
+OF_PYTHON = re.compile(r"\b(on_error|image_size|classes_from|split_folders|num_labels)=[\"']?(\w+)[\"']?")
+
+
 def _fail(error, code):
-    print(f"keras-gen: {' '.join(str(error).split())}", file=sys.stderr)
+    """Says what is wrong, with options as they are written on a command line."""
+    text = OF_PYTHON.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2]}", " ".join(str(error).split()))
+    print(f"keras-gen: {text}", file=sys.stderr)
     return code

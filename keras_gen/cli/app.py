@@ -4,6 +4,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import cyclopts
@@ -34,8 +35,8 @@ def writes(function: Callable) -> Callable:
     def verb(*args, force: bool = False, **options):
         given = signature.bind(*args, **options)
         given.apply_defaults()
-        out = given.arguments["out"]
-        if out is not None:
+        out, run = given.arguments["out"], given.arguments["run"]
+        if out is not None and (Path(run).exists() or run in shipped_models()):  # or else that is what is wrong
             refuse_overwrite(out, force)
         function(*args, **options)
 

@@ -53,6 +53,8 @@ def detect(
     refuse_overwrite(out, force)
     if force:
         (Path(out) / "scores.csv").unlink(missing_ok=True)
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"FOLDER must be a folder of images. Received: {folder}, which is none")
     model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
     detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)

@@ -208,7 +208,8 @@ def map_(
     """
     check_option("count", count, 2)
     model, images, labels = choose_images(run, data, count)
-    print(kg.tasks.latent_map(model, images, labels, out, method))
+    names = choose_data(run, data, 1).source.info.class_names
+    print(kg.tasks.latent_map(model, images, labels, out, method, class_names=names))
 
 
 @app.command(name="inspect")

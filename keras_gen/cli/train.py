@@ -28,7 +28,9 @@ def _add_train_command(name, cls) -> None:
     def command(**options):
         arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
-        print(f"{options['out']}: trained. Look at its pictures; `keras-gen evaluate {options['out']}` prints metrics.")
+        if options["verbose"]:
+            out = options["out"]
+            print(f"{out}: trained. Look at its pictures; `keras-gen evaluate {out}` prints metrics.")
 
     skip = {"model", *OF_PAIRS[cls.target_mode]}
     parameters = [*options_of(cls, skip={"data_shape", "target_shape", "seed"}), *options_of(kg.training.train, skip)]

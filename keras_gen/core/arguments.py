@@ -153,8 +153,8 @@ FLAG = Rule("True or False", lambda value: isinstance(value, bool | np.bool_), b
 TEXT = Rule("a text", lambda value: isinstance(value, str), str)
 NONE = Rule("None", lambda value: value is None)
 SHAPE = Rule(
-    "a tuple, (height, width, channels) of images such as (28, 28, 1) or (length,) of vectors, all at least 1, of less "
-    "than 2^31 values together",
+    "a tuple: (height, width, channels) of images, such as (28, 28, 1), or (length,) of vectors; of at least 1 and "
+    "less than 2^31 values",
     _is_shape,
     lambda value: tuple(map(int, value)),
 )

@@ -91,6 +91,7 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         elif Path(filepath).suffix != ".keras":
             raise ValueError(f"A model is saved to a file that ends in .keras. Received: filepath={str(filepath)!r}")
         elif overwrite:
+            Path(filepath).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(filepath, lambda temporary: super(GenerativeModel, self).save(temporary, **kwargs))
         else:
             super().save(filepath, overwrite, **kwargs)

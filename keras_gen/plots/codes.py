@@ -1,5 +1,6 @@
 """Codes: where they lie, and what their units say."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,14 @@ import numpy as np
 MAX_TICKS = 40
 
 
-def latent_map(points, labels=None, axes_names=("", ""), title: str = "", path: str | Path | None = None) -> Any:
+def latent_map(
+    points,
+    labels=None,
+    axes_names=("", ""),
+    title: str = "",
+    path: str | Path | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Any:
     """Draws codes as points of the plane, coloured by label.
 
     Args:
@@ -17,6 +25,7 @@ def latent_map(points, labels=None, axes_names=("", ""), title: str = "", path: 
         axes_names: what the two numbers are.
         title: of the picture.
         path: file to write, or None.
+        class_names: by label, for the legend; None for the labels.
     """
     from keras_gen.plots.figure import Figure
 
@@ -25,11 +34,15 @@ def latent_map(points, labels=None, axes_names=("", ""), title: str = "", path: 
     labels = np.zeros(len(points), int) if labels is None else np.asarray(labels)
     for label in np.unique(labels):
         x, y = points[labels == label].T
-        axes.scatter(x, y, s=8, alpha=0.7, color=f"C{label % 10}", label=str(label))
+        axes.scatter(x, y, s=8, alpha=0.7, color=f"C{label % 10}", label=_name_of(label, class_names))
     if len(np.unique(labels)) > 1:
         axes.legend(title="class", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1], title=title)
     return figure.write(path)
+
+
+def _name_of(label, names):
+    return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
 
 def latent_units(units, title: str = "", path: str | Path | None = None) -> Any:

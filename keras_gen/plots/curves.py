@@ -34,7 +34,7 @@ def history(history, path: str | Path | None = None) -> Any:
         >>> [axes.get_title() for axes in figure.axes]
         ['loss', 'active_units', 'kl_loss', 'reconstruction_loss']
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
     from keras_gen.plots.figure import Figure
 
@@ -55,7 +55,7 @@ def history(history, path: str | Path | None = None) -> Any:
         axes.set(xlabel="epoch", ylabel=described[name].unit, title=name)
         axes.title.set_fontsize("medium")
         axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True) if len(epochs) > 1 else FixedLocator(epochs))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     return figure.write(path)
@@ -67,7 +67,14 @@ def _read(history):
         curves = read_columns(Path(history) / "history.csv")
         epochs = [int(epoch) for epoch in curves.pop("epoch", ())]
     else:
-        curves = {name: list(values) for name, values in getattr(history, "history", history).items()}
+        found = getattr(history, "history", history)
+        found = getattr(found, "history", found)  # of a model
+        if not isinstance(found, dict):
+            raise ValueError(
+                "`history` must be what `fit` has returned, its dict, or a run folder. "
+                f"Received: {type(history).__name__}"
+            )
+        curves = {name: list(values) for name, values in found.items()}
         count = max(map(len, curves.values()), default=0)
         epochs = [epoch + 1 for epoch in getattr(history, "epoch", range(count))]
     curves = {name: values for name, values in curves.items() if len(values)}

@@ -96,7 +96,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         self._check()
         if len(X) < MIN_EXAMPLES:
-            raise ValueError(f"The threshold needs at least {MIN_EXAMPLES} normal examples. Received: {len(X)}")
+            raise ValueError(
+                f"The threshold needs at least {MIN_EXAMPLES} normal examples: give more of them (--normal FOLDER). "
+                f"Received: {len(X)}"
+            )
         if self.score == "latent":
             self.codes_ = LedoitWolf().fit(self._encoded(X))
         self.threshold_ = self.offset_ = float(np.quantile(self._scores(X), self.false_alarms))

@@ -1,5 +1,6 @@
 """Pictures of codes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,7 +10,15 @@ from keras_gen import plots
 from keras_gen.core.checks import check_choice
 
 
-def latent_map(model: keras.Model, images, labels, path: str | Path, method: str = "pca", seed: int = 0) -> Path:
+def latent_map(
+    model: keras.Model,
+    images,
+    labels,
+    path: str | Path,
+    method: str = "pca",
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+) -> Path:
     """Draws the codes of images as points, coloured by label.
 
     Args:
@@ -21,6 +30,7 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
             distances can be read; or "tsne", which keeps neighbors together (van der Maaten and Hinton 2008) and of
             which distances between groups, and their sizes, mean nothing.
         seed: of t-SNE.
+        class_names: for the legend, by label; None for the labels.
 
     Returns:
         The path.
@@ -38,7 +48,7 @@ def latent_map(model: keras.Model, images, labels, path: str | Path, method: str
         raise ValueError(f"A map needs finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
     codes, axes_names = _plane(codes, method, seed)
     title = f"Codes of {len(codes):,} images by {type(model).__name__}"
-    return plots.latent_map(codes, labels, axes_names, title, path)
+    return plots.latent_map(codes, labels, axes_names, title, path, class_names)
 
 
 def _plane(codes, method, seed):

@@ -50,13 +50,13 @@ def lines(config: RunConfig, model: GenerativeModel, steps: int) -> list[str]:
         steps: of an epoch.
     """
     networks = ", ".join(f"{name} {count:,}" for name, count in _weights_by_network(model).items())
-    sources = [f"{source.info.name}: {source.describe()}" for source in config.sources]
+    sources = dict.fromkeys(f"{source.info.name}: {source.describe()}" for source in config.sources)
     held_out = f"each epoch is judged on {config.validation_split}, the run on {config.held_out_split}"
     return [
         f"model      {config.model}, {model.count_params():,} weights{f': {networks}' if networks else ''}",
         *(f"data       {text}" for text in sources),
         f"splits     trains on {config.training_split}; {held_out}",
-        f"training   {config.epochs} epochs of {steps} steps of {config.batch_size} examples",
+        f"training   {_counted(config.epochs, 'epoch')} of {_counted(steps, 'step')} of {config.batch_size} examples",
         f"device     {_devices(model)}, {model.dtype_policy.name}, {'with' if model.jit_compile is True else 'no'} XLA",
     ]
 
@@ -67,6 +67,10 @@ def _weights_by_network(model):
         if isinstance(part, keras.Model) and not name.startswith("_") and part.built and part.count_params():
             counts[name] = part.count_params()
     return counts
+
+
+def _counted(number, noun):
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _devices(model):

@@ -134,7 +134,7 @@ class Training:
             self.done, restored = restore(self.folder, until)
         if self.done >= config.epochs and saving.is_complete(self.folder):
             raise ValueError(
-                f"This run has all of its {self.done} epochs: to go on it must be given more, by --epochs. Received: "
+                f"This run has trained all of its epochs: to go on it must be given more, by --epochs. Received: "
                 f"epochs={config.epochs}"
             )
         self.train_data = config.training()
@@ -247,4 +247,5 @@ class Training:
         images, labels = loaded if self.config.has_classes else (loaded, None)
         if len(images) < 2:
             return
-        tasks.latent_map(self.model, images, labels, self.folder / "codes.png")
+        names = self.config.info().class_names
+        tasks.latent_map(self.model, images, labels, self.folder / "codes.png", class_names=names)
