@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,56 @@ def test_shipped_models_load_and_have_cards():
         for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
             assert word in card, f"{word} is not in the card of {name}"
         assert kg.images.provenance(path.with_suffix(".png"))["model"] == type(model).__name__
+
+
+# === Results ===
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def results():
+    """The modules of benchmarks that make RESULTS.md, and the rows."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import claims
+        import notes
+        import table
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return claims, notes, table, table.rows()
+
+
+def test_results_are_what_the_rows_say(results):
+    claims, notes, table, rows = results
+    assert (BENCHMARKS / "RESULTS.md").read_text() == table.render(rows), "run `python benchmarks/table.py`"
+    assert set(notes.NOTES) == set(rows)
+    for name, claim in claims.CLAIMS.items():
+        assert rows[name]["ours"] == claim(rows[name]["figures"]), name
+
+
+def test_no_difference_is_claimed_where_the_range_holds_one(results):
+    claims, _, _, _ = results
+    assert claims.ratio("a rival", 1.1, [0.95, 1.3]) == "no difference from a rival shown (0.95 to 1.30)"
+    assert claims.ratio("a rival", 1.1, [1.02, 1.3]) == "1.10 x a rival (1.02 to 1.30)"
+
+
+def test_readme_claims_what_was_measured(results):
+    """Every number that README quotes from a row, made from the row's figures."""
+    _, _, _, rows = results
+    figures = {name: row["figures"] for name, row in rows.items()}
+    text = " ".join(README.split())
+    digits = figures["one_digit_against_the_rest"]["mean"]
+    pca = digits["PCA, 20 components: reconstruction, relative and blurred"]
+    assert f"AUROC is {max(digits.values()) / 100:.3f}, the best of {len(digits)} detectors" in text
+    assert f"PCA with the same score reaches {pca / 100:.3f}" in text
+    ships = figures["ships_among_cars"].values()
+    assert f"AUROC {min(ships):.2f} to {max(ships):.2f}" in text
+    for kind, rival in (("dense", "pythae 0.1.2"), ("conv", "pythae 0.1.2"), ("dense", "plain Keras")):
+        rounds = figures[f"throughput_{kind}"]["rounds"]
+        quotients = [a / b for a, b in zip(rounds["keras_gen"], rounds[rival], strict=True)]
+        assert f"{min(quotients):.1f} to {max(quotients):.1f} times" in text, (kind, rival)
+    waiting = rows["throughput_tuner"]["ours"]
+    for said in ("in 0 of 20 epochs", "in 11 of 20"):
+        assert said in text
+        assert said.removeprefix("in ").removesuffix(" epochs") in waiting
