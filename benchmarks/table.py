@@ -21,7 +21,7 @@ How to read it:
   result is too good by an unknown amount. "Not recorded" means that nobody wrote it down; do not take it for "held-out
   images".
 - A ratio of speeds stands with its range over the rounds. Where the range holds 1, no difference is claimed.
-- MNIST is that of TensorFlow Datasets. The digits of scikit-learn and `glyphs` need no file. The notes name other files.
+- MNIST is that of TensorFlow Datasets. The digits of scikit-learn and `glyphs` need no file; the notes name all others.
 """
 FIRST = ("row", "what", "published", "ours", "error, range or gap", "settings chosen on")
 SECOND = ("row", "settings", "notes", "seed", "minutes", "cores")
