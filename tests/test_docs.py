@@ -33,9 +33,8 @@ def test_docstring_sections(cls):
 
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-NEEDS_A_PROCESS = (
-    "MirroredStrategy",
-)  # devices are chosen before TensorFlow starts; the contract is a script, no block
+# Devices are chosen before TensorFlow starts. The contract, a script, stands indented: test_register.py runs it.
+NEEDS_A_PROCESS = ("MirroredStrategy",)
 
 
 def test_readme_begins_with_five_lines():
