@@ -155,7 +155,7 @@ def main(part):
     write(
         f"killing_{part}",
         {
-            "what": f"{what}, killed at random moments and gone on with, beside one that was not",
+            "what": f"{what}, killed at random moments and resumed, beside one that was not killed",
             "published": "none",
             "ours": "; ".join(f"{name}: {value}" for name, value in found.items()),
             "figures": found,

@@ -7,7 +7,9 @@ import sys
 import time
 
 import tensorflow as tf
-from reproduce import FOLDER, machine, table
+from claims import CLAIMS
+from reproduce import FOLDER, machine
+from table import write as write_table
 
 
 def keras_epoch(model, *data, **options):
@@ -28,7 +30,7 @@ def race(
     after=None,
     average=statistics.median,
 ):
-    """Writes results/NAME.json: images per second of each contender, averaged, and the first one's ratio to the others.
+    """Writes results/NAME.json: images per second of each contender, and what may be claimed of them.
 
     Args:
         name: of the row.
@@ -36,9 +38,9 @@ def race(
         contenders: name -> function of no argument that trains for one epoch and returns its seconds; ours first.
         images: per epoch.
         rounds: epochs of each that count, after a first one that does not.
-        published: the literature's figure.
+        published: the literature's result.
         settings: what else to say.
-        after: function of no argument to further figures, called at the end; their names and values are said too.
+        after: function of no argument that returns further figures by name; called at the end.
         average: of the rounds.
     """
     for epoch in contenders.values():
@@ -50,16 +52,17 @@ def race(
             rates[contender].append(images / epoch())
             print(f"{contender}: {rates[contender][-1]:,.0f} images per second", file=sys.stderr, flush=True)
     averages = {contender: average(values) for contender, values in rates.items()}
-    first, *others = contenders
-    ratios = {contender: averages[first] / averages[contender] for contender in contenders}
+    first = next(iter(contenders))
+    quotients = {contender: averages[first] / averages[contender] for contender in contenders}
     minutes = (time.time() - start) / 60
     further = after() if after else {}
     settings += "".join(f"; {name} {value:.2f}" for name, value in further.items())
+    figures = {"images_per_second": averages, "rounds": rates, "ratios": quotients, **further}
     result = {
         "what": what,
         "published": published,
-        "ours": ", ".join(f"{ratios[other]:.2f} x {other}" for other in others),
-        "figures": {"images_per_second": averages, "rounds": rates, "ratios": ratios, **further},
+        "ours": CLAIMS[name](figures),
+        "figures": figures,
         "settings": f"{settings}; {rounds} rounds; images per second "
         + ", ".join(f"{contender} {rate:,.0f}" for contender, rate in averages.items()),
         "seed": None,
@@ -87,4 +90,4 @@ def write(name, result):
     """Writes results/NAME.json and the table."""
     (FOLDER / "results").mkdir(exist_ok=True)
     (FOLDER / "results" / f"{name}.json").write_text(json.dumps(result | {"machine": machine()}, indent=2) + "\n")
-    table()
+    write_table()

@@ -1,7 +1,7 @@
-"""Published figures, measured again: `python benchmarks/reproduce.py ROW` writes benchmarks/results/ROW.json.
+"""Published results, measured again: `python benchmarks/reproduce.py ROW` writes benchmarks/results/ROW.json.
 
-`python benchmarks/reproduce.py table` makes RESULTS.md from all of them. Rows take minutes to an hour; each says its
-settings, seed, minutes and machine. TFDS_DATA_DIR must lead to the prepared MNIST.
+table.py makes RESULTS.md from all of them. Rows take minutes to an hour; each says its settings, seed, minutes and
+machine. TFDS_DATA_DIR must lead to the prepared MNIST.
 """
 
 import json
@@ -17,6 +17,7 @@ import boltzmann
 import keras
 import measuring
 import searching
+import table
 import translation
 import variational
 
@@ -92,45 +93,17 @@ def machine():
     }
 
 
-def table():
-    """RESULTS.md from all results."""
-    lines = [
-        "# Results",
-        "",
-        "Made by `python benchmarks/reproduce.py table` from `benchmarks/results/*.json`; not edited by hand.",
-        "",
-        "| row | what | published | ours | settings | seed | minutes | cores |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for path in sorted((FOLDER / "results").glob("*.json")):
-        r = json.loads(path.read_text())
-        cells = [
-            path.stem,
-            r["what"],
-            r["published"],
-            f"**{r['ours']}**",
-            r["settings"],
-            r["seed"],
-            f"{r['minutes']:.1f}",
-        ]
-        cells.append(r["machine"]["cores"])
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    (FOLDER / "RESULTS.md").write_text("\n".join(lines) + "\n")
-
-
 def main():
     name = sys.argv[1] if len(sys.argv) == 2 else None
-    if name == "table":
-        return table()
     if name not in ROWS:
-        sys.exit(f"usage: python benchmarks/reproduce.py ROW, one of {', '.join(ROWS)}; or table")
+        sys.exit(f"usage: python benchmarks/reproduce.py ROW, one of {', '.join(ROWS)}")
     start = time.time()
     result = ROWS[name]()
     about = {"minutes": (time.time() - start) / 60, "machine": machine()}
     (FOLDER / "results").mkdir(exist_ok=True)
     for key, part in ({name: result} if "what" in result else result).items():
         (FOLDER / "results" / f"{key}.json").write_text(json.dumps(part | about, indent=2, default=float) + "\n")
-    table()
+    table.write()
 
 
 if __name__ == "__main__":

@@ -187,11 +187,11 @@ def main():
 
 - **What**: {type(model).__name__}, {model.count_params():,} parameters, without the optimizer.
 - **Trained by**: `python benchmarks/ship.py {name}`, which is `kg.training.train({arguments})`.
-- **Data**: the training split of {settings["data"]}, nine tenths of it; figures on all of its test split.
+- **Data**: the training split of {settings["data"]}, nine tenths of it; metrics on all of its test split.
 - **Seed** {settings["seed"]}, **{metrics["minutes"]:.1f} minutes**, {os.cpu_count()} cores, keras_gen {kg.__version__}.
 - **Limits**: {limits}
 
-| held-out figure | value |
+| held-out metric | value |
 |---|---|
 {figures}
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ SMALL = ["--limit", "60", "--epochs", "1", "--verbose", "0"]
 DENSE = ["--latent-dim", "3", "--encoder", "dense", "--decoder", "dense"]
 
 
-CONTRACT = re.search(r"The contract that.*?```python\n(.*?)```", README, re.DOTALL)[1]
+CONTRACT = textwrap.dedent(re.search(r"The contract that.*?\n\n((?:    [^\n]+\n|\n)+)", README, re.DOTALL)[1])
 SECOND = re.search(r"An argument of its own.*?```python\n(.*?)```", README, re.DOTALL)[1]
 
 

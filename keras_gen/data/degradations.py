@@ -1,4 +1,4 @@
-"""Tasks as data: what makes an input out of an image, which a translation model is to give back."""
+"""Tasks: functions that make an input from an image, which a translation model learns to restore."""
 
 import dataclasses
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def super_resolution(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
 
 
 def inpainting(x: tf.Tensor, level: float, key: tf.Tensor) -> tf.Tensor:
-    """A gray square, its side the share `level` of the image's shorter side, hides a place drawn for each image."""
+    """A gray square hides a random place of each image. Its side is `level` times the image's shorter side."""
     _check_share("inpainting", level)
     height, width = x.shape[1:3]
     side = max(1, round(level * min(height, width)))

@@ -22,7 +22,7 @@ MAX_KEPT_BYTES = 2**28  # of pixels: a split with no more is decoded once, which
 class FolderSource(Source):
     """Images below a folder, at any depth: see `layout` for what its folders mean.
 
-    Every file is read once before training, so that a bad one is named now and not in the middle of the night.
+    Every file is read once before training, so that a bad one is reported at once.
 
     Args:
         root: the folder.

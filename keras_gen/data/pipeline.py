@@ -65,10 +65,10 @@ def load(
         labels: whether to give (images, labels) instead of images. Of a folder the class of an image is the name of the
             first folder within its split: see `classes_from`.
         num_labels: how many labels are known, as many of each class; the others are -1. In shuffled batches examples
-            of known label are repeated, so that each batch has some; a pass is one over those of unknown label.
+            of known label are repeated, so that each batch has some; an epoch passes once over those of unknown label.
         image_size: side, or (height, width), to crop and resize to.
         channels: 1 (gray) or 3 (RGB); None for what the source has.
-        binarize: None; "dynamic" draws each pixel anew from its intensity each time; "static" draws it once, from
+        binarize: None; "dynamic" samples each pixel from its intensity each time; "static" samples it once, from
             `seed`.
         shuffle: None for the training split only. Epoch k is shuffled by (seed, k): the same seed gives the same
             batches in the same order. `fit` says which epoch it is; outside of it a pass is the first one, whatever was

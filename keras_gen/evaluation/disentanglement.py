@@ -25,7 +25,7 @@ class DCI(NamedTuple):
 
 
 def mutual_information_gap(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
-    """MIG: how much more the best unit knows of a factor than the second best.
+    """MIG: how much more information the best unit has about a factor than the second best.
 
         mean_k (I(z_best; v_k) - I(z_second; v_k)) / H(v_k)
 
@@ -153,10 +153,10 @@ def _entropy(importance, axis):
 def factor_vae_score(
     codes: np.ndarray, factors: np.ndarray, votes: int = 800, group: int = 64, bins: int = 10, seed: int = 0
 ) -> float:
-    """FactorVAE score: a factor is held, and the unit that moves least, over its own spread, votes for it.
+    """FactorVAE score: one factor is fixed, and the unit that varies least, relative to its spread, votes for it.
 
-    Groups of codes are drawn from those whose held factor is in one bin. A majority vote of the units names the
-    factor; the metric is its accuracy on votes of its own.
+    Each group of codes is sampled where the fixed factor is in one bin. The majority of the votes assigns each unit
+    a factor; the score is the accuracy on other votes.
 
     Args:
         codes: (N, D).

@@ -11,7 +11,7 @@ BATCH = 500
 
 
 class Features:
-    """Features of a classifier, and what it takes images for. Metrics on them are named for it.
+    """Features of a classifier, and its predictions. Metrics on them carry its name.
 
     Args:
         classifier: a `keras.Model` from images to probabilities of classes, of which the last layer but one gives the
@@ -46,7 +46,7 @@ def classifier_features(
     """`Features` of a small convolutional classifier that is trained on given images and labels.
 
     It is no Inception network: its distances are neither KID nor FID, and compare only with metrics on the same
-    features. Where the images are digits, a difference that does not matter to telling digits apart hardly counts.
+    features. Differences that do not help to classify hardly count.
 
     Args:
         images: (N, H, W, C) in [0, 1]; a tenth of them is held out.

@@ -29,9 +29,9 @@ def log_likelihood(
         model: a model that offers `log_weights`.
         images: (N, H, W, C) in [0, 1], or a dataset; of a Bernoulli likelihood, zeros and ones; of a discretized one,
             8-bit levels.
-        num_samples: K, draws per image.
+        num_samples: K, importance samples per image.
         batch_size: images at a time.
-        seed: seed of the draws.
+        seed: seed of the samples.
         verbose: 1 for a progress bar, 0 for silence.
         labels: (N,) ints of a model that needs them: then the estimate is of log p(x | label).
 

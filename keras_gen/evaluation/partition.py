@@ -35,7 +35,7 @@ class PartitionEstimate(NamedTuple):
 
 
 def exact_log_partition(model: keras.Model) -> float:
-    """log Z of a Boltzmann machine by a visit to every state of its smaller side, at most 2^20.
+    """log Z of a Boltzmann machine, exact: the sum over all states of its smaller side, at most 2^20.
 
     Args:
         model: a model with a `machine`.

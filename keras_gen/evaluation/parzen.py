@@ -21,7 +21,7 @@ def parzen_log_likelihood(
     rank models.
 
     Args:
-        samples: (N, ...), draws of a model.
+        samples: (N, ...), of a model.
         validation: (V, ...), images that choose the width.
         images: (M, ...), held-out images.
         widths: candidates for sigma, in units of the data.

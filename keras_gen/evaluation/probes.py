@@ -12,14 +12,14 @@ MIN_PER_CLASS = 10  # of a class, below which a held-out half says nothing
 def probe(
     codes: np.ndarray, labels: np.ndarray, neighbors: int = 5, seed: int = 0, learn_from=None
 ) -> dict[str, float]:
-    """How well the classes can be read off frozen codes, held out: half of the codes learn, the others judge.
+    """How well frozen codes predict the classes: half of the codes train the probe, the others test it.
 
     Args:
         codes: (N, ...), flattened; of more than 5,000 the first 5,000.
         labels: (N,) ints from 0; at least ten of each class.
         neighbors: k.
         seed: of the halves, which hold equal shares of each class.
-        learn_from: (codes, labels) of other images that learn instead; all of the first then judge.
+        learn_from: (codes, labels) of other images to train on; all of the first are then for testing.
 
     Returns:
         dict of held-out accuracies: `linear_probe`, a multinomial logistic regression on units of variance 1, and

@@ -32,7 +32,7 @@ class Units:
 
 
 def latent_units(model: keras.Model, images, labels=None, path: str | Path | None = None) -> Units:
-    """How much each unit of a variational autoencoder's code says: the diagnosis of posterior collapse.
+    """How much information each latent unit of a VAE carries: shows posterior collapse.
 
     A unit whose posterior repeats the prior for every image has a KL divergence of 0 and a mean that does not vary.
 

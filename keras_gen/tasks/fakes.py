@@ -24,8 +24,8 @@ class FakeDetector:
 
         1/2 E_real [-log sigmoid(d(x))] + 1/2 E_generated [-log(1 - sigmoid(d(x)))]
 
-    so that at best d(x) = log p_real(x) / p_generated(x), the optimum of a GAN's discriminator. What it learns is a
-    difference to the generators it has seen; of others it knows only what they share with these.
+    so that at best d(x) = log p_real(x) / p_generated(x), the optimum of a GAN's discriminator. It learns how
+    the generators that it has seen differ from data; it recognises others only by what they share with these.
     Images are rounded to 8 bits first, as files hold them: values between two levels would give every generator away.
 
     Args:

@@ -14,9 +14,9 @@ DRAWS = 10_000  # of the generator, whose density is estimated from them
 
 
 class OneDimension(keras.callbacks.Callback):
-    """Watches a GAN of one number learn: the densities of the data and of the generator, and D beside the optimal D*.
+    """Films a GAN of one number: the densities of the data and of the generator, and D beside the optimal D*.
 
-    A callback for `fit`. The generator's density is estimated from 10,000 draws (scipy's `gaussian_kde`);
+    A callback for `fit`. The generator's density is estimated from 10,000 samples (scipy's `gaussian_kde`);
     `D*(x) = p(x) / (p(x) + p_g(x))` is what the discriminator would be at its optimum against this generator
     (Goodfellow et al. 2014, proposition 1). The discriminator's loss must be one of logits: "minimax" or
     "non_saturating".

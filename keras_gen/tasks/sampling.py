@@ -10,7 +10,7 @@ MAX_CODES = 20_000  # codes that the mixture is fitted to
 
 
 class CodeSampler:
-    """Draws images from any autoencoder: a mixture of normals is fitted to its codes (Ghosh et al. 2020, section 4).
+    """Samples images from any autoencoder: a mixture of normals is fitted to its codes (Ghosh et al. 2020, section 4).
 
     Args:
         model: a model that offers `encode` and `decode`.

@@ -25,7 +25,7 @@ def interpolate(
     end_labels=None,
     path: str | Path | None = None,
 ) -> np.ndarray:
-    """Images on the way from one image to another, through the codes.
+    """Images between one image and another, decoded from codes between theirs.
 
     "linear" goes straight, `(1 - t) z0 + t z1`; "spherical" along the great circle, which keeps the length that
     codes of a normal prior have (White 2016, equation of slerp).
@@ -78,7 +78,7 @@ def traverse(
     labels=None,
     path: str | Path | None = None,
 ) -> np.ndarray:
-    """Images along one unit of the code at a time, the others held.
+    """Images for different values of one latent unit at a time; the other units stay fixed.
 
     Of a model that says by a `traversal` of its own what to vary (InfoGAN: its continuous codes, from -1 to 1, for each
     category), it is that, and `image`, `extent` and `labels` play no part.
@@ -127,11 +127,11 @@ def random_walk(
     labels=None,
     path: str | Path | None = None,
 ) -> np.ndarray:
-    """Images along walks that never leave where a normal prior is: `z' = sqrt(1 - s^2) z + s e`, e normal.
+    """Images along random walks that keep the normal prior: `z' = sqrt(1 - s^2) z + s e`, e normal.
 
     Warns of a model whose codes have another distribution.
 
-    Each code of a walk is a draw of N(0, I), and so each image a sample (Neal 1998, equation of autoregression).
+    Each code of a walk is distributed as N(0, I), so that each image is a sample (Neal 1998, autoregression).
 
     Args:
         model: a model that offers `decode`, with a normal prior.
@@ -211,7 +211,7 @@ class AttributeVector:
 
 
 def attribute_vector(model: keras.Model, with_images, without_images, labels=None) -> AttributeVector:
-    """The direction of an attribute: mean code of images that have it, less mean code of those that do not.
+    """The direction of an attribute: the mean code of images with it, minus the mean code of those without.
 
     Source: Larsen et al. 2016, "Autoencoding beyond pixels", section 4.2; the "smile vector" of White 2016.
 

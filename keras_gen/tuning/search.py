@@ -73,12 +73,12 @@ def search(
     verbose: int = 1,
     **arguments: Any,
 ) -> Search | None:
-    """Searches the hyperparameters of a model that are best by a metric of held-out images.
+    """Searches for the hyperparameters of a model with the best metric on held-out images.
 
     Each trial is a run of `kg.training.train`; it is judged on the part of the training split that it did not train on,
-    never on the test split. Called again on its folder, a search that was interrupted goes on where it was: finished
-    trials are not trained again, an interrupted one goes on from its last checkpoint, and the list is the same. (Of
-    several workers, a Bayesian search and Hyperband choose by what has ended so far, and so by who was faster.)
+    never on the test split. Called again on its folder, an interrupted search continues: finished trials are
+    not trained again, an interrupted trial continues from its last checkpoint, and the list is the same. (With several
+    workers, a Bayesian search and Hyperband choose by the trials that have ended, and so by which were faster.)
 
     Where Keras Tuner's environment variables are set (KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP,
     KERASTUNER_ORACLE_PORT), this process is the chief or a worker of a search on several machines that share `out`.
@@ -105,7 +105,7 @@ def search(
         **arguments: of the constructor, the same in all trials.
 
     Returns:
-        A `Search`; None on a worker, for the chief alone knows the end.
+        A `Search`; None on a worker, because only the chief knows the result.
 
     Raises:
         ValueError: if the model cannot report the objective, or the space is none; before any trial starts.

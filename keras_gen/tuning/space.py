@@ -19,7 +19,7 @@ class Range(NamedTuple):
 
     Args:
         low, high: two whole numbers for whole numbers.
-        log: whether equal factors are equally likely, and not equal steps.
+        log: whether the logarithm is uniform, instead of the number.
     """
 
     low: float
@@ -50,7 +50,7 @@ READY: dict[str, Range | list] = {
 
 
 def ready_space(model: str) -> dict[str, Range | list]:
-    """The space that is searched where none is given: of `READY` what the model's constructor takes as one number.
+    """The default space: those arguments in `READY` that the model's constructor takes as one number.
 
     Args:
         model: name of the model, such as "vae".

@@ -37,10 +37,10 @@ CODE_NOISE = 0.5  # in standard deviations of the prior
 
 @keras.saving.register_keras_serializable("keras_gen")
 class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
-    """Adversarial autoencoder: a discriminator shapes the codes until they are distributed as a prior asks.
+    """Adversarial autoencoder: a discriminator gives the codes the distribution of a prior.
 
     Each batch, in this order: encoder and decoder minimise the reconstruction loss; with a category, the encoder the
-    classification loss of the known labels; the discriminator learns to tell draws of the prior from codes; the
+    classification loss of the known labels; the discriminator learns to tell samples of the prior from codes; the
     encoder learns to fool it.
 
     The posterior q(z|x) is "deterministic" (the data are its only randomness), "gaussian" (mean and variance, drawn
@@ -58,8 +58,8 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     - label_use="prior": no category; the discriminator of z is told the label, and asks images of class c to lie in the
       c-th component of the mixture or of the roll.
 
-    Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real`, `d_fake`, the means of D of draws of the prior and of
-    codes, which come close to 0.5 where the codes are as they should be; with a category, `classification_loss`
+    Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real`, `d_fake`, the means of D of samples of the prior and
+    of codes, which come close to 0.5 where the codes are as they should be; with a category, `classification_loss`
     and `accuracy`, of known labels.
 
     Args:

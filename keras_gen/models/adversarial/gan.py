@@ -20,7 +20,7 @@ class GAN(BaseGAN):
     `keras_gen.losses.ADVERSARIAL`. Each has an optimizer: `compile(d_optimizer=..., g_optimizer=...)`, one
     `optimizer` for both, or none for Adam at 2e-4 with beta_1 = 0.5.
 
-    One batch of generated images serves a move of the discriminator and the generator's move after it.
+    The discriminator's update and the generator's update after it use the same batch of generated images.
 
     With `num_classes` both players see the label (Mirza and Osindero 2014; in the discriminator as a projection, Miyato
     and Koyama 2018): `fit(images, labels)`, `sample(n, labels=...)`.

@@ -33,7 +33,7 @@ HIDDEN = 128  # units of the recognition network's own layer, at most as many as
 
 @keras.saving.register_keras_serializable("keras_gen")
 class InfoGAN(Categorical, BaseGAN):
-    """GAN whose latent holds a category and numbers that must show in the image: it finds kinds and directions.
+    """GAN whose images must show the category and the numbers in its latent: it finds kinds and directions.
 
     The generator is given noise ~ N(0, I), a category c ~ uniform over `num_categories`, and `num_continuous` codes u ~
     uniform on [-1, 1]. Besides the losses of the GAN both players minimise, with weight `information_weight`, minus the

@@ -7,7 +7,7 @@ from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 @keras.saving.register_keras_serializable("keras_gen")
 class Autoencoder(BaseAutoencoder):
-    """Autoencoder: a code small enough that keeping the image in it takes learning what images are like.
+    """Autoencoder: learns a small code from which the image can be reconstructed.
 
     Minimises `mean_b l(x_b, decode(encode(x_b)))`, where l is the cross entropy `-sum_i x_i log m_i +
     (1 - x_i) log(1 - m_i)` in nats per image ("bernoulli") or the squared error `sum_i (x_i - m_i)^2` per image

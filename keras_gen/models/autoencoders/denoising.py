@@ -25,12 +25,12 @@ class _Level(Adjustable):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class DenoisingAutoencoder(BaseAutoencoder):
-    """Denoising autoencoder: trained to give the clean image back from a corrupted one.
+    """Denoising autoencoder: learns to reconstruct the clean image from a corrupted one.
 
     Minimises `mean_b E_noise l(x_b, decode(encode(corrupt(x_b, noise))))`, l as of the autoencoder, against the clean
-    image. In training each image is corrupted anew in each step. In validation by the same four draws of noise for
-    each image, so that the figure is that of denoising, and deterministic. Inference corrupts nothing: `denoise` and
-    `reconstruct` take images as they are.
+    image. In training, each step corrupts each image with new noise. Validation uses the same four noise samples each
+    time: it measures denoising, and is deterministic. `denoise` and `reconstruct` corrupt nothing: they
+    take images as they are.
 
     Args:
         corruption: "gaussian" adds N(0, level^2) and, to data in [0, 1], clips as an image file does; "masking" sets a

@@ -12,7 +12,7 @@ from keras_gen.core.arguments import Count
 
 @keras.saving.register_keras_serializable("keras_gen")
 class LinearAutoencoder(GenerativeModel):
-    """Linear autoencoder: at its optimum, principal component analysis.
+    """Linear autoencoder: its optimum is principal component analysis.
 
     Minimises `mean_b |x_b - x_hat_b|^2` with `x_hat = m + W^T W (x - m)` (tied) or `m + V W (x - m)`, where m is the
     mean of all data that the model was trained on so far. At the optimum the code spans the space of the first

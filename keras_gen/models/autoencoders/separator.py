@@ -29,7 +29,7 @@ class SourceSeparator(GenerativeModel):
 
         mean_b min_p 1/S sum_s |x_bs - x_hat_bp(s)|^2
 
-    over the permutations p, for nobody says which source comes first (Yu et al. 2017). `fit(images)` mixes the
+    over the permutations p, because sources have no order (Yu et al. 2017). `fit(images)` mixes the
     images of each batch with their neighbours in it; `evaluate(images)` mixes over all of the data, in a fixed order;
     `fit(mixtures, sources)` takes pairs, sources (B, S, *data_shape).
 

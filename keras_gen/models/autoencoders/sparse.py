@@ -16,7 +16,7 @@ from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 @keras.saving.register_keras_serializable("keras_gen")
 class SparseAutoencoder(BaseAutoencoder):
-    """Sparse autoencoder: a code that may be large, of which few units are active at a time.
+    """Sparse autoencoder: the code may be large, but few units are active at a time.
 
     Minimises `mean_b l(x_b, x_hat_b) + penalty`, where l is `1/2 |x - x_hat|^2` ("gaussian") or the cross entropy
     ("bernoulli"), and the penalty is
@@ -33,7 +33,7 @@ class SparseAutoencoder(BaseAutoencoder):
     the mean over each batch; in validation over all of the data, whatever the batches.
 
     Args:
-        rho: the mean activation that is asked for, between 0 and 1.
+        rho: target for the mean activation, between 0 and 1.
         beta: weight of the penalty.
         penalty: "kl" or "l1".
         momentum: of a moving average of rho_hat over the batches, for batches too small to tell the mean activation of

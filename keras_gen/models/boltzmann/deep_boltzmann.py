@@ -43,8 +43,8 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
     below, with what comes from below doubled in the first, what comes from above in the last, and both between: so they
     fit together afterwards, when a unit hears from both sides.
 
-    Reported: `loss`, which says nothing of the likelihood, and `reconstruction_loss`, the squared error of the means of
-    x given the mean field.
+    Reported: `loss`, which says nothing about the likelihood, and `reconstruction_loss`, the squared error of the means
+    of x given the mean field.
 
     Args:
         hidden_units: of the layers, from the data upwards.

@@ -37,7 +37,7 @@ class RBM(GibbsSampling, GenerativeModel):
 
         mean_b F(v_b) - mean_c F(v'_c) + weight_decay / 2 * |W|^2 + beta * sum_j KL(rho || mean activation of j)
 
-    where v' are draws of the model, taken as constants: the gradient is that of -log p(v), as far as v' are from p.
+    where v' are samples of the model, taken as constants. If v' are from p, the gradient is that of -log p(v).
 
     - Contrastive divergence: v' comes from the data v by `gibbs_steps` steps of h from p(h | v), v from p(v | h).
     - Persistent contrastive divergence: v' are the states of `num_chains` chains that are never started again. They are
@@ -46,7 +46,7 @@ class RBM(GibbsSampling, GenerativeModel):
     For binary units, values between 0 and 1 count as probabilities. For "gaussian" units with standard deviation sigma,
     the term `-b.v` of F becomes `|v - b|^2 / (2 sigma^2)`, and v in the other term becomes v / sigma.
 
-    Reported: `loss`, which is 0 where the draws are as likely as the data, and does not tell the likelihood;
+    Reported: `loss`, which is 0 where samples are as likely as data, and says nothing about the likelihood;
     `reconstruction_loss`, the squared error of the visible means given the hidden means; and, for binary units,
     `pseudo_likelihood`, `D log p(v_i | v without i)` with one i drawn for each image, nats. In training, the last two
     are those of the first 16 images of each batch.

@@ -19,7 +19,7 @@ DIRECTIONS = ("forward", "backward")
 
 @keras.saving.register_keras_serializable("keras_gen")
 class CycleGAN(BaseTranslator):
-    """Image to image and back, learned from two heaps of images without pairs.
+    """Image to image and back, learned from two sets of images without pairs.
 
     G makes images b of images a, F the reverse, and a critic of patches for each kind tells made ones from real ones.
     The generators minimise, d the critics' values under the loss of least squares,
@@ -34,9 +34,9 @@ class CycleGAN(BaseTranslator):
     `identity_loss`, and `d_real`, `d_fake`, the critics' mean value of real and of made images.
 
     Args:
-        cycle_weight: weight of the way there and back.
-        identity_weight: weight of images staying what they are where they are already of the kind; None for half of
-            cycle_weight, or for 0 where the kinds have other channels.
+        cycle_weight: weight of the error of translating there and back.
+        identity_weight: weight of leaving images of the target kind unchanged; None for half of cycle_weight, or for 0
+            where the two kinds differ in channels.
         buffer_size: how many made images of each kind the critics are shown again.
         generator: "resnet", "unet", None for "resnet", or a built `keras.Model` of images a to images b.
         inverse_generator: the same of images b to images a.

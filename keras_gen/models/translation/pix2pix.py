@@ -20,7 +20,7 @@ NO_WEIGHT = "One weight must be above 0. Received: l1_weight=0, adversarial_weig
 
 @keras.saving.register_keras_serializable("keras_gen")
 class Pix2Pix(BaseTranslator):
-    """Image to image, learned from pairs: a U-Net that is close to the target and that a critic takes for real.
+    """Image to image, learned from pairs: a U-Net whose images are close to the targets and look real to a critic.
 
     With D(x, y) = sigmoid(d(x, y)) for each patch, the generator minimises
 
@@ -31,11 +31,11 @@ class Pix2Pix(BaseTranslator):
     is brought to the target's size first. It is trained by `fit(inputs, targets)`, or on a dataset of `kg.data.pairs`.
 
     Reported: `d_loss`, `g_loss`, `l1_loss`, the mean absolute error of values in [0, 1], and `d_real`, `d_fake`, the
-    discriminator's mean value of real and of made images; without a discriminator, its figures are 0.
+    discriminator's mean value of real and of made images; without a discriminator, its metrics are 0.
 
     Args:
         l1_weight: weight of the mean absolute error, of pixels in [-1, 1] as in the paper.
-        adversarial_weight: weight of the game; 0 for the absolute error alone, without a discriminator.
+        adversarial_weight: weight of the adversarial loss; 0 for the absolute error alone, without a discriminator.
         generator: "unet", "resnet", None for "unet", or a built `keras.Model` of images of the target's size, with the
             channels of what is given, to targets, in [0, 1].
         discriminator: "patch", None, or a built `keras.Model` of images of the target's size, with the channels of

@@ -10,7 +10,7 @@ from keras_gen.models.variational.base import BaseVAE
 
 @keras.saving.register_keras_serializable("keras_gen")
 class ConditionalVAE(BaseVAE):
-    """Conditional variational autoencoder: the label drives the generator, the code says all the rest.
+    """Conditional variational autoencoder: the decoder is given the label, and the code holds everything else.
 
     Minimises `mean_b E_q(z|x,y)[-log p(x|z,y)] + beta * KL(q(z|x,y) || N(0, I))` for images x with labels y: minus the
     ELBO of log p(x|y). Encoder and decoder are both given the label, one-hot, so that the code need not hold it.

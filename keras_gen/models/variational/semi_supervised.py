@@ -27,15 +27,16 @@ class SemiSupervisedVAE(BaseVAE):
 
         L(x, y) = E_q(z|x,y)[-log p(x|y,z)] + KL(q(z|x,y) || p(z)) + log C
 
-    it minimises the mean over the images of `L(x, y)` where the label is known, and where it is not, of
+    it minimises the mean over the batch of `L(x, y)` where the label is known, and where it is not, of
     `sum_y q(y|x) (L(x, y) + log q(y|x))`; plus alpha times the mean of `-log q(y|x)` over those whose label is known
     (equations 6, 7, 9; the paper's alpha is this one times the number of images).
 
     The label -1 says that it is unknown: `fit(images, labels)`, or a dataset of both. Arrays are shuffled into batches
-    of which each has its share of known labels (unless shuffle=False); `kg.data.load(..., num_labels=100)` makes a
-    dataset of such batches. A batch without any contributes nothing to the classification loss.
+    that each hold known labels, in which examples of known label are repeated (unless shuffle=False);
+    `kg.data.load(..., num_labels=100)` makes a dataset of such batches. A batch without any contributes nothing to the
+    classification loss.
 
-    M1+M2: with `features`, a VAE that was trained on the images before, M2 describes draws of its codes instead of the
+    M1+M2: with `features`, a VAE that was trained on the images before, M2 models samples of its codes instead of the
     images: `SemiSupervisedVAE(shape, 50, num_classes=10, likelihood="gaussian", features=m1)`.
 
     Reported: `reconstruction_loss`, `kl_loss` (of z and of y), `classification_loss` (mean over known labels),

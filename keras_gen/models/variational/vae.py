@@ -11,17 +11,17 @@ from keras_gen.priors import VampPrior
 
 @keras.saving.register_keras_serializable("keras_gen")
 class VAE(BaseVAE):
-    """Variational autoencoder: codes with a distribution, so that images can be drawn.
+    """Variational autoencoder: codes have a distribution, so that images can be sampled.
 
     Minimises `mean_b E_q(z|x)[-log p(x|z)] + beta * KL(q(z|x) || p(z))` with p(z) = N(0, I) and q(z|x) =
     N(mean(x), diag exp(log_variance(x))), in nats per image. At beta = 1 that is minus the ELBO, and the ELBO is a
     lower bound of log p(x). With bound="iwae", minus the tighter bound `E[log 1/K sum_k p(x, z_k) / q(z_k|x)]` of K =
-    num_samples draws (Burda et al. 2015, equation 8).
+    num_samples samples (Burda et al. 2015, equation 8).
 
-    In training, one draw (or `num_samples` draws) of z per image. In validation and in `score`, the same eight
-    draws for each image, whatever `num_samples`: an estimate of the bound that is deterministic, where the
-    reconstruction of the posterior mean would flatter. For the ELBO they are balanced to mean 0 and variance 1. It is
-    reported at the full beta, whatever the warm-up.
+    Training uses one sample (or `num_samples` samples) of z per image. Validation and `score` use the same eight
+    samples each time, whatever `num_samples`. This estimate of the bound is deterministic; one from the posterior mean
+    would be too good. For the ELBO the samples are balanced to mean 0 and variance 1. Validation metrics use the full
+    beta, whatever the warm-up.
 
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, the number of code units whose posterior mean
     varies by more than 0.01 over the data.
