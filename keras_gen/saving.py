@@ -74,7 +74,8 @@ def load(name: str | Path) -> GenerativeModel:
             raise
         raise ValueError(
             f"This file holds {unknown[1]}, which is not known here: the module that defines it must be imported "
-            f"first (--import MODULE). Received: {path}"
+            "first (--import MODULE), and must register it by @keras.saving.register_keras_serializable(). "
+            f"Received: {path}"
         ) from None
     if not isinstance(model, GenerativeModel):
         raise ValueError(

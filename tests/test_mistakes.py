@@ -163,6 +163,36 @@ def test_all_players_follow_a_scheduler():
     np.testing.assert_allclose(rates, [1e-4, 0.25e-4], rtol=1e-6)
 
 
+def test_a_player_with_a_schedule_neither_leads_nor_follows():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e-3, 1, 0.5)
+    for d_rate, g_rate in ((3e-4, schedule), (schedule, 3e-4)):
+        gan = kg.GAN((4,), 2)
+        gan.compile(d_optimizer=keras.optimizers.Adam(d_rate), g_optimizer=keras.optimizers.Adam(g_rate))
+        led, other = (gan.d_optimizer, gan.g_optimizer) if g_rate is schedule else (gan.g_optimizer, gan.d_optimizer)
+        shared = players.SharedRates()
+        shared.set_model(gan)
+        shared.on_train_begin()
+        other.iterations.assign(1)
+        if g_rate is not schedule:
+            led.learning_rate = 1e-4
+        shared.on_train_batch_begin(0)
+        assert float(led.learning_rate) == pytest.approx(3e-4 if g_rate is schedule else 1e-4)
+        assert float(other.learning_rate) == pytest.approx(5e-4)
+
+
+def test_shapes_of_arrays_and_tensors_are_shapes():
+    for shape in (np.array(SHAPE), tf.TensorShape(SHAPE), list(SHAPE)):
+        given = kg.Autoencoder(shape, 2, encoder=[3], decoder=[3]).data_shape
+        assert given == SHAPE
+        assert type(given) is tuple
+
+
+def test_predict_on_batch_is_checked(model):
+    np.testing.assert_array_equal(model.predict_on_batch(LEVELS), model.predict_on_batch(LEVELS / np.float32(255)))
+    with pytest.raises(ValueError, match="divide by 255"):
+        model.predict_on_batch(IMAGES * 255)
+
+
 def test_a_player_whose_rate_is_set_keeps_it():
     gan = kg.GAN((4,), 2)
     gan.compile(optimizer=keras.optimizers.Adam(1e-3))
