@@ -1,5 +1,7 @@
 """What people try first: it works, or the sentence says what to write instead."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -102,6 +104,32 @@ def test_networks_that_do_not_fit_say_why():
     built.build((None, 5))
     with pytest.raises(ValueError, match="keras.Model or layer .* cannot be called on that") as raised:
         kg.VAE(SHAPE, encoder=built)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "words"),
+    [
+        ("config.json", b"{not json", "cannot be loaded"),
+        ("config.json", b"[" * 100_000, "cannot be loaded"),
+        ("config.json", b" " * 20_000_000, "cannot be 100 times as large"),
+        ("config.json", b'{"class_name": "Lambda", "module": "keras.layers", "config": {"function": {"class_name": '
+         b'"__lambda__", "config": {"code": "", "defaults": null, "closure": null}}}}', "cannot be loaded"),
+        ("model.weights.h5", None, "cannot be loaded"),
+    ],
+)  # fmt: skip
+def test_a_damaged_or_strange_file_is_refused_in_one_sentence(model, tmp_path, part, content, words):
+    model.save(tmp_path / "good.keras")
+    with zipfile.ZipFile(tmp_path / "good.keras") as good:
+        parts = {name: good.read(name) for name in good.namelist()}
+    with zipfile.ZipFile(tmp_path / "bad.keras", "w", zipfile.ZIP_DEFLATED) as bad:
+        for name, old in parts.items():
+            if name != part or content is not None:
+                bad.writestr(name, content if name == part else old)
+    with pytest.raises(ValueError, match=words) as raised:
+        kg.load(tmp_path / "bad.keras")
+    assert "Received: " in str(raised.value)
+    assert "bad.keras" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
