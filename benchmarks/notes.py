@@ -123,4 +123,9 @@ NOTES = {
         "rival": ("pythae", 89.78),
         "note": "Another binarized file than the rival's.",
     },
+    "waiting": {
+        "chosen": "-",
+        "error": "one round, no range",
+        "note": "One round in quiet minutes; the old commit is the last one before the change.",
+    },
 }
