@@ -67,10 +67,15 @@ def check_replicas(case: Case) -> None:
         one = case.model(run_eagerly=True)
         batch = _step_batch(one, case, sum(SPLITS[0]))
         expected = [_two_steps(one, batch), one.get_weights()]
+        models = [case.model(run_eagerly=True) for _ in SPLITS[0]]
+        start = [np.array(variable) for variable in _state(models[0])]
         for sizes in SPLITS:
             if 0 in sizes and execution.is_convolutional(one):
                 continue  # TensorFlow's convolution of an empty batch, eagerly; in a graph it is checked on two devices
-            models = [case.model(run_eagerly=True) for _ in sizes]
+            for model in models:
+                for variable, value in zip(_state(model), start, strict=True):
+                    variable.assign(value)
+                model.reset_metrics()
             parts = zip(*(tf.split(part, sizes) for part in batch), strict=True)
             runs = [functools.partial(_two_steps, model, part) for model, part in zip(models, parts, strict=True)]
             replicas.run(*runs)
@@ -87,6 +92,11 @@ def check_replicas(case: Case) -> None:
                 f"metrics {names} of one replica and of two of {sizes} examples",
                 1e-3,
             )
+
+
+def _state(model):
+    """The variables of a model and of its optimizers."""
+    return [*model.variables, *(variable for optimizer in optimizers_of(model) for variable in optimizer.variables)]
 
 
 def _step_batch(model, case, count):
