@@ -43,7 +43,7 @@ def test_the_linear_autoencoder_is_principal_component_analysis(tied):
     model = kg.LinearAutoencoder((8, 8, 1), latent_dim=10, tied=tied)
     steps = 80 * 23
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, steps)))
-    model.fit(train, batch_size=64, epochs=80, verbose=0)
+    model.fit(np.tile(train, (8, 1, 1, 1)), batch_size=64, epochs=10, verbose=0)  # an epoch costs as much as 20 steps
     assert -model.score(test).sum() == pytest.approx(error, rel=0.01)
     angles = scipy.linalg.subspace_angles(model.components.T, pca.components_.T)
     assert np.degrees(angles.max()) < 10
@@ -163,7 +163,7 @@ def test_the_moving_average_takes_the_value_and_keeps_the_gradient():
 
 def test_training_brings_the_mean_activation_to_rho_and_tells_dead_units():
     model = built(kg.SparseAutoencoder, latent_dim=9, rho=0.1, beta=20.0)
-    history = model.fit(IMAGES, epochs=100, batch_size=16, verbose=0).history
+    history = model.fit(np.tile(IMAGES, (10, 1, 1, 1)), epochs=10, batch_size=16, verbose=0).history
     assert abs(history["mean_activation"][-1] - 0.1) < 0.03
     assert history["sparsity_loss"][-1] < 0.2 < history["sparsity_loss"][0]
     kernel, bias = model.code.get_weights()
@@ -222,7 +222,7 @@ def test_denoising_brings_noisy_images_closer_to_the_clean():
     train, test = (kg.data.stack(kg.data.load("digits", split, shuffle=False)) for split in ("train", "test"))
     model = kg.DenoisingAutoencoder((8, 8, 1), latent_dim=32, level=0.4)
     model.compile("adam")
-    model.fit(train, batch_size=64, epochs=20, verbose=0)
+    model.fit(np.tile(train, (5, 1, 1, 1)), batch_size=64, epochs=4, verbose=0)
     noisy = model.corrupt(test, seed=1)
     assert kg.evaluation.psnr(test, model.denoise(noisy)) > kg.evaluation.psnr(test, noisy) + 3
     np.testing.assert_array_equal(noisy, model.corrupt(test, seed=1))
@@ -232,7 +232,8 @@ def test_denoising_brings_noisy_images_closer_to_the_clean():
 def test_given_pairs():
     model = built(kg.DenoisingAutoencoder, latent_dim=3, corruption="given", **dense(3))
     noisy = np.clip(IMAGES + 0.3 * np.random.default_rng(0).standard_normal(IMAGES.shape), 0, 1).astype("float32")
-    history = model.fit(noisy, IMAGES, epochs=30, batch_size=4, verbose=0, validation_data=(noisy, IMAGES)).history
+    many = (np.tile(part, (10, 1, 1, 1)) for part in (noisy, IMAGES))
+    history = model.fit(*many, epochs=3, batch_size=4, verbose=0, validation_data=(noisy, IMAGES)).history
     assert history["val_loss"][-1] == pytest.approx(-_score(model, noisy, IMAGES).numpy().mean(), rel=1e-4)
     assert history["val_loss"][-1] < history["val_loss"][0]
     pairs = tf.data.Dataset.from_tensor_slices((noisy, IMAGES)).batch(4)
@@ -326,7 +327,7 @@ def test_the_penalty_contracts(networks):
     for weight in (0.0, 10.0):
         keras.utils.set_random_seed(0)  # networks made anew from the same seed, not when tests are collected
         model = built(kg.ContractiveAutoencoder, latent_dim=3, weight=weight, **networks())
-        model.fit(IMAGES, epochs=100, batch_size=16, verbose=0)
+        model.fit(np.tile(IMAGES, (100, 1, 1, 1)), batch_size=16, verbose=0)
         norms.append(kg.evaluation.jacobian_norm(model, IMAGES).mean())
     assert norms[1] < 0.8 * norms[0]
 
@@ -341,7 +342,7 @@ def test_a_negative_weight_is_refused():
 
 def test_pooling_decoders_use_the_switches_and_decode_does_without():
     model = built(kg.Autoencoder, latent_dim=3, **pool(3))
-    model.fit(IMAGES, epochs=150, batch_size=16, verbose=0)
+    model.fit(np.tile(IMAGES, (150, 1, 1, 1)), batch_size=16, verbose=0)
     with_switches, without = model.reconstruct(IMAGES), model.decode(model.encode(IMAGES))
     np.testing.assert_allclose(with_switches, model.predict(IMAGES, verbose=0), atol=1e-6)
     assert kg.evaluation.psnr(IMAGES, with_switches) > kg.evaluation.psnr(IMAGES, without) + 1

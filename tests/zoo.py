@@ -54,7 +54,7 @@ def mixture(epochs):
 def m1():
     """A VAE that was trained before, with its optimizer."""
     model = kg.VAE(SHAPE, 3, **dense(3))
-    model.compile(jit_compile=False, steps_per_execution=1)
+    model.compile(jit_compile=False, steps_per_execution=1, run_eagerly=True)  # a single step, of many models
     model.fit(IMAGES, verbose=0)
     return model
 

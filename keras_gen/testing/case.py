@@ -58,6 +58,11 @@ class Case:
         """The first `count` examples, and the labels or targets that `fit` takes with them, if it does."""
         return self.x[:count], self.labels[:count] if self.taught else None
 
+    def repeated(self, times: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """`pair`, over and over: an epoch costs as much as dozens of steps."""
+        x, y = self.pair()
+        return np.concatenate([x] * times), None if y is None else np.concatenate([y] * times)
+
     def inputs(self, count: int | None = None) -> Any:
         """What the model is called with: x, or x and labels where it needs them."""
         x, y = self.pair(count)

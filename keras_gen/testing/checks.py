@@ -89,7 +89,7 @@ def check_learning(case: Case) -> None:
     one = trained(case)
     one.restart()
     before = evaluate(one.model, case.pair())["loss"]
-    fit(one.model, case.pair(), epochs=30)
+    fit(one.model, case.repeated(5), epochs=6)
     after = evaluate(one.model, case.pair())["loss"]
     assert after < before, f"the loss went from {before} to {after}"
 
@@ -103,7 +103,7 @@ def _check_players(case):
         one.restart()
         for optimizer in optimizers:
             optimizer.learning_rate = 3e-3 if optimizer is own else 0.0
-        losses = fit(model, case.pair(), epochs=30)[f"{player.name}_loss"]
+        losses = fit(model, case.repeated(5), epochs=6)[f"{player.name}_loss"]
         assert losses[-1] < losses[0], f"{player.name}_loss went from {losses[0]} to {losses[-1]}"
         mine = {id(variable) for variable in player.variables}
         for weight, old in zip(model.trainable_weights, before, strict=True):
