@@ -141,6 +141,7 @@ def test_resumed_across_what_happens_between_epochs(tmp_path, model, options):
 @pytest.mark.extended
 def test_with_xla_as_users_have_it_a_resumed_run_is_the_unbroken_one(tmp_path, monkeypatch):
     monkeypatch.delenv(execution.XLA)
+    monkeypatch.setattr(execution, "XLA_PAYS_FROM", 0)  # as in a long training
     arguments = SMALL | {"figures": False}
     model = kg.training.train("vae", out=str(tmp_path / "whole"), **{**arguments, "epochs": 2})
     assert model.jit_compile
