@@ -11,6 +11,9 @@ import keras
 from keras_gen.core import GenerativeModel
 from keras_gen.files import shipped as shipped
 
+MAX_EXPANSION = 100  # of a part of a file, when it is unpacked
+SMALL = 100_000  # bytes; of fewer any expansion is harmless
+
 
 def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> None:
     """Saves a model to a .keras file, atomically.
@@ -62,19 +65,26 @@ def load(name: str | Path) -> GenerativeModel:
             f"Received: {path}"
         )
     try:
+        _check_sizes(path)
         with warnings.catch_warnings():
             # Keras only warns when it cannot restore an optimizer, and lets it start from nothing.
             warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
             model = keras.saving.load_model(path, safe_mode=True)
     except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError, UserWarning) as error:
         raise ValueError(f"This file is not a whole .keras file ({error}). Received: {path}") from None
-    except TypeError as error:
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
         unknown = re.search(r"Could not locate (?:class|function) '([^']+)'", str(error))
+        if not unknown and "Received:" in str(error) and "\n" not in str(error):
+            raise  # a sentence already
         if not unknown:
-            raise
+            reason = re.split(r"\.\s|\n", str(error).strip())[0].rstrip(".:")
+            raise ValueError(
+                f"This file cannot be loaded, and must be saved again ({reason}). Received: {path}"
+            ) from None
         raise ValueError(
             f"This file holds {unknown[1]}, which is not known here: the module that defines it must be imported "
-            f"first (--import MODULE). Received: {path}"
+            "first (--import MODULE), and must register it by @keras.saving.register_keras_serializable(). "
+            f"Received: {path}"
         ) from None
     if not isinstance(model, GenerativeModel):
         raise ValueError(
@@ -82,6 +92,17 @@ def load(name: str | Path) -> GenerativeModel:
             f"`keras.saving.load_model`. Received: {path}"
         )
     return model
+
+
+def _check_sizes(path):
+    """Raises a sentence if parts of a file would fill the memory: weights cannot be made that much smaller."""
+    with zipfile.ZipFile(path) as file:
+        for part in file.infolist():
+            if part.file_size > MAX_EXPANSION * max(part.compress_size, SMALL):
+                raise ValueError(
+                    f"Parts of a .keras file cannot be {MAX_EXPANSION} times as large as they are on disk. "
+                    f"Received: {path}, with {part.filename} of {part.file_size:,} bytes"
+                )
 
 
 def latest(folder: str | Path) -> Path:

@@ -1,5 +1,7 @@
 """What people try first: it works, or the sentence says what to write instead."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -105,6 +107,32 @@ def test_networks_that_do_not_fit_say_why():
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("part", "content", "words"),
+    [
+        ("config.json", b"{not json", "cannot be loaded"),
+        ("config.json", b"[" * 100_000, "cannot be loaded"),
+        ("config.json", b" " * 20_000_000, "cannot be 100 times as large"),
+        ("config.json", b'{"class_name": "Lambda", "module": "keras.layers", "config": {"function": {"class_name": '
+         b'"__lambda__", "config": {"code": "", "defaults": null, "closure": null}}}}', "cannot be loaded"),
+        ("model.weights.h5", None, "cannot be loaded"),
+    ],
+)  # fmt: skip
+def test_a_damaged_or_strange_file_is_refused_in_one_sentence(model, tmp_path, part, content, words):
+    model.save(tmp_path / "good.keras")
+    with zipfile.ZipFile(tmp_path / "good.keras") as good:
+        parts = {name: good.read(name) for name in good.namelist()}
+    with zipfile.ZipFile(tmp_path / "bad.keras", "w", zipfile.ZIP_DEFLATED) as bad:
+        for name, old in parts.items():
+            if name != part or content is not None:
+                bad.writestr(name, content if name == part else old)
+    with pytest.raises(ValueError, match=words) as raised:
+        kg.load(tmp_path / "bad.keras")
+    assert "Received: " in str(raised.value)
+    assert "bad.keras" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_channels_come_last(monkeypatch):
     keras.config.set_image_data_format("channels_first")
     try:
@@ -161,6 +189,36 @@ def test_all_players_follow_a_scheduler():
     gan.fit(x, epochs=2, verbose=0, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)])
     rates = [float(gan.d_optimizer.learning_rate), float(gan.g_optimizer.learning_rate)]
     np.testing.assert_allclose(rates, [1e-4, 0.25e-4], rtol=1e-6)
+
+
+def test_a_player_with_a_schedule_neither_leads_nor_follows():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e-3, 1, 0.5)
+    for d_rate, g_rate in ((3e-4, schedule), (schedule, 3e-4)):
+        gan = kg.GAN((4,), 2)
+        gan.compile(d_optimizer=keras.optimizers.Adam(d_rate), g_optimizer=keras.optimizers.Adam(g_rate))
+        led, other = (gan.d_optimizer, gan.g_optimizer) if g_rate is schedule else (gan.g_optimizer, gan.d_optimizer)
+        shared = players.SharedRates()
+        shared.set_model(gan)
+        shared.on_train_begin()
+        other.iterations.assign(1)
+        if g_rate is not schedule:
+            led.learning_rate = 1e-4
+        shared.on_train_batch_begin(0)
+        assert float(led.learning_rate) == pytest.approx(3e-4 if g_rate is schedule else 1e-4)
+        assert float(other.learning_rate) == pytest.approx(5e-4)
+
+
+def test_shapes_of_arrays_and_tensors_are_shapes():
+    for shape in (np.array(SHAPE), tf.TensorShape(SHAPE), list(SHAPE)):
+        given = kg.Autoencoder(shape, 2, encoder=[3], decoder=[3]).data_shape
+        assert given == SHAPE
+        assert type(given) is tuple
+
+
+def test_predict_on_batch_is_checked(model):
+    np.testing.assert_array_equal(model.predict_on_batch(LEVELS), model.predict_on_batch(LEVELS / np.float32(255)))
+    with pytest.raises(ValueError, match="divide by 255"):
+        model.predict_on_batch(IMAGES * 255)
 
 
 def test_a_player_whose_rate_is_set_keeps_it():

@@ -138,7 +138,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _is_shape(value: Any) -> bool:
-    sizes = value if isinstance(value, tuple | list) else ()
+    sizes = tuple(value) if isinstance(value, tuple | list | tf.TensorShape) or np.ndim(value) == 1 else ()
     return len(sizes) in (1, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= MAX_WHOLE
 
 

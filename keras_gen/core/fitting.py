@@ -209,6 +209,14 @@ class Fitted(SteppedModel):
         """Keras' `test_on_batch`, on a batch that is checked."""
         return super().test_on_batch(*self._one_batch(x, y, sample_weight), return_dict=return_dict)
 
+    def predict_on_batch(self, x) -> np.ndarray:
+        """Keras' `predict_on_batch`, on a batch that is checked; of a model that needs labels, (x, labels)."""
+        spec, y = self.data_spec.of_inputs, None
+        if spec.labels is not None and isinstance(x, tuple | list) and len(x) == 2:
+            x, y = x
+        x, y = Intake(spec).batch(x, y)
+        return super().predict_on_batch(x if y is None else (x, y))
+
     def _one_batch(self, x, y, *weights):
         if any(weight is not None for weight in weights):
             refuse_weights(type(self).__name__)

@@ -117,13 +117,17 @@ class SharedRates(keras.callbacks.Callback):
     """Lets all players follow a callback that changes the learning rate of `model.optimizer`, the last player's.
 
     The rates of the others change by the same factor, unless somebody has set them too. It comes after such callbacks.
-    Factors are of the rates that are saved, so that a resumed training goes on as it would have.
+    Factors are of the rates that are saved, so that a resumed training goes on as it would have. A rate that follows a
+    `LearningRateSchedule` neither leads nor follows.
     """
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._rates = self._read()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._follow()
+
+    def on_train_batch_begin(self, batch, logs: dict | None = None) -> None:
         self._follow()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -136,9 +140,15 @@ class SharedRates(keras.callbacks.Callback):
         return [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self._optimizers()]
 
     def _follow(self):
-        before, now = self._rates, self._read()
-        if now[-1] != before[-1]:
-            for optimizer, was, rate in zip(self._optimizers()[:-1], before, now, strict=False):
-                if rate == was:
+        before, now, optimizers = self._rates, self._read(), self._optimizers()
+        if now[-1] != before[-1] and not _has_schedule(optimizers[-1]):
+            for optimizer, was, rate in zip(optimizers[:-1], before, now, strict=False):
+                if rate == was and not _has_schedule(optimizer):
                     optimizer.learning_rate = rate * now[-1] / before[-1] if before[-1] else now[-1]
         self._rates = self._read()
+
+
+def _has_schedule(optimizer):
+    """Whether the rate of an optimizer is a function of its steps, which nobody can set."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    return isinstance(inner.get_config()["learning_rate"], dict)
