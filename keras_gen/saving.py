@@ -78,9 +78,7 @@ def load(name: str | Path) -> GenerativeModel:
             raise  # a sentence already
         if not unknown:
             reason = re.split(r"\.\s|\n", str(error).strip())[0].rstrip(".:")
-            raise ValueError(
-                f"This file cannot be loaded, and must be saved again ({reason}). Received: {path}"
-            ) from None
+            raise ValueError(f"This file cannot be loaded ({reason}). Received: {path}") from None
         raise ValueError(
             f"This file holds {unknown[1]}, which is not known here: the module that defines it must be imported "
             "first (--import MODULE), and must register it by @keras.saving.register_keras_serializable(). "

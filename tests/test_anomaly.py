@@ -122,7 +122,7 @@ def test_a_folder(autoencoder, data, tmp_path):
         (lambda m, x: kg.tasks.AnomalyDetector(m, relative="size").fit(x), "relative='size'"),
         (lambda m, x: kg.tasks.AnomalyDetector(m, "latent", blur=1).fit(x), "need score='reconst.*score='latent'"),
         (lambda m, x: kg.tasks.AnomalyDetector(m, blur=-1).fit(x), "at least 0. Received: blur=-1"),
-        (lambda m, x: detector_of(m, x[:5]), "at least 20 normal examples. Received: 5"),
+        (lambda m, x: detector_of(m, x[:5]), "at least 20 normal examples.*--normal FOLDER.*Received: 5"),
         (lambda m, x: detector_of(kg.Autoencoder((4,), 2), x[:, 0, :4, 0]).heatmap(x), r"data_shape=\(4,\)"),
     ],
 )

@@ -313,7 +313,7 @@ def test_detect(run, tmp_path, capsys):
     assert cli.main([*command, "--score", "likelihood", "--force"]) == 0
     assert cli.main([*command, "--score", "critic", "--force"]) == 2
     assert "one that VAE gives: reconstruction, likelihood, latent" in capsys.readouterr().err
-    assert cli.main(["detect", "rbm_mnist", *command[2:]]) == 2
+    assert cli.main(["detect", "rbm_mnist", *command[2:], "--force"]) == 2
     assert "needs --normal" in capsys.readouterr().err
 
 

@@ -19,7 +19,6 @@ sys.path.append(str(ROOT / "benchmarks"))
 import notebooks as runner  # noqa: E402
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PENDING = ("07", "10", "13", "14")  # rewritten, not stored yet: `python benchmarks/notebooks.py --write 07 10 13 14`
 LARGEST = 1_000_000  # bytes of a notebook
 PICTURES = ("image/png", "image/gif")
 
@@ -53,8 +52,7 @@ def faults(notebook):
 def test_stored_outputs():
     """Every notebook holds the outputs of a clean run, begins with a picture, and is not too large for a repository."""
     assert len(NOTEBOOKS) >= 15
-    stored = [path for path in NOTEBOOKS if not path.stem.startswith(PENDING)]
-    found = {path.stem: faults(nbformat.read(path, as_version=4)) for path in stored}
+    found = {path.stem: faults(nbformat.read(path, as_version=4)) for path in NOTEBOOKS}
     assert not {name: lines for name, lines in found.items() if lines}
     assert not [path for path in NOTEBOOKS if path.stat().st_size > LARGEST]
 

@@ -13,6 +13,7 @@ MODEL = kg.VAE(SHAPE, 3, **dense(3))
 class Plane:
     """A model whose images are its codes."""
 
+    data_shape = (2,)
     latent_dim = 2
     has_normal_prior = True
     encode = staticmethod(lambda x: np.asarray(x))

@@ -74,7 +74,7 @@ def _plain(error):
     return str(error)
 
 
-OF_PYTHON = re.compile(r"\b(on_error|image_size|classes_from|split_folders|num_labels)=[\"']?(\w+)[\"']?")
+OF_PYTHON = re.compile(r"\b(on_error|image_size|classes_from|split_folders)=[\"']?(\w+)[\"']?")
 
 
 def _fail(error, code):

@@ -88,11 +88,11 @@ def evaluate(
             warnings.warn(f"samples are not compared with images: {error}", stacklevel=1)
     metrics = kg.evaluation.report(model, chosen.dataset, num_samples=samples, features=features, verbose=verbose)
     metrics |= _baselines(chosen, data is not None)
-    _print_metrics(metrics, model, run)
     if out is None and data is None and os.access(run, os.W_OK):
         out = str(Path(run) / "evaluation.json")
     if out:
-        write_json(out, metrics)
+        write_json(out, metrics)  # first: a reader such as `head` may close the output
+    _print_metrics(metrics, model, run)
 
 
 def _print_metrics(metrics, model, run):

@@ -75,7 +75,7 @@ class Fitted(SteppedModel):
         """
         if kwargs.get("sample_weight") is not None or kwargs.get("class_weight") is not None:
             refuse_weights(type(self).__name__)
-        intake = Intake(self.data_spec, self.distribute_strategy.num_replicas_in_sync)
+        intake = self._intake()
         with intake.refusals():
             data, held_out = intake.training(
                 x, y, batch_size=batch_size, seed=self.seed if shuffle else None, steps_per_epoch=steps_per_epoch,
@@ -119,6 +119,10 @@ class Fitted(SteppedModel):
                 clock.close()
         self.after_training(history)
         return history
+
+    def _intake(self):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return Intake(self.data_spec, replicas, replicas > 1 and execution.is_convolutional(self))
 
     def _epochs_done(self, steps):
         return int(keras.ops.convert_to_numpy(self.step)) // steps if steps else 0
@@ -174,7 +178,7 @@ class Fitted(SteppedModel):
         self, x=None, y=None, batch_size: Count | None = None, verbose="auto", *, callbacks=None, **kwargs
     ) -> Any:
         """Keras' `evaluate`."""
-        intake = Intake(self.data_spec, self.distribute_strategy.num_replicas_in_sync)
+        intake = self._intake()
         if intake.has_taken(x):
             return super().evaluate(x, verbose=verbose, callbacks=callbacks, **kwargs)
         if kwargs.pop("sample_weight", None) is not None:

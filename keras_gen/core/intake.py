@@ -65,10 +65,11 @@ class Intake(Streams):
     Args:
         spec: the `DataSpec`.
         replicas: how many share each batch.
+        all_get_some: whether each of them must get an example of each batch.
     """
 
-    def __init__(self, spec: DataSpec, replicas: int = 1) -> None:
-        self.spec, self.replicas = spec, replicas
+    def __init__(self, spec: DataSpec, replicas: int = 1, all_get_some: bool = False) -> None:
+        self.spec, self.replicas, self.all_get_some = spec, replicas, all_get_some
         self.refusal = None
 
     @contextlib.contextmanager
@@ -276,7 +277,7 @@ class Intake(Streams):
         if not isinstance(opened, Arrays):
             return opened
         size = even_batch(min(len(opened), batch_size or BATCH_SIZE), self.replicas)
-        while size > self.replicas and 0 < len(opened) % size < self.replicas:  # a last batch that leaves one nothing
+        while self.all_get_some and size > self.replicas and 0 < len(opened) % size < self.replicas:
             size -= self.replicas
         return self._batches_of(opened, size)[0]
 

@@ -47,8 +47,8 @@ def sources_of(
         )
     if cls.target_mode == "pairs" and (data_a is not None) + (task is not None) + bool(one_folder) > 1:
         raise ValueError(
-            f"{name} learns from two folders of pairs, or from pairs that a task makes, or from one folder of both: "
-            f" leave --task, --data-a and --data-b or the rest out. Received: {received}"
+            f"{name} learns from two folders of pairs, from pairs that a task makes, or from one folder of both: it "
+            f"takes --data-a and --data-b, or --task, or the options of one folder. Received: {received}"
         )
     if cls.target_mode == "pairs" and task is None:
         for folder in (data_a, data_b) if data_a is not None else (data,):
