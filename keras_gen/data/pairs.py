@@ -43,9 +43,9 @@ def pairs(
     They come from one of
 
     - a source and a `task`, which makes inputs out of its images;
-    - two folders, whose files belong together by name: `a/1.jpg` and `b/1.png`, at any depth, whatever their kind;
-    - a folder of images that hold both side by side, and `input_half`;
-    - a folder where names tell, such as `1.jpg` and `1_mask.png`, and `target_suffix="_mask"`, or `input_suffix`.
+    - two folders, in which the files of a pair have the same name, `a/1.jpg` and `b/1.png`, at any depth;
+    - a folder of images with input and target side by side, and `input_half`;
+    - a folder whose names tell them apart, as `1.jpg` and `1_mask.png`, and `target_suffix="_mask"` or `input_suffix`.
 
     Args:
         source: with `task` as for `load`: the targets; else the folder of the inputs, or of both.
@@ -58,8 +58,8 @@ def pairs(
             batch_size.
         input_half: "left" or "right": which half of each image is the input; the other is the target.
         input_suffix: what the names of the inputs end in, before the file's own suffix; None for those of all files
-            that are no targets.
-        target_suffix: likewise of the targets.
+            that are not targets.
+        target_suffix: the same for the targets.
         batch_size: pairs per batch.
         image_size: side, or (height, width), of the images that a task starts from; else of inputs and targets each.
         channels: 1 (gray) or 3 (RGB), likewise.

@@ -64,22 +64,22 @@ def load(
         batch_size: examples per batch.
         labels: whether to give (images, labels) instead of images. Of a folder the class of an image is the name of the
             first folder within its split: see `classes_from`.
-        num_labels: how many labels are known, as many of each class; the others are -1. In shuffled batches examples
-            of known label are repeated, so that each batch has some; an epoch passes once over those of unknown label.
+        num_labels: how many labels are known, as many of each class; the others are -1. In shuffled batches
+            labelled examples are repeated, so that each batch has some; an epoch passes once over the unlabelled ones.
         image_size: side, or (height, width), to crop and resize to.
         channels: 1 (gray) or 3 (RGB); None for what the source has.
         binarize: None; "dynamic" samples each pixel from its intensity each time; "static" samples it once, from
             `seed`.
         shuffle: None for the training split only. Epoch k is shuffled by (seed, k): the same seed gives the same
-            batches in the same order. `fit` says which epoch it is; outside of it a pass is the first one, whatever was
-            read before, and `kg.data.epoch(k)` gives another.
+            batches in the same order. `fit` knows the epoch. Outside of it each pass is the first epoch, whatever was
+            read before; `kg.data.epoch(k)` gives another.
         seed: seed of shuffling and binarization.
         drop_remainder: whether to leave out a last batch that is not full.
         limit: use that many examples, a fixed random choice.
         on_error: for a folder, "stop" to list files that cannot be read, "skip" to leave them out with a warning.
         split_folders: for a folder, whether folders in it named like splits (train, training, val, valid, dev, test,
-            "Test Set", ...) are splits. None takes them so where nothing else lies beside them, folders of masks such
-            as ground_truth left out, and refuses what can be read in two ways.
+            "Test Set", ...) are splits. None takes them as splits if no other images lie beside them, leaves out
+            folders of masks such as ground_truth, and raises an error where a folder can be read in two ways.
         classes_from: for a folder, which folder of an image is its class: "first" (None), the outermost within its
             split, or "last", the one that it lies in.
         first_epoch: added to the number of each epoch.

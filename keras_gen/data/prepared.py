@@ -20,7 +20,7 @@ LARGEST_IN_MEMORY = 2**30  # bytes of a split; larger ones are streamed
 class PreparedSource(Source):
     """A dataset of TensorFlow Datasets with an "image" feature (and, if it has one, a "label").
 
-    Looks in `TFDS_DATA_DIR` or `~/tensorflow_datasets` first; where the dataset is prepared, no network is touched.
+    Looks in `TFDS_DATA_DIR` or `~/tensorflow_datasets` first; a dataset that is prepared there is not downloaded.
     """
 
     def __init__(self, name):

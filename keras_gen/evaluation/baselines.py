@@ -17,7 +17,7 @@ def baselines(model: keras.Model, training_images: np.ndarray, images, labels=No
     """The metrics of principal components, the best linear code, beside those of `report` on the same images.
 
     With D units of a code, the D first components of the training images make a code and, clipped to [0, 1], a
-    reconstruction, which is judged as the model's own. There is nothing for a model without a code, and no
+    reconstruction, which is judged like the model's own. There is nothing for a model without a code, and no
     reconstruction for one that restores, separates or translates.
 
     Args:

@@ -22,7 +22,7 @@ def roc(normal: np.ndarray, others: np.ndarray | dict[str, np.ndarray], path: st
         float, or a dict of name to float.
 
     Raises:
-        ValueError: if there are no scores, or some are no numbers.
+        ValueError: if there are no scores, or some are NaN.
 
     Reference:
         Fawcett 2006, "An introduction to ROC analysis".

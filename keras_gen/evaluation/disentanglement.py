@@ -14,7 +14,8 @@ class DCI(NamedTuple):
     """Disentanglement, completeness and informativeness.
 
     Args:
-        disentanglement: 1 where each unit matters to one factor, 0 where to all alike; units weighted by importance.
+        disentanglement: 1 where each unit matters to one factor, 0 where it matters to all equally; units are weighted
+            by importance.
         completeness: 1 where each factor is in one unit.
         informativeness: held-out accuracy, or R^2 of a continuous factor, of the predictions; mean over the factors.
     """
@@ -164,7 +165,7 @@ def factor_vae_score(
         votes: groups to learn from, and as many to be judged by.
         group: codes in each.
         bins: of equal count that a continuous factor is cut into.
-        seed: of the draws.
+        seed: of the groups.
 
     Returns:
         float: 1 at best, about 1 / K by chance.

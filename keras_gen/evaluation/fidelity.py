@@ -149,7 +149,7 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
         |m - n|^2 + tr(S + T - 2 (S T)^(1/2))
 
     On the features of an Inception network this is FID; on others it is named for them. Biased upwards by small sets:
-    compare equal numbers only, with the distance of two halves of the real ones beside.
+    compare equal numbers only, beside the distance of two halves of the real ones.
 
     Args:
         real, generated: features, (N, D) and (M, D).
@@ -196,7 +196,7 @@ def fidelity(
     """Every metric of fidelity, beside its value between real images (floor) and for noise (control).
 
     Look at the control first: features of a classifier of digits gave noise a precision of 0.997, with a recall of 0.
-    Only metrics that tell noise from images, there kernel distance and recall, tell anything about samples.
+    Only metrics that tell noise from images, there kernel distance and recall, say anything about samples.
 
     Equal numbers of both are compared: as many as there are generated images, and no more than half of the real ones,
     so that the other half gives the floor.

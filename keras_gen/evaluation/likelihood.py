@@ -21,7 +21,7 @@ def log_likelihood(
     verbose: int = 1,
     labels=None,
 ) -> np.ndarray:
-    """Importance-sampled log-likelihood, an estimate from below of log p(x) that tightens with num_samples.
+    """Importance-sampled log-likelihood: a lower bound of log p(x) in expectation, tighter with more samples.
 
     `log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k | x)]`, z_k ~ q(z | x) (Burda et al. 2015, equation 8).
 

@@ -21,11 +21,11 @@ class PartitionEstimate(NamedTuple):
     """What `annealed_importance_sampling` found.
 
     Args:
-        log_z: the estimate of log Z, nats. That of Z is unbiased, so this is too small rather than too large.
-        low: log of the estimate of Z less three standard deviations of it; -inf where the chains are too few to tell.
-        high: log of the estimate of Z and three standard deviations; inf where the chains missed a mode.
-        log_likelihood: (N,) nats per image, or None where no images were given: log p(x) of an `RBM`, a lower bound of
-            it of deeper machines.
+        log_z: the estimate of log Z, nats. The estimate of Z is unbiased, so that its logarithm tends to be too small.
+        low: log of the estimate of Z minus three of its standard deviations; -inf where the chains are too few to tell.
+        high: log of the estimate of Z plus three; inf where the chains missed a mode.
+        log_likelihood: (N,) nats per image, or None where no images were given: log p(x) for an `RBM`, a lower
+            bound of it for deeper machines.
     """
 
     log_z: float
@@ -57,7 +57,7 @@ def annealed_importance_sampling(
     seed: int = 0,
     verbose: int = 1,
 ) -> PartitionEstimate:
-    """log Z of a Boltzmann machine, by chains that go from a machine without weights to it, step by step.
+    """log Z of a Boltzmann machine, by chains that lead to it in small steps from a machine without weights.
 
     With `p_k(v) ~ exp((1 - beta_k) b_A.v + beta_k b.v) prod_j (1 + exp(beta_k (c_j + v W_j)))`, beta from 0 to 1, the
     weight of a chain is the product of the ratios p*_k(v_k) / p*_(k-1)(v_k), whose mean is Z / Z_A. The biases b_A are

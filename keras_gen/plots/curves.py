@@ -13,7 +13,7 @@ VALIDATION = "val_"
 
 
 def history(history, path: str | Path | None = None) -> Any:
-    """Draws the curves of a training: a panel for each metric, in which training and validation meet.
+    """Draws the curves of a training: a panel for each metric, with training and validation in it.
 
     Args:
         history: what `fit` returns, its dict of name to values, or a run folder. Only a run folder tells when a model

@@ -36,14 +36,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     - "reconstruction": minus the squared error of the reconstruction r, per example: |B x - B r|^2. Squared errors
       alone find the busiest images, whatever they show; `relative` divides by what there is to explain: the energy
-      |B x|^2 (strokes on a dark ground) or the variation |B x - mean(B x)|^2. B blurs, so that a stroke which is a
-      pixel away counts less than one that is missing. Together they tell one digit of MNIST better from the rest.
+      |B x|^2 (bright strokes on a dark background) or the variation |B x - mean(B x)|^2. B blurs, so that a stroke
+      shifted by a pixel counts less than a missing one. Both together separate one digit of MNIST better from the rest.
     - "likelihood": the model's own `score`: of a VAE the bound of log p(x), of an RBM minus the free energy.
     - "latent": minus the squared Mahalanobis distance of the code from those of normal data, with a shrunk covariance.
     - "critic": the logit of a GAN's discriminator.
 
-    `fit` takes normal data that the model was not trained on, and sets the threshold, below which a share of
-    `false_alarms` of them scores. It does not train the model.
+    `fit` takes normal data that the model was not trained on, and sets the threshold so that a share `false_alarms` of
+    them scores below it. It does not train the model.
 
     Args:
         model: trained, of the package.

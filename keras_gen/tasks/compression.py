@@ -49,7 +49,7 @@ LONGEST_SIDE = 16_383  # of a WebP
 def compress(
     model: keras.Model, images: Any, path: str | Path, bits: int = 6, names: Sequence[str] | None = None
 ) -> Path:
-    """Writes the codes of images: each unit's range in 2^bits equal steps, then the best of three entropy coders.
+    """Writes the codes of images: units quantised to 2^bits equal steps, then the best of three entropy coders.
 
     The symbols lie unit by unit, so that a coder sees the distribution of each.
 
@@ -85,7 +85,7 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
     """The images of a file of `compress`, (N, *data_shape) in [0, 1].
 
     Raises:
-        ValueError: if the file is not whole, or was written with another model or other weights.
+        ValueError: if the file is incomplete, or was written with another model or other weights.
     """
     return model.decode(_read(model, path)[1])
 

@@ -26,8 +26,8 @@ def latent_map(
         images: (N, H, W, C), or a dataset of them.
         labels: (N,) ints, or None.
         path: PNG file.
-        method: how more than two dimensions are brought to two: "pca", the plane of their largest variance, where
-            distances can be read; or "tsne", which keeps neighbors together (van der Maaten and Hinton 2008) and of
+        method: how more than two dimensions are projected to two: "pca", the plane of their largest variance, where
+            distances can be read; or "tsne", which keeps neighbors together (van der Maaten and Hinton 2008) and in
             which distances between groups, and their sizes, mean nothing.
         seed: of t-SNE.
         class_names: for the legend, by label; None for the labels.

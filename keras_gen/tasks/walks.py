@@ -27,13 +27,13 @@ def interpolate(
 ) -> np.ndarray:
     """Images between one image and another, decoded from codes between theirs.
 
-    "linear" goes straight, `(1 - t) z0 + t z1`; "spherical" along the great circle, which keeps the length that
+    "linear" is the straight line, `(1 - t) z0 + t z1`; "spherical" the great circle, which keeps the length that
     codes of a normal prior have (White 2016, equation of slerp).
 
     Args:
         model: a model that offers `encode` and `decode`.
         start: (N, H, W, C), images to leave from; or one, (H, W, C).
-        end: likewise, images to arrive at.
+        end: the same, images to arrive at.
         steps: images per walk, both ends included.
         mode: "linear" or "spherical".
         labels: (N,) ints of a model that needs them, of `start`; the whole walk is decoded with them.
@@ -80,8 +80,8 @@ def traverse(
 ) -> np.ndarray:
     """Images for different values of one latent unit at a time; the other units stay fixed.
 
-    Of a model that says by a `traversal` of its own what to vary (InfoGAN: its continuous codes, from -1 to 1, for each
-    category), it is that, and `image`, `extent` and `labels` play no part.
+    A model with its own `traversal` (InfoGAN: its continuous codes, from -1 to 1, for each category) uses that, and
+    ignores `image`, `extent` and `labels`.
 
     Args:
         model: a model that offers `decode`; and `encode`, if an image is given.

@@ -192,13 +192,13 @@ class Pictures(keras.callbacks.Callback):
 class Fidelity(keras.callbacks.Callback):
     """Metrics of `kg.evaluation.fidelity` while training: `val_kernel_distance`, `val_precision`, ... in the logs.
 
-    Put it before callbacks that look at them, such as `EarlyStopping("val_kernel_distance", mode="min")`. The samples
-    are of the same seed each time. Between two looks the last metrics stand.
+    Put it before callbacks that read them, such as `EarlyStopping("val_kernel_distance", mode="min")`. The samples
+    have the same seed each time. In epochs without an evaluation the last metrics are repeated.
 
     Args:
         real: (N, H, W, C) images in [0, 1] that the model is not trained on.
         features: `kg.evaluation.Features`, or a function of images to (N, D).
-        every: epochs between two looks, the first after so many.
+        every: epochs between two evaluations; the first comes after as many.
         size: how many samples, no more than half of the real images.
         seed: of the samples and of the comparison.
         labels: of the samples, for a model that needs them; see `sample`.

@@ -14,7 +14,7 @@ _own: dict[str, type[GenerativeModel]] = {}
 
 
 def register(name: str) -> Callable[[type[GenerativeModel]], type[GenerativeModel]]:
-    """Decorator: gives a class of one's own a name, and with it all that the package's models have.
+    """Decorator: registers your own class by a name, with which it has everything that the package's models have.
 
         @kg.register("my_vae")
         class MyVAE(kg.VAE):
@@ -24,10 +24,10 @@ def register(name: str) -> Callable[[type[GenerativeModel]], type[GenerativeMode
     know it from then on; files of it can be loaded where its module was imported.
 
     Args:
-        name: in small letters, digits and underscores, unlike that of any other model.
+        name: small letters, digits and underscores; no other model may have it.
 
     Raises:
-        ValueError: if the name is none or taken, or the class is no model.
+        ValueError: if the name is invalid or taken, or the class is not a model.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
         raise ValueError(

@@ -27,7 +27,7 @@ def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", 
         `unroll(models)`: a deep `Autoencoder` to fine-tune, or to turn `as_classifier`.
 
     Raises:
-        ValueError: if the models do not fit on each other.
+        ValueError: if the shapes of the models do not match.
     """
     _check(models)
     for model in models:
@@ -43,7 +43,7 @@ def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", 
 def unroll(models) -> Autoencoder:
     """The deep autoencoder that goes up through all encoders and down through all decoders, with copies of the weights.
 
-    Tied weights are tied no longer. The likelihood is that of the first model; the penalties of all are left behind.
+    Tied weights are no longer tied. The likelihood is that of the first model; the penalties of all are left behind.
 
     Args:
         models: autoencoders as for `stack`.

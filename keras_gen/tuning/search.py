@@ -94,7 +94,7 @@ def search(
         max_trials: how many; of Hyperband, which decides by itself, no more than this.
         out: folder.
         algorithm: "random"; "bayesian", a Gaussian process of the objective; or "hyperband", which gives many trials
-            few epochs and goes on with the best.
+            few epochs and continues with the best.
         epochs: of each trial; of Hyperband of the longest.
         batch_size: examples per step, where it is not searched.
         final_epochs: of the best model, which is trained again; as long as a trial if not given.
@@ -108,7 +108,7 @@ def search(
         A `Search`; None on a worker, because only the chief knows the result.
 
     Raises:
-        ValueError: if the model cannot report the objective, or the space is none; before any trial starts.
+        ValueError: if the model cannot report the objective, or the space is invalid; before any trial starts.
         FileExistsError: if the folder holds something else, such as another search, or is being searched in.
         RuntimeError: if every trial failed, with the error of the last; or a worker cannot work.
 

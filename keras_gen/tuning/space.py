@@ -190,7 +190,7 @@ def values_of(hyperparameters: kt.HyperParameters, space: dict[str, Range | list
 class HyperModel(kt.HyperModel):
     """A model and its space for a tuner of your own: `kt.RandomSearch(kg.tuning.HyperModel("vae", (28, 28, 1)), ...)`.
 
-    Mind the objective: `val_loss` contains what is searched; see `OBJECTIVES`.
+    Choose the objective with care: `val_loss` contains the weights that are searched; see `OBJECTIVES`.
 
     Args:
         model: its name, such as "vae".

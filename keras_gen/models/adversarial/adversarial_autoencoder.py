@@ -43,24 +43,24 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
     classification loss of the known labels; the discriminator learns to tell samples of the prior from codes; the
     encoder learns to fool it.
 
-    The posterior q(z|x) is "deterministic" (the data are its only randomness), "gaussian" (mean and variance, drawn
-    from), or "universal" (a function of the image and of noise). The prior p(z) is "normal", "mixture" (ten normals,
-    or `num_classes`, in a ring), or "swiss_roll"; the last two are patterns of the plane, further dimensions of the
-    code are normal.
+    The posterior q(z|x) is "deterministic" (a function of the image), "gaussian" (z is sampled with a predicted mean
+    and variance), or "universal" (a function of the image and of noise). The prior p(z) is "normal", "mixture" (ten
+    normals, or `num_classes`, in a ring), or "swiss_roll". The last two shape the first two dimensions of the code; the
+    other dimensions are normal.
 
-    With `num_classes`, labels are ints, -1 where unknown, and serve in one of three ways:
+    With `num_classes`, labels are ints, -1 where unknown, and are used in one of three ways:
 
-    - label_use="code": a category y ~ uniform joins the code, softmax(y(x)), with a discriminator of its own, and
-      learns from the labels that are known: the model classifies (semi-supervised).
-    - label_use="none": a category learns from no labels: the model clusters. Here, unlike in the paper, logits are
-      normalised over the batch, in training the category is drawn (straight-through Gumbel-softmax), and the codes that
-      the decoder sees are noisy.
-    - label_use="prior": no category; the discriminator of z is told the label, and asks images of class c to lie in the
-      c-th component of the mixture or of the roll.
+    - label_use="code": the code also has a category, softmax(y(x)), with a uniform prior and its own discriminator. It
+      learns from the known labels, and the model classifies (semi-supervised).
+    - label_use="none": the category is learned without labels, and the model clusters. Unlike in the paper, logits are
+      normalised over the batch, the category is sampled in training (straight-through Gumbel-softmax), and the decoder
+      sees noisy codes.
+    - label_use="prior": there is no category. The discriminator of z sees the label, so that codes of class c move to
+      the c-th component of the mixture or of the roll.
 
-    Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real`, `d_fake`, the means of D of samples of the prior and
-    of codes, which come close to 0.5 where the codes are as they should be; with a category, `classification_loss`
-    and `accuracy`, of known labels.
+    Reported: `reconstruction_loss`, `d_loss`, `g_loss`; `d_real` and `d_fake`, the mean D of samples of the prior and
+    of codes, which both come close to 0.5 when the codes follow the prior; with a category, `classification_loss` and
+    `accuracy`, of known labels.
 
     Args:
         latent_dim: size of the code z.
@@ -71,7 +71,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
         noise_dim: size of the noise of the universal posterior.
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
-        decoder: likewise, a built `keras.Model` of codes, followed by the category where there is one, to features.
+        decoder: the same names, or a built `keras.Model` of codes, followed by the category if any, to features.
         discriminator: "dense", None for the same, or a built `keras.Model` of codes, followed by the label with
             label_use="prior" (of num_classes + 1 numbers, the last for unknown), to features.
         category_discriminator: the same, of categories.

@@ -41,11 +41,11 @@ class BaseGAN(AdversarialModel):
         loss: "non_saturating" or "minimax" (Goodfellow et al. 2014), "least_squares" (Mao et al. 2017), "hinge"
             (Miyato et al. 2018), or "wasserstein_gp", with 10 times the gradient penalty at points drawn uniformly
             between real and generated images (Gulrajani et al. 2017).
-        discriminator_steps: how often the discriminator moves per batch: over the same real images, with new generated
+        discriminator_steps: updates of the discriminator per batch, all on the same real images, with new generated
             images each time. The paper of "wasserstein_gp" has 5.
-        discriminator_warmup: steps in which the discriminator learns alone, against the untrained generator.
-        generator_warmup: steps after those in which it is frozen and the generator learns alone; then both do.
-        ema: None, or the decay of a moving average of the generator, such as 0.999, that then makes the samples.
+        discriminator_warmup: steps at the start in which only the discriminator is trained.
+        generator_warmup: steps after those in which only the generator is trained; then both are.
+        ema: None, or the decay, such as 0.999, of a moving average of the generator, which then makes the samples.
         generator: "dcgan" or "infogan" (images), "dense", None to choose by the data, or a built `keras.Model` of
             latents, followed by the one-hot label where there is one, to features, or straight to images (to vectors,
             if its last layer is named "image").

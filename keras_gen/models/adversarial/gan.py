@@ -25,8 +25,8 @@ class GAN(BaseGAN):
     With `num_classes` both players see the label (Mirza and Osindero 2014; in the discriminator as a projection, Miyato
     and Koyama 2018): `fit(images, labels)`, `sample(n, labels=...)`.
 
-    Reported: `d_loss`, `g_loss`; `d_real` and `d_fake`, the means of D(x) and D(G(z)), which come close to 0.5 where
-    the players are even (of losses without logits, the means of d itself); `gradient_penalty`.
+    Reported: `d_loss`, `g_loss`; `d_real` and `d_fake`, the means of D(x) and D(G(z)), which come close to 0.5 when
+    neither player wins (for losses without logits, the means of d itself); `gradient_penalty`.
 
     Args:
         latent_dim: size of the latent z.
@@ -37,8 +37,8 @@ class GAN(BaseGAN):
         z (B, latent_dim) -> (B, *data_shape) -> d (B,).
 
     Score unit:
-        The discriminator's d(x), for "minimax" and "non_saturating" a logit. It compares images with those that the
-        generator makes now: no likelihood.
+        The discriminator's d(x), for "minimax" and "non_saturating" a logit. It compares images with those of the
+        present generator, and is no likelihood.
 
     Reference:
         Goodfellow et al. 2014, "Generative adversarial nets", equation 1; Radford et al. 2016, "Unsupervised

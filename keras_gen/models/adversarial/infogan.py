@@ -33,7 +33,7 @@ HIDDEN = 128  # units of the recognition network's own layer, at most as many as
 
 @keras.saving.register_keras_serializable("keras_gen")
 class InfoGAN(Categorical, BaseGAN):
-    """GAN whose images must show the category and the numbers in its latent: it finds kinds and directions.
+    """GAN whose images reveal parts of their latent: it learns classes and continuous factors without labels.
 
     The generator is given noise ~ N(0, I), a category c ~ uniform over `num_categories`, and `num_continuous` codes u ~
     uniform on [-1, 1]. Besides the losses of the GAN both players minimise, with weight `information_weight`, minus the
@@ -44,15 +44,15 @@ class InfoGAN(Categorical, BaseGAN):
     with q a network on the discriminator's body, categorical for c, normal with a learned variance for u, and w =
     `continuous_weight`.
 
-    Reported: as by the GAN, and `information`, the bound L(c; G), at most log C nats: 2.3 for ten categories; and
-    `continuous_information`, that of the continuous codes.
+    Reported: the metrics of `GAN`; `information`, the bound L(c; G), at most log C nats, which is 2.3 for ten
+    categories; and `continuous_information`, the bound of the continuous codes.
 
     Args:
-        num_categories: C, kinds to find; 0 for none.
-        num_continuous: U, directions to find; 0 for none.
+        num_categories: C, how many categories; 0 for none.
+        num_continuous: U, how many continuous codes; 0 for none.
         noise_dim: size of the noise.
-        information_weight: of the bound of the category, and of w times that of the continuous codes.
-        continuous_weight: w.
+        information_weight: weight of both bounds.
+        continuous_weight: w, a further weight of the bound of the continuous codes.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
@@ -60,7 +60,7 @@ class InfoGAN(Categorical, BaseGAN):
         num_categories), mean of q(u|x) (B, num_continuous).
 
     Score unit:
-        The discriminator's d(x), as of the GAN.
+        The discriminator's d(x), as in `GAN`.
 
     Reference:
         Chen et al. 2016, "InfoGAN: interpretable representation learning by information maximizing generative

@@ -24,13 +24,13 @@ class ContractiveAutoencoder(BaseAutoencoder):
     """Contractive autoencoder: a code that hardly moves when the image moves a little.
 
     Minimises `mean_b l(x_b, x_hat_b) + weight * |J(x_b)|_F^2`, where J is the Jacobian of the code by the data and l
-    is as of the autoencoder.
+    is the loss of `Autoencoder`.
 
     For a code without hidden layers (the encoder "shallow", as in the paper), in closed form: `sum_j f'(a_j)^2
     sum_i W_ij^2`, with `f' = h (1 - h)` of the sigmoid. For deeper encoders, by random projections: `E_u |u^T J|^2 =
     |J|_F^2` for any u of independent coordinates of mean 0 and variance 1; here u are signs, whose estimate has the
-    least variance. In validation the same eight projections for each image. J is that of each image alone; an
-    encoder that normalises over the batch has no such thing.
+    least variance. Validation uses the same eight projections for each image. J is the Jacobian of each image alone, so
+    the encoder must not normalise over the batch.
 
     Reported: `reconstruction_loss` and `contractive_loss`, the mean of |J|_F^2, without the weight.
 

@@ -33,27 +33,30 @@ SCORE_DRAWS = 20  # of the hidden states that the bound is a mean over
 class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
     """A stack of restricted Boltzmann machines: one at the top, and below it layers that generate downwards.
 
-    `p(x, h_1, ..., h_L) = p(x | h_1) p(h_1 | h_2) ... p(h_{L-1}, h_L)`, the last factor an RBM. One `fit` trains the
-    layers one after the other, each for an equal number of its epochs, as RBMs on the hidden probabilities of the layer
-    below; where there are fewer epochs than layers, all together. A further `fit` begins with the layers again, with
-    the way down as the way up. With `fine_tuning`, the last share of the epochs trains the whole by the up-down
-    algorithm: states drawn on the way up teach the weights that generate,
+    `p(x, h_1, ..., h_L) = p(x | h_1) p(h_1 | h_2) ... p(h_{L-1}, h_L)`, where the last factor is an RBM.
 
-        -log p(x | h_1) - ... - log p(h_{L-2} | h_{L-1}),
+    One `fit` trains the layers one after the other, as RBMs on the hidden probabilities of the layer below. Each layer
+    gets an equal number of the epochs; if there are fewer epochs than layers, all are trained together. Another `fit`
+    starts again with the first layer, and with generative weights equal to the recognition weights.
 
-    the top goes on by contrastive divergence, and states drawn on the way down, from `gibbs_steps` of the top that
-    begin at the data, teach the weights that recognise, `-log q(h_1 | x) - ... - log q(h_{L-1} | h_{L-2})`. Each layer
-    and the fine-tuning have an optimizer of their own: `layer_1_optimizer`, ..., `up_down_optimizer`.
+    With `fine_tuning`, the last share of the epochs trains the whole network by the up-down algorithm:
 
-    Reported: `layer_1_loss`, ..., `up_down_loss`, each 0 in training but in its turn (of a layer, see `RBM`), and
-    `reconstruction_loss`, the squared error of the means after the way up and down again.
+    - States sampled in a pass up train the generative weights: `-log p(x | h_1) - ... - log p(h_{L-2} | h_{L-1})`.
+    - The top RBM is trained by contrastive divergence.
+    - States sampled in a pass down, after `gibbs_steps` of the top RBM that begin at the data, train the recognition
+      weights: `-log q(h_1 | x) - ... - log q(h_{L-1} | h_{L-2})`.
+
+    Each layer and the fine-tuning have their own optimizer: `layer_1_optimizer`, ..., `up_down_optimizer`.
+
+    Reported: `layer_1_loss` (see `RBM`), ..., `up_down_loss`, each 0 while another is trained; and
+    `reconstruction_loss`, the squared error of the means after a pass up and a pass down.
 
     Args:
         hidden_units: of the layers, from the data upwards.
         gibbs_steps: k of CD-k in each layer.
-        persistent: whether the chains of each layer go on; see `RBM`.
-        num_chains: how many of them.
-        fine_tuning: share of the epochs that goes to the up-down algorithm, below 1.
+        persistent: whether each layer keeps its chains from step to step; see `RBM`.
+        num_chains: how many persistent chains each layer has.
+        fine_tuning: share of the epochs for the up-down algorithm, below 1.
         weight_decay: lambda of each layer.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -61,7 +64,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
         (B, *data_shape) -> `encode` probabilities of the top (B, hidden_units[-1]) -> `decode` (B, *data_shape).
 
     Score unit:
-        A lower bound of log p(x) but for log Z of the top, nats per image.
+        A lower bound of log p(x) + log Z, nats per image, where Z is that of the top RBM.
 
     Reference:
         Hinton, Osindero and Teh 2006, "A fast learning algorithm for deep belief nets", appendix B; the bound:

@@ -35,23 +35,23 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
 
         mean_b E(x_b, mu_b) - mean_c F(h'_c) + weight_decay / 2 * sum_i |W_i|^2
 
-    where mu is the mean field of the hidden units given x (`mean_field_steps` sweeps that begin with a pass up), and h'
-    are the odd layers of `num_chains` persistent chains, of which F sums out the even ones; both count as constants.
-    The chains are saved with the model, and each of several devices moves its own.
+    where mu is the mean field of the hidden units given x (`mean_field_steps` sweeps after a pass up), and h' are the
+    odd layers of `num_chains` persistent chains; F sums out the even layers. Both mu and h' are taken as constants. The
+    chains are saved with the model; each of several devices moves a part of them.
 
     With `pretraining`, the first share of the epochs trains each pair of layers as an RBM on the means of the layer
-    below, with what comes from below doubled in the first, what comes from above in the last, and both between: so they
-    fit together afterwards, when a unit hears from both sides.
+    below. In the machine most units get input from both sides, in an RBM from one. To make up for this the first RBM
+    doubles its input from below, the last its input from above, and those between double both.
 
     Reported: `loss`, which says nothing about the likelihood, and `reconstruction_loss`, the squared error of the means
     of x given the mean field.
 
     Args:
         hidden_units: of the layers, from the data upwards.
-        mean_field_steps: sweeps.
-        gibbs_steps: of the chains between two updates.
-        num_chains: how many, over all devices.
-        pretraining: share of the epochs, below 1.
+        mean_field_steps: sweeps of the mean field.
+        gibbs_steps: steps of the chains between two updates of the weights.
+        num_chains: how many chains there are, on all devices together.
+        pretraining: share of the epochs that trains pairs of layers, below 1.
         weight_decay: lambda.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
@@ -59,7 +59,7 @@ class DeepBoltzmannMachine(GibbsSampling, GenerativeModel):
         (B, *data_shape) -> `call` minus the score, (B,); `encode` means of the top layer (B, hidden_units[-1]).
 
     Score unit:
-        A lower bound of log p(x) but for log Z, nats per image; `elbo` takes log Z.
+        A lower bound of log p(x) + log Z, nats per image. `elbo(x, log_z)` is the bound of log p(x).
 
     Reference:
         Salakhutdinov and Hinton 2009, "Deep Boltzmann machines"; Hinton 2010, "A practical guide to training restricted

@@ -68,7 +68,7 @@ class RBM(GibbsSampling, GenerativeModel):
         states (B, *data_shape).
 
     Score unit:
-        -F(x), nats per image: log p(x) but for log Z, which is the same for all images.
+        -F(x) = log p(x) + log Z, nats per image. Log Z is the same for all images.
 
     Reference:
         Hinton 2002, "Training products of experts by minimizing contrastive divergence"; Tieleman 2008, "Training

@@ -21,23 +21,23 @@ DIRECTIONS = ("forward", "backward")
 class CycleGAN(BaseTranslator):
     """Image to image and back, learned from two sets of images without pairs.
 
-    G makes images b of images a, F the reverse, and a critic of patches for each kind tells made ones from real ones.
-    The generators minimise, d the critics' values under the loss of least squares,
+    G turns images a into images b, and F does the reverse. A patch critic for each kind tells generated images from
+    real ones. With the least-squares loss, where d is the output of a critic, the generators minimise
 
         (d_b(G(a)) - 1)^2 + (d_a(F(b)) - 1)^2 + cycle_weight (|F(G(a)) - a| + |G(F(b)) - b|)
             + identity_weight (|G(b) - b| + |F(a) - a|)
 
-    with means over patches and over pixels in [-1, 1]; the critics' own squares are halved. The critics are shown made
-    images of the past too. It is trained by `fit(images_a, images_b)`, or on a dataset of `kg.data.unpaired`.
+    with means over patches and over pixels in [-1, 1]; the critics' own squares are halved. The critics also see
+    generated images of earlier steps. Train by `fit(images_a, images_b)`, or on a dataset of `kg.data.unpaired`.
 
     Reported: `d_loss`, `g_loss`, `cycle_loss`, the mean absolute error of values in [0, 1] after both ways,
-    `identity_loss`, and `d_real`, `d_fake`, the critics' mean value of real and of made images.
+    `identity_loss`, and `d_real`, `d_fake`, the critics' mean value of real and of generated images.
 
     Args:
         cycle_weight: weight of the error of translating there and back.
         identity_weight: weight of leaving images of the target kind unchanged; None for half of cycle_weight, or for 0
             where the two kinds differ in channels.
-        buffer_size: how many made images of each kind the critics are shown again.
+        buffer_size: how many generated images of each kind are kept for the critics.
         generator: "resnet", "unet", None for "resnet", or a built `keras.Model` of images a to images b.
         inverse_generator: the same of images b to images a.
         discriminator: "patch", None, or a built `keras.Model` of images b to a map of values (H', W', 1).

@@ -27,17 +27,17 @@ class Pix2Pix(BaseTranslator):
         adversarial_weight * mean_patch -log D(x, G(x)) + l1_weight * mean |y - G(x)|
 
     and the discriminator `mean_patch -log D(x, y) - log(1 - D(x, G(x)))`. G is deterministic: the noise of the paper,
-    dropout, hardly changed what it made (section 3.1). Where the target is larger or smaller than what is given, that
-    is brought to the target's size first. It is trained by `fit(inputs, targets)`, or on a dataset of `kg.data.pairs`.
+    dropout, hardly changed its output (section 3.1). Inputs are resized to the target's size first. Train by
+    `fit(inputs, targets)`, or on a dataset of `kg.data.pairs`.
 
     Reported: `d_loss`, `g_loss`, `l1_loss`, the mean absolute error of values in [0, 1], and `d_real`, `d_fake`, the
-    discriminator's mean value of real and of made images; without a discriminator, its metrics are 0.
+    discriminator's mean value of real and of generated images; without a discriminator, its metrics are 0.
 
     Args:
         l1_weight: weight of the mean absolute error, of pixels in [-1, 1] as in the paper.
         adversarial_weight: weight of the adversarial loss; 0 for the absolute error alone, without a discriminator.
         generator: "unet", "resnet", None for "unet", or a built `keras.Model` of images of the target's size, with the
-            channels of what is given, to targets, in [0, 1].
+            channels of the input, to targets, in [0, 1].
         discriminator: "patch", None, or a built `keras.Model` of images of the target's size, with the channels of
             both, to a map of values (H', W', 1).
         **kwargs: `name` and the other arguments of `keras.Model`.

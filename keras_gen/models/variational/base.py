@@ -41,13 +41,13 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         likelihood: "bernoulli" for data in [0, 1]; "gaussian" for any values; "discretized_logistic" for the 256
             levels of 8-bit images, with one learned scale for each channel.
         variance: of "gaussian": "learned", one for all values; "per_value", one learned for each; or a number.
-        num_samples: draws of z per image and step.
-        bound: "elbo", or "iwae", the importance-weighted bound of `num_samples` draws.
+        num_samples: samples of z per image and step.
+        bound: "elbo", or "iwae", the importance-weighted bound of `num_samples` samples.
         warmup_steps: training steps over which beta grows from 0 to its value (Sonderby et al. 2016).
-        free_bits: nats of KL divergence per code unit, averaged over the batch, that cost nothing (Kingma et al.
-            2016, equation 15).
+        free_bits: nats of KL divergence per code unit, averaged over the batch, that are not penalised (Kingma et
+            al. 2016, equation 15).
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
-        decoder: likewise, a built `keras.Model` of codes, followed by the one-hot label where the model gives it one,
+        decoder: the same names, or a built `keras.Model` of codes, followed by the one-hot label if the model has one,
             to features, or straight to images (to vectors, if its last layer is named "image").
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.

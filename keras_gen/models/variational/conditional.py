@@ -21,7 +21,7 @@ class ConditionalVAE(BaseVAE):
     It learns from labels: `fit(images, labels)`, or a dataset of both. `encode`, `decode`, `reconstruct` and `score`
     take them too, `encode(x, labels)`.
 
-    Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as by the VAE.
+    Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as in `VAE`.
 
     Args:
         latent_dim: size of the code; 0 for none.

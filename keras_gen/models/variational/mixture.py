@@ -31,7 +31,7 @@ class MixtureVAE(BaseVAE):
     codes of 10,000 images by expectation maximisation (scikit-learn), and all are trained together: from a random
     mixture the components do not come apart. A warm-up of beta begins there.
 
-    Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as by the VAE.
+    Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, as in `VAE`.
 
     Args:
         latent_dim: size of the code.

@@ -31,17 +31,17 @@ class SemiSupervisedVAE(BaseVAE):
     `sum_y q(y|x) (L(x, y) + log q(y|x))`; plus alpha times the mean of `-log q(y|x)` over those whose label is known
     (equations 6, 7, 9; the paper's alpha is this one times the number of images).
 
-    The label -1 says that it is unknown: `fit(images, labels)`, or a dataset of both. Arrays are shuffled into batches
-    that each hold known labels, in which examples of known label are repeated (unless shuffle=False);
-    `kg.data.load(..., num_labels=100)` makes a dataset of such batches. A batch without any contributes nothing to the
-    classification loss.
+    An unknown label is -1: `fit(images, labels)`, or a dataset of both. Where known labels are rare, images that have
+    one are repeated, so that they are about a tenth of each batch (of arrays, unless shuffle=False;
+    `kg.data.load(..., num_labels=100)` makes such batches too). The mean over a batch thus gives them more weight than
+    they have in the data. A batch without known labels contributes nothing to the classification loss.
 
-    M1+M2: with `features`, a VAE that was trained on the images before, M2 models samples of its codes instead of the
-    images: `SemiSupervisedVAE(shape, 50, num_classes=10, likelihood="gaussian", features=m1)`.
+    M1+M2: with `features`, a VAE trained on the images before, M2 models samples of its codes instead of the images:
+    `SemiSupervisedVAE(shape, 50, num_classes=10, likelihood="gaussian", features=m1)`.
 
     Reported: `reconstruction_loss`, `kl_loss` (of z and of y), `classification_loss` (mean over known labels),
     `accuracy` (share of the known labels), and `active_units`. With `features` the first two are those of the codes.
-    `encode` gives the code under the label, or under the most probable class, and `decode` needs to be told which.
+    `encode` returns the code given the label, or given the most probable class; `decode` takes labels.
 
     Args:
         latent_dim: size of the code z.

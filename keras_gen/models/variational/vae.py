@@ -35,7 +35,7 @@ class VAE(BaseVAE):
         (B, *data_shape) -> mean and log variance (B, latent_dim) -> (B, *data_shape).
 
     Score unit:
-        The ELBO at beta = 1, nats per image; of bound="iwae" the importance-weighted bound of eight draws.
+        The ELBO at beta = 1, nats per image; of bound="iwae" the importance-weighted bound of eight samples.
 
     Reference:
         Kingma and Welling 2014, "Auto-encoding variational Bayes", equation 10.
