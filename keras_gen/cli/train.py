@@ -19,8 +19,8 @@ app.command(train_app)
 ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")
 OF_PAIRS = {
     None: ("data_a", "data_b", "task", "task_level", *ONE_FOLDER),
-    "pairs": ("binarize", "num_labels", "classes_from"),
-    "unpaired": ("binarize", "num_labels", "classes_from", "data", "task", "task_level", *ONE_FOLDER),
+    "pairs": ("binarize", "num_labels", "balance", "classes_from"),
+    "unpaired": ("binarize", "num_labels", "balance", "classes_from", "data", "task", "task_level", *ONE_FOLDER),
 }
 
 

@@ -3,12 +3,14 @@
 import math
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from keras_gen.core import epochs
+from keras_gen.data.augment import as_names
 from keras_gen.data.degradations import TASKS
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.image_files import Half
@@ -30,6 +32,7 @@ def pairs(
     batch_size: int = 128,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    augment: str | Sequence[Any] | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     drop_remainder: bool = False,
@@ -63,6 +66,7 @@ def pairs(
         batch_size: pairs per batch.
         image_size: side, or (height, width), of the images that a task starts from; else of inputs and targets each.
         channels: 1 (gray) or 3 (RGB), likewise.
+        augment: as for `load`; input and target are changed alike. Leave out "colour" where a target is a mask.
         shuffle: None for the training split only.
         seed: of shuffling and of the task's noise.
         drop_remainder: whether to leave out a last batch that is not full.
@@ -79,8 +83,8 @@ def pairs(
         ValueError, FileNotFoundError: if the sources do not make pairs, or an option is not what it should be.
     """
     options: dict[str, Any] = {
-        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "seed": seed,
-        "drop_remainder": drop_remainder, "limit": limit, "first_epoch": first_epoch,
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "augment": augment, "seed": seed,
+        "shuffle": shuffle, "drop_remainder": drop_remainder, "limit": limit, "first_epoch": first_epoch,
     }  # fmt: skip
     by_name = input_suffix is not None or target_suffix is not None
     if [target is not None, task is not None, input_half is not None, by_name].count(True) != 1:
@@ -97,7 +101,14 @@ def pairs(
         folders = [_opened_folder(folder, image_size, channels, on_error, split_folders) for folder in both]
         a, b = folders if target is not None else views(folders[0], input_half, input_suffix, target_suffix)
         _match(a, b, on_error)
-        return tf.data.Dataset.zip(load(a, split, **options), load(b, split, **options))
+        inputs, targets = load(a, split, **options), load(b, split, **options)
+        depths = inputs.element_spec.shape[-1], targets.element_spec.shape[-1]
+        if "colour" in as_names(augment) and depths[0] != depths[1]:
+            raise ValueError(
+                "Colours can be changed alike only in inputs and targets of as many channels: leave 'colour' out. "
+                f"Received: augment={augment!r}, channels {depths[0]} and {depths[1]}"
+            )
+        return tf.data.Dataset.zip(inputs, targets)  # one seed: of the same order, and augmented alike
     if task not in TASKS:
         raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Received: task={task!r}")
     chosen = TASKS[task]
@@ -135,6 +146,7 @@ def unpaired(
     batch_size: int = 128,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    augment: str | Sequence[Any] | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     drop_remainder: bool = False,
@@ -155,6 +167,7 @@ def unpaired(
         batch_size: images of each per batch.
         image_size: side, or (height, width), of both.
         channels: 1 (gray) or 3 (RGB), of both.
+        augment: as for `load`; the images of each source are changed on their own.
         shuffle: None for the training split only.
         seed: of shuffling.
         drop_remainder: whether to leave out a last batch that is not full.
@@ -167,8 +180,9 @@ def unpaired(
         A dataset of (images a, images b), as many of each.
     """
     options: dict[str, Any] = {
-        "batch_size": batch_size, "image_size": image_size, "channels": channels, "shuffle": shuffle, "limit": limit,
-        "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
+        "batch_size": batch_size, "image_size": image_size, "channels": channels, "augment": augment, "limit": limit,
+        "shuffle": shuffle, "drop_remainder": False, "labels": False, "num_labels": None, "binarize": None,
+        "balance": False,
     }  # fmt: skip
     sources = [opened(source, image_size, channels, on_error, split_folders) for source in (source_a, source_b)]
     # Two seeds: by one, sources of as many images would be shuffled alike, and be pairs after all.

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_gen.core import epochs
 from keras_gen.data import sources
+from keras_gen.data.augment import augmentation
 from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.open import as_size, opened
 from keras_gen.data.reading import preparation, read_examples, read_stream
@@ -41,6 +42,8 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     binarize: str | None = None,
+    augment: str | Sequence[Any] | None = None,
+    balance: bool = False,
     shuffle: bool | None = None,
     seed: int = 0,
     drop_remainder: bool = False,
@@ -70,6 +73,11 @@ def load(
         channels: 1 (gray) or 3 (RGB); None for what the source has.
         binarize: None; "dynamic" samples each pixel from its intensity each time; "static" samples it once, from
             `seed`.
+        augment: None, or which random changes images undergo, in this order: "flip" (left and right), "crop" (shifts of
+            up to an eighth of the side, the border reflected), "colour" (brightness, contrast; of colour images also
+            saturation and hue), "rotate" (by up to 15 degrees), or random layers of Keras for images. They are drawn
+            anew in each epoch of a shuffled split, from `seed`; before pixels are binarized.
+        balance: whether examples of the smaller classes are repeated, so that all classes are as large as the largest.
         shuffle: None for the training split only. Epoch k is shuffled by (seed, k): the same seed gives the same
             batches in the same order. `fit` knows the epoch. Outside of it each pass is the first epoch, whatever was
             read before; `kg.data.epoch(k)` gives another.
@@ -92,8 +100,8 @@ def load(
     """
     options: dict[str, Any] = {
         "batch_size": batch_size, "labels": labels, "num_labels": num_labels, "image_size": image_size,
-        "channels": channels, "binarize": binarize, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder,
-        "limit": limit,
+        "channels": channels, "binarize": binarize, "augment": augment, "balance": balance, "shuffle": shuffle,
+        "seed": seed, "drop_remainder": drop_remainder, "limit": limit,
     }  # fmt: skip
     reader = open_reader(opened(source, image_size, channels, on_error, split_folders, classes_from), split, **options)
     dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
@@ -126,6 +134,8 @@ def open_reader(
     image_size: int | tuple[int, int] | None,
     channels: int | None,
     binarize: str | None,
+    augment: str | Sequence[Any] | None,
+    balance: bool,
     shuffle: bool | None,
     seed: int,
     drop_remainder: bool,
@@ -149,12 +159,26 @@ def open_reader(
         raise ValueError(
             f"image_size, channels and binarize are for images. Received: {source.info.name} of vectors {shape}"
         )
+    if balance and (source.info.num_classes is None or num_labels is not None):
+        raise ValueError(
+            "balance=True needs a source with classes, all of which are known. Received: "
+            + (f"num_labels={num_labels}" if num_labels is not None else f"{source.info.name}, which has none")
+        )
+    if augment and binarize == "static":
+        raise ValueError(
+            "Augmented pixels cannot be binarized once and for all: use binarize='dynamic'. "
+            f"Received: augment={augment!r}, binarize='static'"
+        )
     shuffle = name == "train" if shuffle is None else shuffle
     examples = source.open(name)
     prepare = preparation(shape, size, channels)
-    if isinstance(examples, sources.Stream) and num_labels is not None:
-        raise ValueError(f"`num_labels` needs a source that fits in memory. Received: {source.info.name}")
-    read = read_stream if isinstance(examples, sources.Stream) else partial(read_examples, num_labels=num_labels)
+    if isinstance(examples, sources.Stream):
+        if num_labels is not None or balance:
+            name_of_it = "balance" if balance else "num_labels"
+            raise ValueError(f"`{name_of_it}` needs a source that fits in memory. Received: {source.info.name}")
+        read: Callable = read_stream
+    else:
+        read = partial(read_examples, num_labels=num_labels, balance=balance)
     batches, count, steps = read(
         examples,
         part=part,
@@ -167,6 +191,7 @@ def open_reader(
         pixel_seed=zlib.crc32(f"{name} {seed}".encode()),  # so that no two splits are drawn with the same noise
         prepare=prepare,
         labels=labels,
+        augment=augmentation(augment, (*shape[:-1], channels or shape[-1])),
     )
     return Reader(batches, count, steps, shuffle or binarize == "dynamic")
 

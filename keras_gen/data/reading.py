@@ -26,6 +26,8 @@ def read_examples(
     prepare,
     labels,
     num_labels,
+    balance,
+    augment,
 ):
     """Function of epochs to batches, and how many examples and batches are in one."""
     order = np.random.default_rng(0).permutation(examples.count)  # the same whatever the seed: parts stay apart
@@ -33,6 +35,8 @@ def read_examples(
     if len(chosen) == 0:
         raise ValueError(f"The split must hold at least one example. Received: the part {part} of {examples.count}")
     chosen = np.sort(chosen)
+    if balance:
+        chosen = balanced(chosen, examples.labels[chosen], seed)
     y, known, repeated = examples.labels, np.empty(0, "int64"), 0
     if num_labels is not None:
         y = np.full(examples.count, -1, "int64")
@@ -49,8 +53,11 @@ def read_examples(
 
     def to_batch(epoch, batch, indices):
         x = prepare(read(indices))
+        key = tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), epoch]), batch)
+        if augment is not None:
+            x = augment(x, key)
         if binarize == "dynamic":
-            x = _bernoulli(x, tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), epoch]), batch))
+            x = _bernoulli(x, key)
         elif binarize == "static":
             x = tf.map_fn(
                 lambda pair: _bernoulli(pair[0], tf.stack([np.int64(pixel_seed), pair[1]])),
@@ -70,7 +77,7 @@ def read_examples(
 
 
 def read_stream(
-    examples, *, part, limit, batch_size, drop_remainder, shuffle, seed, binarize, pixel_seed, prepare, labels
+    examples, *, part, limit, batch_size, drop_remainder, shuffle, seed, binarize, pixel_seed, prepare, labels, augment
 ):
     """Function of epochs to batches, and how many examples and batches are in one."""
     bounds = range(examples.count)[bounds_of(part, examples.count)]
@@ -96,8 +103,10 @@ def read_stream(
         return examples_of_epoch.map(lambda index, x, label: (epoch, index, x, label))
 
     def finish(epoch, index, x, label):
+        key = tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), index]), epoch)
+        if augment is not None:
+            x = augment(x[None], key)[0]
         if binarize == "dynamic":
-            key = tf.random.experimental.stateless_fold_in(tf.stack([np.int64(pixel_seed), index]), epoch)
             x = _bernoulli(x, key)
         return (x, label) if labels else x
 
@@ -106,6 +115,17 @@ def read_stream(
         return examples.batch(batch_size, drop_remainder=drop_remainder)
 
     return batches_of, count, batches
+
+
+def balanced(indices, labels, seed):
+    """Indices with those of the smaller classes repeated, until each class is as large as the largest, to within one.
+
+    Which of a class come once more is chosen by the seed.
+    """
+    rng = np.random.default_rng(seed)
+    classes = [rng.permutation(indices[labels == label]) for label in np.unique(labels)]
+    largest = max(map(len, classes))
+    return np.sort(np.concatenate([np.resize(members, largest) for members in classes]))
 
 
 def _bernoulli(x, key):

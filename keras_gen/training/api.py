@@ -32,6 +32,8 @@ def train(
     image_size: int | None = None,
     channels: int | None = None,
     binarize: Literal["static", "dynamic"] | None = None,
+    augment: list[Literal["flip", "crop", "colour", "rotate"]] | None = None,
+    balance: bool = False,
     num_labels: int | None = None,
     limit: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
@@ -69,6 +71,9 @@ def train(
         image_size: side to crop and resize images to.
         channels: 1 for gray, 3 for colour; none for what the data have.
         binarize: draw black and white pixels, once (static) or anew each time (dynamic).
+        augment: random changes that training images undergo, anew in each epoch: flip (left and right), crop (shifts),
+            colour (brightness, contrast, saturation, hue), rotate. Images that are held out stay as they are.
+        balance: repeat training examples of the smaller classes, so that all classes are as large as the largest.
         num_labels: of a model that learns from labels known in part, how many are known, as many of each class.
         limit: train on that many examples only.
         on_error: of a folder, stop at files that cannot be read, or skip them.
@@ -93,9 +98,9 @@ def train(
         model, arguments, data=data, data_a=data_a, data_b=data_b, task=task, task_level=task_level,
         input_half=input_half, input_suffix=input_suffix, target_suffix=target_suffix, epochs=epochs,
         batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, validation=validation,
-        patience=patience, image_size=image_size, channels=channels, binarize=binarize, num_labels=num_labels,
-        limit=limit, on_error=on_error, split_folders=split_folders, classes_from=classes_from, devices=devices,
-        figures=figures, seed=seed,
+        patience=patience, image_size=image_size, channels=channels, binarize=binarize, augment=augment,
+        balance=balance, num_labels=num_labels, limit=limit, on_error=on_error, split_folders=split_folders,
+        classes_from=classes_from, devices=devices, figures=figures, seed=seed,
     )  # fmt: skip
     return begin(config, out, verbose)
 

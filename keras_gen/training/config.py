@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_gen import data, saving
 from keras_gen.core import AdversarialModel, GenerativeModel, arguments, check_at_least, check_choice
+from keras_gen.data.augment import as_names
 from keras_gen.data.image_files import Half
 from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.open import opened
@@ -27,7 +28,8 @@ SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes 
 OPENING = ("image_size", "channels", "on_error", "split_folders", "classes_from")  # by which a source is opened
 OF_ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")  # how a folder holds inputs and targets
 # The sections of config.json.
-DATA = ("source", "target", "task", "task_level", *OF_ONE_FOLDER, *OPENING, "binarize", "num_labels", "limit", "seed")
+DATA = ("source", "target", "task", "task_level", *OF_ONE_FOLDER, *OPENING, "binarize", "augment", "balance",
+        "num_labels", "limit", "seed")  # fmt: skip
 TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "validation", "patience", "devices", "figures",
             "seed")  # fmt: skip
 
@@ -65,6 +67,8 @@ class RunConfig:
     image_size: int | None = None
     channels: int | None = None
     binarize: str | None = None
+    augment: list[str] | None = None
+    balance: bool = False
     num_labels: int | None = None
     limit: int | None = None
     on_error: str = "stop"
@@ -117,6 +121,11 @@ class RunConfig:
         check_at_least(1, epochs=self.epochs, batch_size=self.batch_size)
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}")
+        if not all(isinstance(name, str) for name in as_names(self.augment)):
+            raise ValueError(
+                "A run must be made of what config.json can hold: give `augment` by names, or train with `fit`. "
+                f"Received: augment={self.augment}"
+            )
         check_choice("schedule", self.schedule, ("constant", "cosine"))
         arguments.number(above=0, below=1).check("validation", self.validation)
         if self.patience is not None:
@@ -266,7 +275,10 @@ class RunConfig:
 
     def training(self) -> tf.data.Dataset:
         """What the run trains on, shuffled, from an epoch on."""
-        return self.load(self.training_split, shuffle=True, limit=self.limit, num_labels=self.num_labels)
+        options: dict[str, Any] = {"augment": self.augment}
+        if self.cls.target_mode is None:
+            options |= {"num_labels": self.num_labels, "balance": self.balance}
+        return self.load(self.training_split, shuffle=True, limit=self.limit, **options)
 
     def validating(self, replicas: int = 1) -> tf.data.Dataset:
         """What each epoch is judged on, of a number of images that the replicas can share."""

@@ -51,11 +51,12 @@ def lines(config: RunConfig, model: GenerativeModel, steps: int) -> list[str]:
     """
     networks = ", ".join(f"{name} {count:,}" for name, count in _weights_by_network(model).items())
     sources = dict.fromkeys(f"{source.info.name}: {source.describe()}" for source in config.sources)
+    changes = ", ".join([*(config.augment or []), *["balanced classes"] * config.balance])
     held_out = f"each epoch is judged on {config.validation_split}, the run on {config.held_out_split}"
     return [
         f"model      {config.model}, {model.count_params():,} weights{f': {networks}' if networks else ''}",
         *(f"data       {text}" for text in sources),
-        f"splits     trains on {config.training_split}; {held_out}",
+        f"splits     trains on {config.training_split}{f' ({changes})' if changes else ''}; {held_out}",
         f"training   {_counted(config.epochs, 'epoch')} of {_counted(steps, 'step')} of {config.batch_size} examples",
         f"device     {_devices(model)}, {model.dtype_policy.name}, {'with' if model.jit_compile is True else 'no'} XLA",
     ]
