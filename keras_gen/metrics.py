@@ -84,6 +84,14 @@ METRICS = {
     "coverage": Metric(
         "samples", SHARE, "higher", "Real images that have a sample nearby: variety, robust to outliers."
     ),
+    "two_sample_auroc": Metric(
+        "samples", "AUROC", "lower", "How well a classifier tells sampled rows from real ones; 0.5 where it cannot."
+    ),
+    "two_sample_auroc_error": Metric("samples", "", "", "Standard error of the classifier's AUROC."),
+    "column_distance": Metric(
+        "samples", "", "lower", "Distance of each column's distribution, 0 to 1: the mean of all."
+    ),
+    "worst_column_distance": Metric("samples", "", "lower", "The same of the column that is farthest off."),
     "clustering_accuracy": Metric("codes", SHARE, "higher", "Images whose class is that of the model's own cluster."),
     "linear_probe": Metric(
         "codes", SHARE, "higher", "Classes that a linear classifier reads off the code of unseen images."
