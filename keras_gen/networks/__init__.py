@@ -31,6 +31,7 @@ from keras_gen.networks.heads import cluster_head as cluster_head
 from keras_gen.networks.heads import code_head as code_head
 from keras_gen.networks.heads import copy as copy
 from keras_gen.networks.heads import critic_head as critic_head
+from keras_gen.networks.heads import data_activation as data_activation
 from keras_gen.networks.heads import gaussian_head as gaussian_head
 from keras_gen.networks.heads import image_head as image_head
 from keras_gen.networks.heads import is_tied as is_tied

@@ -52,7 +52,7 @@ class VAE(BaseVAE):
         data_shape: tuple[int, ...],
         latent_dim: int = 2,
         beta: float = 1.0,
-        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic", "table"] = "bernoulli",
         *,
         prior: Literal["normal", "vamp"] = "normal",
         num_pseudo_inputs: Count = 100,

@@ -1,0 +1,297 @@
+"""Tables: CSV and Parquet files, and data frames, as sources of encoded rows."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.data.sources import Examples, Info, Source, Stream
+from keras_gen.table import fit_spec
+
+if typing.TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}  # names of files
+TEST_SHARE = 0.2  # of the rows, where there is no file of them
+LARGEST_IN_MEMORY = 2**30  # bytes of a file; larger ones are read in parts
+ROWS_OF_A_PART = 100_000
+ROWS_FOR_FIT = 200_000  # of a table read in parts, a random choice that its columns are fitted on
+
+
+class TableSource(Source):
+    """The rows of a table, encoded by a `TableSpec` that is fitted on the training rows only.
+
+    A fixed random fifth of the rows is the split "test", unless there are files of it: a folder with train.csv and
+    test.csv, and perhaps validation.csv.
+
+    Args:
+        source: data frame, path of a .csv, .tsv or .parquet file, or of a folder of such.
+        target: name of the column of classes, which is not among the columns that are learnt.
+        kinds: kinds of columns that are not to be told by their values, as `fit_spec` takes them.
+    """
+
+    def __init__(self, source: Any, target: str | None = None, kinds: Mapping[str, str] | None = None) -> None:
+        self.target, self.kinds = target, dict(kinds or {})
+        self.name = "a data frame" if hasattr(source, "columns") else str(source)
+        self.parts = _parts_of(source)
+        self.spec, names, counts = self._look()
+        self.info = Info(self.name, self.spec.shape, names and len(names), names, counts)
+        self.notes = [self.spec.describe()]
+
+    def frame(self, split: str = "train") -> pd.DataFrame:
+        """The rows of a split as they are, with the target."""
+        import pandas as pd
+
+        return pd.concat([rows for _, rows in self._rows(split)])
+
+    def load(self, split: str = "train", **options) -> tf.data.Dataset:
+        """`kg.data.load` of the table."""
+        from keras_gen.data.pipeline import load
+
+        return load(self, split, **options)
+
+    # === Looking ===
+
+    def _look(self):
+        """The spec, the names of classes or None, and how many rows are in each split."""
+        counts, classes, partial, chosen = {}, set(), set(), _Chosen(None if self.is_in_memory else ROWS_FOR_FIT)
+        for split in self.splits:
+            counts[split] = 0
+            for _, rows in self._rows(split):
+                counts[split] += len(rows)
+                if self.target is not None:
+                    classes.update(self._targets(rows).dropna().unique())
+                if split != "train":
+                    continue
+                partial.update(name for name in rows.columns if rows[name].isna().any())
+                chosen.add(rows)
+        if not counts.get("train"):
+            raise ValueError(f"A table must have rows to train on. Received: {self.name}, with none")
+        rows = chosen.rows
+        features = rows.drop(columns=self.target) if self.target is not None else rows
+        spec = fit_spec(features, self.kinds, partial - {self.target})
+        self.classes, names = None, None
+        if self.target is not None:
+            self.classes = sorted(classes, key=lambda value: (isinstance(value, str), value))
+            names = [str(value) for value in self.classes]
+        return spec, names, {split: count for split, count in counts.items() if count}
+
+    def _targets(self, rows):
+        if self.target not in rows.columns:
+            raise ValueError(
+                f"`target` must be a column of the table: {', '.join(map(str, rows.columns))}. "
+                f"Received: target={self.target!r}"
+            )
+        return rows[self.target]
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows are held in memory."""
+        return all(part.is_in_memory for part in self.parts.values())
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits."""
+        return ["train", "test"] if list(self.parts) == ["all"] else list(self.parts)
+
+    def _rows(self, split: str) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Rows of a split, part by part, each with the number of its first row in the file."""
+        if split in self.parts:
+            yield from self.parts[split].read()
+            return
+        for start, rows in self.parts["all"].read():
+            is_test = np.random.default_rng((0, start)).random(len(rows)) < TEST_SHARE
+            yield start, rows[is_test == (split == "test")]
+
+    # === Reading ===
+
+    def open(self, split: str) -> Examples | Stream:
+        if self.is_in_memory:
+            x, y = self._encoded(self.frame(split))
+            rows = tf.constant(x)
+            return Examples(len(x), lambda indices: tf.gather(rows, indices), y, x)
+        return Stream(self.info.splits[split], functools.partial(self._stream, split))
+
+    def _encoded(self, rows):
+        """Vectors, and labels or None, -1 where the target is missing."""
+        x = self.spec.encode(rows)
+        if self.classes is None:
+            return x, None
+        import pandas as pd
+
+        return x, pd.Categorical(self._targets(rows), categories=self.classes).codes.astype("int64")
+
+    def _stream(self, split, part):
+        start, stop = (int(text) for text in part.strip("[]").split(":"))
+
+        def vectors():
+            position = 0
+            for _, rows in self._rows(split):
+                low, high = max(start - position, 0), min(stop - position, len(rows))
+                position += len(rows)
+                if low < high:
+                    x, y = self._encoded(rows.iloc[low:high])
+                    yield x, np.zeros(len(x), "int64") if y is None else y
+                if position >= stop:
+                    return
+
+        signature = (tf.TensorSpec((None, *self.spec.shape), tf.float32), tf.TensorSpec((None,), tf.int64))
+        return tf.data.Dataset.from_generator(vectors, output_signature=signature).unbatch()
+
+
+class _Chosen:
+    """A random choice of rows that come part by part, each as likely; all of them where `limit` is None."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit, self.rows, self._keys = limit, None, np.zeros(0)
+        self._rng = np.random.default_rng(0)
+
+    def add(self, rows: pd.DataFrame) -> None:
+        import pandas as pd
+
+        self.rows = rows if self.rows is None else pd.concat([self.rows, rows])
+        self._keys = np.append(self._keys, self._rng.random(len(rows)))
+        if self.limit is not None and len(self.rows) > self.limit:
+            kept = np.sort(np.argpartition(self._keys, self.limit)[: self.limit])
+            self.rows, self._keys = self.rows.iloc[kept], self._keys[kept]
+
+
+class _Part:
+    """The rows of one file, or of a data frame: in memory, or read in parts.
+
+    Args:
+        read: function without arguments to (number of the first row, data frame) of part after part.
+        is_in_memory: whether it is one part, that is held.
+    """
+
+    def __init__(self, read: Callable[[], Iterator], is_in_memory: bool) -> None:
+        self.read, self.is_in_memory = read, is_in_memory
+
+
+def _parts_of(source):
+    """By split, or "all" of what is not split."""
+    if hasattr(source, "columns"):
+        return {"all": _held(_checked(source, "a data frame"))}
+    path = Path(source)
+    if not path.is_dir():
+        return {"all": _file(path)}
+    files = table_files(path)
+    by_split = {SPLITS[file.stem.lower()]: file for file in files if file.stem.lower() in SPLITS}
+    if len(by_split) != len(files) or "train" not in by_split:
+        raise ValueError(
+            "A folder of tables must hold train.csv, test.csv and, if there is one, validation.csv (or .parquet), and "
+            f"no other. Received: {', '.join(file.name for file in files)} in {path}"
+        )
+    return {split: _file(by_split[split]) for split in ("train", "validation", "test") if split in by_split}
+
+
+def table_files(folder: Path) -> list[Path]:
+    """The tables in a folder, sorted."""
+    files = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+
+
+def _held(frame):
+    return _Part(lambda: iter([(0, frame)]), True)
+
+
+def _file(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no such file. Received: {path}")
+    if path.stat().st_size <= LARGEST_IN_MEMORY:
+        return _held(_checked(read_table(path), path))
+    return _Part(lambda: _numbered(path), False)
+
+
+def _numbered(path):
+    start = 0
+    for rows in _chunks(path):
+        yield start, _checked(rows, path)
+        start += len(rows)
+
+
+def _chunks(path):
+    if path.suffix.lower() == ".parquet":
+        from pyarrow import parquet
+
+        for batch in parquet.ParquetFile(path).iter_batches(ROWS_OF_A_PART):
+            yield batch.to_pandas()
+        return
+    with _csv(path, chunksize=ROWS_OF_A_PART, low_memory=False) as reader:
+        yield from reader
+
+
+def _csv(path, **options):
+    import pandas as pd
+
+    return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",", **options)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The whole of a .csv, .tsv or .parquet file.
+
+    Raises:
+        ValueError: if it cannot be read as one.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        frame = _csv(path, low_memory=False)
+    except UnicodeDecodeError as error:
+        found = f"{error.reason}, byte {error.start}"
+        raise ValueError(f"A table must be text in UTF-8 ({found}). Received: {path}") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError) as error:
+        reason = str(error).strip().split("\n")[0].removeprefix("Error tokenizing data. C error: ").rstrip(". ")
+        raise ValueError(f"{path} is not a readable table: {reason}") from None
+    if len(frame.columns) == 1 and len(frame) and any(mark in str(frame.columns[0]) for mark in ";\t|"):
+        raise ValueError(
+            "Columns of a .csv are separated by commas, those of a .tsv by tabs. "
+            f"Received: {path}, whose first line is {str(frame.columns[0])[:80]!r}"
+        )
+    return frame
+
+
+def _checked(frame, source):
+    """A data frame whose columns are texts that differ."""
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"Each column must have a name of its own. Received: {', '.join(twice)} twice in {source}")
+    return frame.set_axis(names, axis=1)
+
+
+def table(source: Any, target: str | None = None, kinds: Mapping[str, str] | None = None) -> TableSource:
+    """A table: its columns as a `spec` that models take, its rows by `frame(split)` and, encoded, by `load(split)`.
+
+    Kinds of columns are told by their values: numbers, whole numbers, dates, flags (two values) and categories; missing
+    values are allowed in all. What is fitted is fitted on the training rows only.
+
+    Args:
+        source: pandas data frame; path of a .csv, .tsv or .parquet file; or a folder with train.csv and test.csv. A
+            file of more than a gigabyte is read in parts.
+        target: column of classes, which become the labels.
+        kinds: kinds of columns that are not as they look, such as {"zip": "category", "note": "ignore"}; of "number",
+            "whole", "date", "flag", "category", "ignore".
+
+    Returns:
+        A `TableSource`, which `kg.data.load` takes as well.
+
+    Raises:
+        ValueError, FileNotFoundError: if it cannot be read.
+
+    Example:
+        >>> rows = sklearn.datasets.load_wine(as_frame=True).frame  # doctest: +SKIP
+        >>> table = kg.data.table(rows, target="target")  # doctest: +SKIP
+        >>> model = kg.VAE(table.spec, latent_dim=4)  # doctest: +SKIP
+    """
+    return TableSource(source, target, kinds)

@@ -1,0 +1,56 @@
+"""The output of a network for the rows of a table."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_gen.table import TableSpec
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class TableOutput(keras.layers.Layer):
+    """From D numbers to what the slots of a row hold: normal scores, probabilities, and 1 that a value is known.
+
+    Args:
+        table: its columns.
+        hard: whether a category is the most probable one, and a flag 0 or 1, with the gradients of the probabilities
+            (straight-through, Bengio et al. 2013): what a critic sees of data is no probability either.
+
+    Call: (B, D) -> (B, D).
+    """
+
+    def __init__(self, table: TableSpec, hard: bool = False, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.table, self.hard = table, hard
+
+    def call(self, x):
+        parts = []
+        for column, slots in self.table.modelled:
+            part = x[:, slots]
+            if column.kind == "category":
+                part = self._chosen(ops.softmax(part), lambda p: ops.one_hot(ops.argmax(p, -1), p.shape[-1]))
+            elif column.kind == "flag":
+                part = self._chosen(ops.sigmoid(part[:, :1]), lambda p: ops.cast(p >= 0.5, "float32"))
+            else:
+                part = part[:, :1]
+            parts += [part, ops.ones_like(part[:, :1])] if column.has_mask else [part]
+        return ops.concatenate(parts, axis=-1)
+
+    def _chosen(self, probabilities, choose):
+        if not self.hard:
+            return probabilities
+        return probabilities + ops.stop_gradient(choose(probabilities) - probabilities)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        table = keras.saving.serialize_keras_object(self.table)
+        return {**super().get_config(), "table": table, "hard": self.hard}
+
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config.get("table"), dict):
+            config = {**config, "table": keras.saving.deserialize_keras_object(config["table"])}
+        return cls(**config)
