@@ -331,7 +331,7 @@ def _positions(series, column, warn=True):
         warnings.warn(
             f"The column {column.name!r} holds values that were not in training; they are taken as missing: "
             f"{', '.join(map(repr, unknown[:MAX_SHOWN]))}{', ...' if len(unknown) > MAX_SHOWN else ''}",
-            stacklevel=4,
+            stacklevel=6,
         )
     return of_value[codes]
 
@@ -377,12 +377,12 @@ def _tell(columns: Sequence[Column]) -> None:
     constant = [column.name for column in columns if column.kind == "constant"]
     ignored = [column.name for column in columns if column.kind == "ignore"]
     if constant:
-        warnings.warn(f"Columns of one value only are not learnt: {', '.join(constant)}", stacklevel=4)
+        warnings.warn(f"Columns of one value only are not learnt: {', '.join(constant)}", stacklevel=6)
     if ignored:
         warnings.warn(
             f"Columns of texts that are no categories are left out: {', '.join(ignored)}. To learn from one all the "
             'same, give kinds={"name": "category"}',
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

@@ -154,13 +154,24 @@ def choose_data(
     size: dict[str, Any] = {}
     if len(model.data_shape) == 3:
         size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
-    found, config = opened(source, **size), None if open_run is None else open_run.config
+    config = None if open_run is None else open_run.config
+    found = opened(source, **size) if model.table is None else choose_table(model, source, config)
     splits = found.info.splits
     labels = found.info.num_classes is not None if labels is None else labels
     split = "test" if "test" in splits and not (normal and found.has_defects) else next(iter(splits))
     binarize = None if config is None else config.binarize
     dataset = kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size)
     return Chosen(model, dataset, found, config)
+
+
+def choose_table(model: GenerativeModel, source: str, config: RunConfig | None) -> Source:
+    """A table with the columns of a model, with the classes of its run where it has their column."""
+    from keras_gen.data.tables import TableSource
+    from keras_gen.table_files import read_table
+
+    rows = read_table(source)
+    target = None if config is None or config.target_column not in rows.columns else config.target_column
+    return TableSource(rows, target, spec=model.table)
 
 
 def choose_images(

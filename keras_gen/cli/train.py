@@ -16,11 +16,22 @@ train_app = cyclopts.App(
 app.command(train_app)
 
 # What `train` takes and a model has no use for, by how it is paired.
+OF_TABLES = ("target", "kinds")
 ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")
 OF_PAIRS = {
     None: ("data_a", "data_b", "task", "task_level", *ONE_FOLDER),
-    "pairs": ("binarize", "num_labels", "balance", "classes_from"),
-    "unpaired": ("binarize", "num_labels", "balance", "classes_from", "data", "task", "task_level", *ONE_FOLDER),
+    "pairs": ("binarize", "num_labels", "balance", "classes_from", *OF_TABLES),
+    "unpaired": (
+        "binarize",
+        "num_labels",
+        "balance",
+        "classes_from",
+        *OF_TABLES,
+        "data",
+        "task",
+        "task_level",
+        *ONE_FOLDER,
+    ),
 }
 
 

@@ -12,16 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.data.sources import Examples, Info, Source, Stream
-from keras_gen.table import fit_spec
+from keras_gen.table import TableSpec, fit_spec
+from keras_gen.table_files import check_names, read_in_parts, read_table, table_files
 
 if typing.TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}  # names of files
 TEST_SHARE = 0.2  # of the rows, where there is no file of them
 LARGEST_IN_MEMORY = 2**30  # bytes of a file; larger ones are read in parts
-ROWS_OF_A_PART = 100_000
 ROWS_FOR_FIT = 200_000  # of a table read in parts, a random choice that its columns are fitted on
 
 
@@ -35,14 +34,23 @@ class TableSource(Source):
         source: data frame, path of a .csv, .tsv or .parquet file, or of a folder of such.
         target: name of the column of classes, which is not among the columns that are learnt.
         kinds: kinds of columns that are not to be told by their values, as `fit_spec` takes them.
+        spec: of a trained model, where the rows are not to be trained on: all of a file are then the split "test".
     """
 
-    def __init__(self, source: Any, target: str | None = None, kinds: Mapping[str, str] | None = None) -> None:
-        self.target, self.kinds = target, dict(kinds or {})
+    def __init__(
+        self,
+        source: Any,
+        target: str | None = None,
+        kinds: Mapping[str, str] | None = None,
+        spec: TableSpec | None = None,
+    ) -> None:
+        self.target, self.kinds, self.spec = target, dict(kinds or {}), spec
         self.name = "a data frame" if hasattr(source, "columns") else str(source)
         self.parts = _parts_of(source)
+        if spec is not None and list(self.parts) == ["all"]:
+            self.parts = {"test": self.parts["all"]}
         self.spec, names, counts = self._look()
-        self.info = Info(self.name, self.spec.shape, names and len(names), names, counts)
+        self.info = Info(self.name, self.spec.shape, names and len(names), names, counts, self.spec)
         self.notes = [self.spec.describe()]
 
     def frame(self, split: str = "train") -> pd.DataFrame:
@@ -68,15 +76,17 @@ class TableSource(Source):
                 counts[split] += len(rows)
                 if self.target is not None:
                     classes.update(self._targets(rows).dropna().unique())
-                if split != "train":
+                if split != "train" or self.spec is not None:
                     continue
                 partial.update(name for name in rows.columns if rows[name].isna().any())
                 chosen.add(rows)
-        if not counts.get("train"):
+        if not any(counts.values()) or (self.spec is None and not counts.get("train")):
             raise ValueError(f"A table must have rows to train on. Received: {self.name}, with none")
-        rows = chosen.rows
-        features = rows.drop(columns=self.target) if self.target is not None else rows
-        spec = fit_spec(features, self.kinds, partial - {self.target})
+        spec = self.spec
+        if spec is None:
+            rows = chosen.rows
+            features = rows.drop(columns=self.target) if self.target is not None else rows
+            spec = fit_spec(features, self.kinds, partial - {self.target})
         self.classes, names = None, None
         if self.target is not None:
             self.classes = sorted(classes, key=lambda value: (isinstance(value, str), value))
@@ -178,7 +188,7 @@ class _Part:
 def _parts_of(source):
     """By split, or "all" of what is not split."""
     if hasattr(source, "columns"):
-        return {"all": _held(_checked(source, "a data frame"))}
+        return {"all": _held(check_names(source, "a data frame"))}
     path = Path(source)
     if not path.is_dir():
         return {"all": _file(path)}
@@ -192,12 +202,6 @@ def _parts_of(source):
     return {split: _file(by_split[split]) for split in ("train", "validation", "test") if split in by_split}
 
 
-def table_files(folder: Path) -> list[Path]:
-    """The tables in a folder, sorted."""
-    files = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
-
-
 def _held(frame):
     return _Part(lambda: iter([(0, frame)]), True)
 
@@ -206,68 +210,15 @@ def _file(path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no such file. Received: {path}")
     if path.stat().st_size <= LARGEST_IN_MEMORY:
-        return _held(_checked(read_table(path), path))
+        return _held(check_names(read_table(path), path))
     return _Part(lambda: _numbered(path), False)
 
 
 def _numbered(path):
     start = 0
-    for rows in _chunks(path):
-        yield start, _checked(rows, path)
+    for rows in read_in_parts(path):
+        yield start, check_names(rows, path)
         start += len(rows)
-
-
-def _chunks(path):
-    if path.suffix.lower() == ".parquet":
-        from pyarrow import parquet
-
-        for batch in parquet.ParquetFile(path).iter_batches(ROWS_OF_A_PART):
-            yield batch.to_pandas()
-        return
-    with _csv(path, chunksize=ROWS_OF_A_PART, low_memory=False) as reader:
-        yield from reader
-
-
-def _csv(path, **options):
-    import pandas as pd
-
-    return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",", **options)
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """The whole of a .csv, .tsv or .parquet file.
-
-    Raises:
-        ValueError: if it cannot be read as one.
-    """
-    import pandas as pd
-
-    path = Path(path)
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        frame = _csv(path, low_memory=False)
-    except UnicodeDecodeError as error:
-        found = f"{error.reason}, byte {error.start}"
-        raise ValueError(f"A table must be text in UTF-8 ({found}). Received: {path}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError) as error:
-        reason = str(error).strip().split("\n")[0].removeprefix("Error tokenizing data. C error: ").rstrip(". ")
-        raise ValueError(f"{path} is not a readable table: {reason}") from None
-    if len(frame.columns) == 1 and len(frame) and any(mark in str(frame.columns[0]) for mark in ";\t|"):
-        raise ValueError(
-            "Columns of a .csv are separated by commas, those of a .tsv by tabs. "
-            f"Received: {path}, whose first line is {str(frame.columns[0])[:80]!r}"
-        )
-    return frame
-
-
-def _checked(frame, source):
-    """A data frame whose columns are texts that differ."""
-    names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"Each column must have a name of its own. Received: {', '.join(twice)} twice in {source}")
-    return frame.set_axis(names, axis=1)
 
 
 def table(source: Any, target: str | None = None, kinds: Mapping[str, str] | None = None) -> TableSource:
