@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}  # names of files
+SEED = 2_874_610_953  # of the choice of rows; no common one, or it follows what others drew the rows by
 TEST_SHARE = 0.2  # of the rows, where there is no file of them
 LARGEST_IN_MEMORY = 2**30  # bytes of a file; larger ones are read in parts
 ROWS_FOR_FIT = 200_000  # of a table read in parts, a random choice that its columns are fitted on
@@ -117,7 +118,7 @@ class TableSource(Source):
             yield from self.parts[split].read()
             return
         for start, rows in self.parts["all"].read():
-            is_test = np.random.default_rng((0, start)).random(len(rows)) < TEST_SHARE
+            is_test = np.random.default_rng((SEED, start)).random(len(rows)) < TEST_SHARE
             yield start, rows[is_test == (split == "test")]
 
     # === Reading ===
@@ -161,7 +162,7 @@ class _Chosen:
 
     def __init__(self, limit: int | None) -> None:
         self.limit, self.rows, self._keys = limit, None, np.zeros(0)
-        self._rng = np.random.default_rng(0)
+        self._rng = np.random.default_rng(SEED)
 
     def add(self, rows: pd.DataFrame) -> None:
         import pandas as pd

@@ -114,7 +114,7 @@ def table_fidelity(real, made, seed: int = 0) -> dict[str, float]:
     Returns:
         dict of `two_sample_auroc` with its `_error`, and the mean of the `column_distance`s and the largest of them,
         `worst_column_distance`; each with its `_floor`, of one half of the real rows beside the other, and the first
-        with its `_control`, of real rows whose columns were shuffled, each by itself: what a table scores in which
+        with its `_shuffled`, of real rows whose columns were shuffled, each by itself: what a table scores in which
         every column is right and no column knows of another.
     """
     rng = np.random.default_rng(seed)
@@ -124,10 +124,10 @@ def table_fidelity(real, made, seed: int = 0) -> dict[str, float]:
     for name in real.columns:
         shuffled[name] = real[name].to_numpy()[rng.permutation(len(real))]
     metrics: dict[str, float] = {}
-    for ending, pair in {"": (real, made), "_floor": halves, "_control": (real, shuffled)}.items():
+    for ending, pair in {"": (real, made), "_floor": halves, "_shuffled": (real, shuffled)}.items():
         auroc, error = two_sample(*pair, seed=seed)
         metrics |= {"two_sample_auroc" + ending: auroc, "two_sample_auroc_error" + ending: error}
-        if ending != "_control":
+        if ending != "_shuffled":
             distances = list(column_distances(*pair).values())
             metrics |= {"column_distance" + ending: float(np.mean(distances))}
             metrics |= {"worst_column_distance" + ending: max(distances)}

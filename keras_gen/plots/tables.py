@@ -107,7 +107,7 @@ def _draw_bars(axes, drawn, names):
         known = known.where(known.isna(), known.map(str)).fillna("missing")
         shares.append(known.value_counts(normalize=True))
     values = list(dict.fromkeys(value for part in shares for value in part.index))
-    if len(values) > BARS:
+    if len(values) > BARS + 1:
         kept = [value for value in values if value != "missing"][: BARS - 1]
         rest = [value for value in values if value not in kept and value != "missing"]
         values = [*kept, f"{len(rest)} others", *(["missing"] if "missing" in values else [])]
