@@ -39,7 +39,7 @@ def _add_train_command(name, cls) -> None:
     def command(**options):
         arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
-        if options["verbose"]:
+        if options.get("verbose", 1):
             out = options["out"]
             print(f"{out}: trained. Look at its pictures; `keras-gen evaluate {out}` prints metrics.")
 

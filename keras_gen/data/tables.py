@@ -112,9 +112,7 @@ class TableSource(Source):
         if split in self.parts:
             yield from self.parts[split].read()
             return
-        rng = np.random.default_rng(
-            SPLIT_SEED
-        )  # one for all parts: a row is of the same split, however many are read at a time
+        rng = np.random.default_rng(SPLIT_SEED)  # one for all parts: how many rows are read at a time plays no part
         for start, rows in self.parts["all"].read():
             is_test = rng.random(len(rows)) < TEST_SHARE
             yield start, rows[is_test == (split == "test")]
