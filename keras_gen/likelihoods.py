@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_gen import losses
 from keras_gen.face import names_of
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 LOG_GAIN = 10.0  # a log variance has far to go, in steps of an optimizer made for weights of a network
 
@@ -153,7 +153,7 @@ class TableLikelihood(keras.layers.Layer):
         return {**super().get_config(), "table": keras.saving.serialize_keras_object(self.table)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> Self:
         return cls(**{**config, "table": keras.saving.deserialize_keras_object(config["table"])})
 
 

@@ -155,7 +155,7 @@ def choose_data(
     if len(model.data_shape) == 3:
         size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
     config = None if open_run is None else open_run.config
-    found = opened(source, **size) if model.table is None else choose_table(model, source, config)
+    found = opened(source, **size) if model.table is None else choose_table(model, str(source), config)
     splits = found.info.splits
     labels = found.info.num_classes is not None if labels is None else labels
     split = "test" if "test" in splits and not (normal and found.has_defects) else next(iter(splits))
@@ -167,7 +167,7 @@ def choose_data(
 def choose_table(model: GenerativeModel, source: str, config: RunConfig | None) -> Source:
     """A table with the columns of a model, with the classes of its run where it has their column."""
     from keras_gen.data.tables import TableSource
-    from keras_gen.table_files import read_table
+    from keras_gen.table.files import read_table
 
     rows = read_table(source)
     target = None if config is None or config.target_column not in rows.columns else config.target_column

@@ -8,7 +8,7 @@ import numpy as np
 import keras_gen as kg
 from keras_gen.cli.app import app, writes
 from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
-from keras_gen.table_files import read_table, save_table
+from keras_gen.table.files import read_table, save_table
 
 
 @writes

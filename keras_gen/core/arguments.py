@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 MAX_WHOLE = 2**31 - 1  # of whole numbers: TensorFlow counts the entries of an axis, and seeds its noise, by 32 bits
 LARGEST_FLOAT = float(np.finfo("float32").max)
@@ -160,7 +160,7 @@ SHAPE = Rule(
     _is_shape,
     lambda value: tuple(map(int, value)),
 )
-TABLE = Rule("the `spec` of a table", lambda value: isinstance(value, TableSpec))
+TABLE = Rule("the `spec` of a table", lambda value: isinstance(value, TableSpec) and value.width > 0)
 ACTIVATION = Rule("the name of an activation of Keras, such as 'sigmoid', 'relu' or 'linear'", _is_activation, str)
 
 # === Annotations ===

@@ -14,7 +14,7 @@ from keras_gen.core import documentation
 from keras_gen.core.arguments import Rule, check_given, is_bare, plain, rule_of, shown
 from keras_gen.core.part import Part
 from keras_gen.core.scalars import Adjustable, setting
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 
 class Completed(type(keras.Model)):  # type: ignore[misc]  # Keras does not say its name

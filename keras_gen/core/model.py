@@ -20,7 +20,7 @@ from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.views import Networks
 from keras_gen.files import write_atomically
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 
 class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):

@@ -22,7 +22,7 @@ class Rows(Part):
         """A data frame of what the model makes of codes, (N, D): draws of p(x | z), where it has one."""
         rows = self.pixel_loss.draw(made, seed) if hasattr(self, "pixel_loss") else np.asarray(made)
         frame = self.table.decode(rows)
-        frame.attrs["provenance"] = provenance.note(made, self, seed=seed, **details).provenance
+        frame.attrs["provenance"] = provenance.mark(made, self, seed=seed, **details).provenance
         return frame
 
     def as_given(self, x: Any, made: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 LARGEST = 1e15  # of unbounded data: a sum of squares of many of them is still a float32
 MAX_SHOWN = 60  # characters of a value that a sentence quotes

@@ -11,7 +11,7 @@ from keras_gen.data.folder import FolderSource
 from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.prepared import PreparedSource
 from keras_gen.data.tables import TableSource
-from keras_gen.table_files import SUFFIXES
+from keras_gen.table.files import SUFFIXES
 
 EMBEDDED = {"digits": sources.digits, "mnist_mini": sources.mnist_mini}
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 MNIST_MINI = Path(__file__).with_name("mnist_mini.webp")  # made by benchmarks/mnist_mini.py
 

@@ -12,14 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.data.sources import Examples, Info, Source, Stream
-from keras_gen.table import TableSpec, fit_spec
-from keras_gen.table_files import check_names, read_in_parts, read_table, table_files
+from keras_gen.table.files import check_names, read_in_parts, read_table, table_files
+from keras_gen.table.fitting import fit_spec
+from keras_gen.table.spec import TableSpec
 
 if typing.TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}  # names of files
-SEED = 2_874_610_953  # of the choice of rows; no common one, or it follows what others drew the rows by
+SPLIT_SEED = 20_240_229  # unlike the seeds that people make data with, which would be correlated with the split
 TEST_SHARE = 0.2  # of the rows, where there is no file of them
 LARGEST_IN_MEMORY = 2**30  # bytes of a file; larger ones are read in parts
 ROWS_FOR_FIT = 200_000  # of a table read in parts, a random choice that its columns are fitted on
@@ -59,12 +60,6 @@ class TableSource(Source):
         import pandas as pd
 
         return pd.concat([rows for _, rows in self._rows(split)])
-
-    def load(self, split: str = "train", **options) -> tf.data.Dataset:
-        """`kg.data.load` of the table."""
-        from keras_gen.data.pipeline import load
-
-        return load(self, split, **options)
 
     # === Looking ===
 
@@ -117,8 +112,9 @@ class TableSource(Source):
         if split in self.parts:
             yield from self.parts[split].read()
             return
+        rng = np.random.default_rng(SPLIT_SEED)  # one for all parts: how many rows are read at a time plays no part
         for start, rows in self.parts["all"].read():
-            is_test = np.random.default_rng((SEED, start)).random(len(rows)) < TEST_SHARE
+            is_test = rng.random(len(rows)) < TEST_SHARE
             yield start, rows[is_test == (split == "test")]
 
     # === Reading ===
@@ -161,8 +157,9 @@ class _Chosen:
     """A random choice of rows that come part by part, each as likely; all of them where `limit` is None."""
 
     def __init__(self, limit: int | None) -> None:
-        self.limit, self.rows, self._keys = limit, None, np.zeros(0)
-        self._rng = np.random.default_rng(SEED)
+        self.limit, self._keys = limit, np.zeros(0)
+        self.rows: Any = None
+        self._rng = np.random.default_rng(0)
 
     def add(self, rows: pd.DataFrame) -> None:
         import pandas as pd
@@ -223,7 +220,7 @@ def _numbered(path):
 
 
 def table(source: Any, target: str | None = None, kinds: Mapping[str, str] | None = None) -> TableSource:
-    """A table: its columns as a `spec` that models take, its rows by `frame(split)` and, encoded, by `load(split)`.
+    """A table: its columns as a `spec` that models take, and its rows, `frame(split)`; encoded `kg.data.load(table)`.
 
     Kinds of columns are told by their values: numbers, whole numbers, dates, flags (two values) and categories; missing
     values are allowed in all. What is fitted is fitted on the training rows only.
@@ -236,7 +233,7 @@ def table(source: Any, target: str | None = None, kinds: Mapping[str, str] | Non
             "whole", "date", "flag", "category", "ignore".
 
     Returns:
-        A `TableSource`, which `kg.data.load` takes as well.
+        A `TableSource`, which `kg.data.load` takes.
 
     Raises:
         ValueError, FileNotFoundError: if it cannot be read.
@@ -245,5 +242,6 @@ def table(source: Any, target: str | None = None, kinds: Mapping[str, str] | Non
         >>> rows = sklearn.datasets.load_wine(as_frame=True).frame  # doctest: +SKIP
         >>> table = kg.data.table(rows, target="target")  # doctest: +SKIP
         >>> model = kg.VAE(table.spec, latent_dim=4)  # doctest: +SKIP
+        >>> history = model.fit(kg.data.load(table), epochs=20)  # doctest: +SKIP
     """
     return TableSource(source, target, kinds)

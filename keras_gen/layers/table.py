@@ -1,11 +1,12 @@
 """The output of a network for the rows of a table."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -24,7 +25,7 @@ class TableOutput(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.table, self.hard = table, hard
 
-    def call(self, x):
+    def call(self, x) -> tf.Tensor:
         parts = []
         for column, slots in self.table.modelled:
             part = x[:, slots]
@@ -42,7 +43,7 @@ class TableOutput(keras.layers.Layer):
             return probabilities
         return probabilities + ops.stop_gradient(choose(probabilities) - probabilities)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class TableOutput(keras.layers.Layer):
         return {**super().get_config(), "table": table, "hard": self.hard}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> Self:
         if isinstance(config.get("table"), dict):
             config = {**config, "table": keras.saving.deserialize_keras_object(config["table"])}
         return cls(**config)

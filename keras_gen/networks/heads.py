@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from keras_gen.layers import TableOutput, TiedDense, bounded_log_variance
-from keras_gen.table import TableSpec
+from keras_gen.table.spec import TableSpec
 
 
 def code_head(body: keras.Model, latent_dim: int, activation: str = "linear") -> keras.layers.Dense:

@@ -320,7 +320,8 @@ class RunConfig:
         for name, parameter in self.cls.arguments().items():
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = saving.load(arguments[name])  # a trained model, by its run, file or name
-        model = self.cls(data_shape=self.info().spec or shape, **arguments)
+        described: Any = self.info().spec or shape
+        model = self.cls(described, **arguments)
         steps = self.epochs * int(dataset.cardinality()) if self.schedule == "cosine" else None
         model.compile(**model.default_optimizers(self.learning_rate, steps))
         return model
