@@ -83,6 +83,7 @@ def test_rows_come_back(spec):
             assert (back[name][FRAME[name] == 0] == 0).all()
         elif name == "day":
             assert (back[name] - FRAME[name]).abs().max() <= pd.Timedelta(days=1)
+            assert (back[name] == back[name].dt.normalize()).all()
         else:
             assert (back[name][known] == FRAME[name][known]).all(), name
         if name != "seconds":
@@ -115,6 +116,20 @@ def test_numbers_beyond_the_training_go_on_and_come_back_inside(spec):
     scores = column.to_score(np.array([top, top + column.scale, top + 11 * column.scale]))
     np.testing.assert_allclose(np.diff(scores), [1, 10], rtol=1e-5)
     assert column.from_score(scores).tolist() == [top] * 3
+
+
+def test_samples_have_the_decimals_of_the_data():
+    frame = pd.DataFrame({
+        "price": np.random.default_rng(0).integers(100, 99_999, 300) / 100,
+        "share": np.random.default_rng(1).random(300),
+        "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(300) * 7, unit="min"),
+    })  # fmt: skip
+    spec = fit_spec(frame)
+    assert [column.step for column in spec.columns] == [0.01, 0, 60]
+    made = spec.decode(np.random.default_rng(2).standard_normal((500, 3)))
+    assert made["price"].map(lambda price: len(str(price).split(".")[1])).max() == 2
+    assert (made["share"].round(6) != made["share"]).mean() > 0.9
+    assert (made["at"] == made["at"].dt.round("min")).all()
 
 
 def test_a_repeated_value_comes_back_as_often(spec):
