@@ -155,7 +155,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape)
+        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape, beside=encoder)
         self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
