@@ -1,10 +1,10 @@
-"""Default networks beside dense and earlier ones: `python benchmarks/defaults.py` writes results/defaults.json.
+"""Default networks beside dense and earlier ones: `python benchmarks/defaults.py` writes results/defaults.json and .md.
 
 Each contender is a VAE in a process of its own that trains for the same time of processors and is then measured on
-held-out images: MNIST (Bernoulli, 16 codes), and photographs of cars and ships in a folder, enlarged from 32 x 32 pixels
-(Gaussian, 64 codes): `python benchmarks/defaults.py FOLDER` if it is not ../shared/images. Time of processors, not of the
-clock: other loads on the machine change it little. Compiling does not count. `previous` are the convolutional
-networks of version 0.1.0, with a dense layer of whatever three halvings leave.
+held-out images: MNIST (Bernoulli, 16 codes), and photographs of cars and ships in a folder, enlarged from 32 x 32
+pixels (Gaussian, 64 codes): `python benchmarks/defaults.py FOLDER` if it is not ../shared/images. Time of processors,
+not of the clock: other loads on the machine change it little. Compiling does not count. `previous` are the
+convolutional networks of version 0.1.0, with a dense layer of whatever three halvings leave.
 """
 
 import json
@@ -29,11 +29,11 @@ SECONDS = {28: 150, 32: 45, 64: 45, 128: 45, 256: 30}  # of processors, by side
 WARM_UP, CHUNK = 2, {28: 64}  # chunks that do not count; steps of one, 8 of photographs
 CONTENDERS = ("dense", "previous", "default")
 HEAD = ("images", "networks", "parameters", "MB at most", "ms per step (times dense)", "steps", "held-out error")
-TEXT = """A VAE with dense networks, with the convolutional ones of version 0.1.0 ("previous"), and with its default ones,
-after the same time of processors. MNIST: minus the ELBO in nats, 16 codes, batches of 128, 2,000 test images. Photographs,
-enlarged from 32 x 32: squared error per value times 10,000, 64 codes, batches of 32, 600 test images. A step's
-milliseconds are of processor time on a machine with other loads: compare the ratios. Memory is that of the whole process,
-with the images. One training each.
+TEXT = """A VAE with dense networks, with the convolutional ones of version 0.1.0 ("previous"), and with its default
+ones, after the same time of processors. MNIST: minus the ELBO in nats, 16 codes, batches of 128, 2,000 test images.
+Photographs, enlarged from 32 x 32: squared error per value times 10,000, 64 codes, batches of 32, 600 test images. The
+milliseconds of a step are of processors, on a machine with other loads: compare the ratios. Memory is that of the whole
+process, with the images. One training each.
 """
 
 
@@ -98,8 +98,15 @@ def table(found):
             error = f"{point['loss']:.1f} nats" if side == 28 else f"{10_000 * point['squared_error']:.1f}"
             times = point["milliseconds_per_step"] / dense["milliseconds_per_step"]
             rows.append(
-                [f"{side} x {side}", name, f"{point['parameters'] / 1e6:.2f} M", f"{point['megabytes']:,.0f}"]
-                + [f"{point['milliseconds_per_step']:.0f} ({times:.1f})", f"{point['steps']:,}", error]
+                (
+                    f"{side} x {side}",
+                    name,
+                    f"{point['parameters'] / 1e6:.2f} M",
+                    f"{point['megabytes']:,.0f}",
+                    f"{point['milliseconds_per_step']:.0f} ({times:.1f})",
+                    f"{point['steps']:,}",
+                    error,
+                )
             )
     return lines(HEAD, rows)
 
@@ -121,15 +128,15 @@ def main():
     write(
         "defaults",
         {
-            "what": "Default networks of a VAE beside dense ones and the convolutional ones of version 0.1.0, after the same "
-            "time of processors: held-out nats (MNIST), squared error per value times 10,000 (photographs)",
+            "what": "Default networks of a VAE beside dense ones and the convolutional ones of version 0.1.0, after the "
+            "same time of processors: held-out nats (MNIST), squared error per value times 10,000 (photographs)",
             "published": "none",
             "ours": CLAIMS["defaults"](found),
             "figures": found,
             "settings": "seconds of processors by side "
             + ", ".join(f"{side}: {seconds}" for side, seconds in SECONDS.items())
-            + "; Adam; MNIST 16 codes, Bernoulli, batch 128; photographs 64 codes, Gaussian, batch 32; parameters, memory "
-            "and times of a step are in `results/defaults.md`",
+            + "; Adam; MNIST 16 codes, Bernoulli, batch 128; photographs 64 codes, Gaussian, batch 32; parameters, "
+            "memory and times of a step are in `results/defaults.md`",
             "seed": 0,
             "minutes": (time.time() - start) / 60,
         },
