@@ -93,7 +93,20 @@ def step_speed(figures):
     )
 
 
+def defaults(figures):
+    """What each kind of networks errs after the same time, by the side of the images."""
+    named = []
+    for side, points in figures.items():
+        errors = {
+            name: f"{point['loss']:.1f} nats" if str(side) == "28" else f"{10_000 * point['squared_error']:.1f}"
+            for name, point in points.items()
+        }
+        named.append(f"{side}: " + ", ".join(f"{name} {error}" for name, error in errors.items()))
+    return "; ".join(named)
+
+
 CLAIMS = {
+    "defaults": defaults,
     "deep_boltzmann_machine": deep_boltzmann_bound,
     "fidelity_of_generators": fidelity,
     "one_digit_against_the_rest": one_digit,

@@ -25,7 +25,8 @@ def recipe(function):
 
 @recipe
 def vae_mnist_2d():
-    settings = {"model": "vae", "data": "mnist", "latent_dim": 2, "epochs": 100, "schedule": "cosine", "seed": 0}
+    settings = {"model": "vae", "data": "mnist", "latent_dim": 2, "encoder": "dense", "epochs": 100,
+                "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike (4 and 9, 3, 5 "
         "and 8) share regions of the plane. It knows centred 28 x 28 digits, light on dark, and nothing else. The "
@@ -37,8 +38,8 @@ def vae_mnist_2d():
 
 @recipe
 def denoiser_mnist():
-    settings = {"model": "denoising_autoencoder", "data": "mnist", "latent_dim": 128, "level": 0.4, "epochs": 60,
-                "schedule": "cosine", "seed": 0}  # fmt: skip
+    settings = {"model": "denoising_autoencoder", "data": "mnist", "latent_dim": 128, "level": 0.4,
+                "encoder": "dense", "epochs": 60, "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "It restores centred 28 x 28 digits, light on dark, and makes digits of everything else. It was trained on one "
         "kind and one level of noise, Gaussian of standard deviation 0.4, clipped; it also restores other levels and "
@@ -68,8 +69,8 @@ def vae_mnist_conv16():
 
 @recipe
 def conditional_vae_mnist():
-    settings = {"model": "conditional_vae", "data": "mnist", "latent_dim": 8, "epochs": 60, "schedule": "cosine",
-                "seed": 0}  # fmt: skip
+    settings = {"model": "conditional_vae", "data": "mnist", "latent_dim": 8, "encoder": "dense", "epochs": 60,
+                "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "It draws the digit that it is asked for; the code holds the handwriting: slant, width, stroke. Rare shapes "
         "are smoothed. It knows centred 28 x 28 digits, light on dark. Figures in nats are of log p(x | label) of gray "
@@ -113,7 +114,7 @@ def infogan_mnist():
 
 @recipe
 def aae_mnist_2d():
-    settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "epochs": 40,
+    settings = {"model": "adversarial_autoencoder", "data": "mnist", "latent_dim": 2, "encoder": "dense", "epochs": 40,
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "Two numbers do not hold a handwriting: reconstructions are blurred, and digits that look alike share regions "
