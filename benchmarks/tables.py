@@ -117,7 +117,9 @@ class GaussianCopula:
     def fit(self, frame, seed=0, rounds=30):
         rng, count = np.random.default_rng(seed), len(frame)
         orders = [self._order(column) for _, column in frame.items()]
-        self.sorted = {n: c.iloc[np.argsort(o)].reset_index(drop=True) for (n, c), o in zip(frame.items(), orders)}
+        self.sorted = {
+            n: c.iloc[np.argsort(o)].reset_index(drop=True) for (n, c), o in zip(frame.items(), orders, strict=True)
+        }
         low = ndtri(np.stack([order.rank(method="min") - 1 for order in orders], axis=1) / count)
         high = ndtri(np.stack([order.rank(method="max") for order in orders], axis=1) / count)
         z = ndtri(rng.uniform(ndtr(low), ndtr(high)))

@@ -97,6 +97,6 @@ def conv_decoder(
     x = layers.Dense(math.prod(bottom), activation, name="to_bottom")(x)
     x = layers.Reshape(bottom, name="reshape")(x)
     for i in reversed(range(len(sizes) - 1)):
-        x = upsampled(x, *sizes[i : i + 2], used[i], f"deconv_{i}", activation=activation)
+        x = upsampled(x, sizes[i], sizes[i + 1], used[i], f"deconv_{i}", activation=activation)
     x = layers.Identity(name="features")(x)  # and no image, whatever its shape: see `image_head`
     return keras.Model(code, x, name="conv_decoder")

@@ -45,7 +45,7 @@ def dcgan_generator(
         x = layers.Conv2D(data_shape[-1], 3, padding="same", name="to_image")(x)
     for i in reversed(range(len(sizes) - 1)):
         channels, name = (filters[i - 1], f"deconv_{i}") if i else (data_shape[-1], "to_image")
-        x = upsampled(x, *sizes[i : i + 2], channels, name, use_bias=not (i and batch_norm))
+        x = upsampled(x, sizes[i], sizes[i + 1], channels, name, use_bias=not (i and batch_norm))
         if i:
             x = layers.ReLU(name=f"relu_{i}")(_normalised(x, batch_norm, str(i)))
     x = layers.Activation("sigmoid", dtype="float32", name="image")(x)
