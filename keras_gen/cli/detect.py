@@ -111,6 +111,5 @@ def _normal(run: str, extractor: str | None, weights: str, image_size: int, norm
         dataset, _ = named_data(normal, shape, labels=False, normal=True)
         return model, kg.data.stack(dataset)
     config = kg.open_run(run).config
-    options = {"image_size": shape[:2], "channels": shape[2]}
     split = config.validation_split if config.sources[0].has_defects else config.held_out_split
-    return model, kg.data.stack(config.load(split, labels=False, **options))
+    return model, kg.data.stack(config.load(split, labels=False, image_size=shape[:2], channels=shape[2]))

@@ -150,7 +150,8 @@ def choose_data(
         dataset = open_run.config.held_out(count, labels, normal)
         return Chosen(model, dataset, open_run.config.sources[0], open_run.config)
     config = None if open_run is None else open_run.config
-    dataset, found = named_data(source, model.data_shape, count, labels, normal, config and config.binarize)
+    binarize = None if config is None else config.binarize
+    dataset, found = named_data(source, model.data_shape, count, labels, normal, binarize)
     return Chosen(model, dataset, found, config)
 
 

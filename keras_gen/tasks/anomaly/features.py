@@ -111,7 +111,7 @@ def stages(network: keras.Model) -> list:
     outputs = [_output(layer) for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
     found = {output.shape[1:3]: output for output in outputs if output is not None and len(output.shape) == 4}
     sizes = [size for size in found if None not in size and min(size) > 1]
-    halved = max((_halved(start, sizes) for start in (network.inputs[0].shape[1:3], *sizes)), key=len, default=[])
+    halved: list = max((_halved(start, sizes) for start in (network.inputs[0].shape[1:3], *sizes)), key=len, default=[])
     return [found[size] for size in sorted(halved or sizes, reverse=True)]
 
 

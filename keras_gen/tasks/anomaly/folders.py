@@ -83,15 +83,15 @@ def detect_folder(
         pixels = [read_image(judged.files[i], shape[:2], shape[2], judged.white) for i in chosen]
         return np.stack(pixels).astype("float32") / 255
 
-    scores, pixels = [], _Pixels(judged, shape)
+    measured, pixels = [], _Pixels(judged, shape)
     progress = keras.utils.Progbar(len(judged.files), verbose=verbose, unit_name="image")
     for chosen in _parts(len(judged.files)):
         x = read(chosen)
-        scores.append(detector.score_samples(x))
+        measured.append(detector.score_samples(x))
         if judged.masks is not None and detector.pixel_threshold_ is not None:
             pixels.take(chosen, detector.heatmap(x))
         progress.update(chosen[-1] + 1)
-    scores = np.concatenate(scores)
+    scores = np.concatenate(measured)
     order = np.argsort(scores, kind="stable")
     found = scores < detector.threshold_
 

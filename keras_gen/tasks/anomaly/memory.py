@@ -97,13 +97,11 @@ class Gaussian:
         return np.concatenate([self._distance(part, self.mean, self.whitening) for part in batches(x)])
 
     def unseen(self, x: np.ndarray) -> Iterator[np.ndarray]:
-        found = None
-        for i in range(FOLDS):
+        found, fold = np.empty((len(x), *self.shape)), np.arange(len(x)) % FOLDS
+        for i in range(min(FOLDS, len(x))):
             others = _normal(*map(sum, zip(*self._folds[:i], *self._folds[i + 1 :], strict=True)))
-            of_fold = [self._distance(part, *others) for part in batches(x[i::FOLDS])]
-            if of_fold:
-                found = np.empty((len(x), *self.shape)) if found is None else found
-                found[i::FOLDS] = np.concatenate(of_fold)
+            parts = batches(x[fold == i])
+            found[fold == i] = np.concatenate([self._distance(part, *others) for part in parts])
         del self._folds
         yield found
 
@@ -161,18 +159,15 @@ class Patches:
 
     def learn(self, x: np.ndarray) -> None:
         rng = np.random.default_rng(self.seed)
-        kept, owner, lot = None, None, None
+        kept, owner, lot = np.empty((0, 0), "float32"), np.empty(0, int), np.empty(0)
         start = 0
         for part in batches(x):
             found = self._maps(part)
             flat = found.reshape(-1, found.shape[-1])
-            number = np.repeat(np.arange(start, start + len(part)), len(flat) // len(part))
+            kept = np.concatenate([kept.reshape(-1, flat.shape[1]), flat])
+            owner = np.append(owner, np.repeat(np.arange(start, start + len(part)), len(flat) // len(part)))
+            lot = np.append(lot, rng.random(len(flat)))
             start += len(part)
-            drawn = rng.random(len(flat))
-            if kept is None:
-                kept, owner, lot = flat, number, drawn
-            else:
-                kept, owner, lot = (np.concatenate(pair) for pair in ((kept, flat), (owner, number), (lot, drawn)))
             if len(lot) > MAX_CANDIDATES:
                 least = np.sort(np.argpartition(lot, MAX_CANDIDATES)[:MAX_CANDIDATES])
                 kept, owner, lot = kept[least], owner[least], lot[least]

@@ -98,7 +98,7 @@ def draw_histogram(detector: Any, scores: np.ndarray, is_odd: np.ndarray | None,
     if is_odd is not None:
         groups = {"judged, normal": scores[~is_odd], "judged, anomalies": scores[is_odd]}
     everything = np.concatenate([detector.normal_scores_, scores])
-    bins = np.linspace(everything.min(), everything.max() + 1e-12, 41)
+    bins = np.linspace(everything.min(), everything.max() + 1e-12, 41).tolist()
     axes.hist(list(groups.values()), bins, stacked=True, label=list(groups), color=["C0", "C1"][: len(groups)])
     axes.hist(detector.normal_scores_, bins, histtype="step", color="black", label="normal, of the threshold")
     axes.axvline(detector.threshold_, color="firebrick", linestyle="--", label=f"threshold {detector.threshold_:.4g}")
