@@ -385,6 +385,12 @@ def test_runs_and_verbs_of_tables(tmp_path, monkeypatch, capsys):
     assert pd.read_parquet("full.parquet")["seconds"].notna().all()
     assert main(["reconstruct", "run", "--data", "rows.csv", "--count", "3", "--out", "made.csv"]) == 0
     assert len(pd.read_csv("made.csv")) == 3
+    FRAME.tail(30).assign(size=10**9).to_csv("odd.csv", index=False)
+    assert main(["detect", "run", "odd.csv", "--out", "report", "--method", "likelihood"]) == 0
+    report = pd.read_csv("report/scores.csv")
+    assert report["score"].is_monotonic_increasing
+    assert report["anomaly"].all()
+    assert report["unusual"].str.startswith("size").all()
     assert main(["sample", "run", "--out", "new.png"]) == 2
     assert "ends in .csv, .tsv, .parquet. Received: new.png" in capsys.readouterr().err
     assert kg.open_run("run").held_out().element_spec[0].shape[1:] == model.data_shape
