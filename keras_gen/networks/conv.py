@@ -70,7 +70,7 @@ def conv_encoder(
     images = x = keras.Input(data_shape, name="data")
     sizes = stages(data_shape, filters)
     for i in range(len(sizes) - 1):
-        steps = strides(*sizes[i : i + 2])
+        steps = strides(sizes[i], sizes[i + 1])
         x = layers.Conv2D(filters[i], 3, strides=steps, padding="same", activation=activation, name=f"conv_{i}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(features, activation, name="dense")(x)
@@ -101,6 +101,6 @@ def conv_decoder(
     x = layers.Dense(math.prod(bottom), activation, name="to_bottom")(x)
     x = layers.Reshape(bottom, name="reshape")(x)
     for i in reversed(range(len(sizes) - 1)):
-        x = upsampled(x, *sizes[i : i + 2], used[i], f"deconv_{i}", activation=activation)
+        x = upsampled(x, sizes[i], sizes[i + 1], used[i], f"deconv_{i}", activation=activation)
     x = layers.Identity(name="features")(x)  # and no image, whatever its shape: see `image_head`
     return keras.Model(code, x, name="conv_decoder")

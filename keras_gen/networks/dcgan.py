@@ -45,7 +45,7 @@ def dcgan_generator(
         x = layers.Conv2D(data_shape[-1], 3, padding="same", name="to_image")(x)
     for i in reversed(range(len(sizes) - 1)):
         channels, name = (filters[i - 1], f"deconv_{i}") if i else (data_shape[-1], "to_image")
-        x = upsampled(x, *sizes[i : i + 2], channels, name, use_bias=not (i and batch_norm))
+        x = upsampled(x, sizes[i], sizes[i + 1], channels, name, use_bias=not (i and batch_norm))
         if i:
             x = layers.ReLU(name=f"relu_{i}")(_normalised(x, batch_norm, str(i)))
     x = layers.Activation("sigmoid", dtype="float32", name="image")(x)
@@ -68,7 +68,7 @@ def dcgan_discriminator(
     x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
     sizes = stages(data_shape, filters)
     for i in range(len(sizes) - 1):
-        steps, use_bias = strides(*sizes[i : i + 2]), not (i and batch_norm)
+        steps, use_bias = strides(sizes[i], sizes[i + 1]), not (i and batch_norm)
         x = layers.Conv2D(filters[i], KERNEL, steps, padding="same", use_bias=use_bias, name=f"conv_{i}")(x)
         x = _leaky(_normalised(x, i and batch_norm, str(i)))
     x = layers.Flatten(name="flatten")(x)
