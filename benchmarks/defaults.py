@@ -26,7 +26,7 @@ from table import lines
 import keras_gen as kg
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared/images"
-SECONDS = {28: 150, 32: 45, 64: 45, 128: 45, 256: 30}  # of processors, by side
+SECONDS = {28: 90, 32: 30, 64: 30, 128: 30, 256: 25}  # of processors, by side
 MOST_VALUES = 40_000_000  # of a channel, of the photographs: 610 of 256 x 256
 WARM_UP, CHUNK = 2, {28: 64}  # chunks that do not count; steps of one, 8 of photographs
 CONTENDERS = ("dense", "previous", "default")

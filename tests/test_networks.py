@@ -67,3 +67,14 @@ def test_a_dense_encoder_has_a_dense_decoder_beside_it():
 
 def test_a_tied_decoder_has_a_dense_encoder():
     assert kg.Autoencoder((16, 16, 1), 2, decoder="tied").encoder.name == "dense_encoder"
+
+
+def test_labels_are_as_loud_as_codes():
+    model = kg.ConditionalVAE((8, 8, 1), 2, num_classes=9)
+    assert model.decoder.get_layer("scale").scale == [1, 1, *[3] * 9]
+    z, label = np.ones((1, 2), "float32"), np.eye(9, dtype="float32")[:1]
+    loud = np.concatenate([z, 3 * label], axis=1)
+    given = np.concatenate([z, label], axis=1)
+    np.testing.assert_allclose(model.decoder(given), model.decoder.get_layer("dense_decoder")(loud), rtol=1e-5)
+    own = networks.dense_decoder(11, hidden=(3,))
+    assert kg.ConditionalVAE((8, 8, 1), 2, num_classes=9, decoder=own).decoder is own

@@ -1,4 +1,8 @@
-"""Convolutional bodies for images of any size: each stage halves or doubles height and width, rounding up."""
+"""Convolutional bodies for images of any size: each stage halves or doubles height and width, rounding up.
+
+Plain layers with "silu", x times its sigmoid, are what learns most in the same time: group or layer normalisation and
+residual blocks cost more than they give, and with "relu" 40 seconds of photographs of 64 x 64 pixels gave no colours.
+"""
 
 import math
 from collections.abc import Sequence
@@ -53,7 +57,7 @@ def upsampled(x, larger: tuple[int, int], smaller: tuple[int, int], filters: int
 
 
 def conv_encoder(
-    data_shape: tuple[int, ...], filters: Sequence[int] = FILTERS, features: int = 256, activation: str = "relu"
+    data_shape: tuple[int, ...], filters: Sequence[int] = FILTERS, features: int = 256, activation: str = "silu"
 ) -> keras.Model:
     """Strided 3x3 convolutions until a side has 4 to 7 pixels, then one dense layer. (H, W, C) -> (features,).
 
@@ -66,7 +70,7 @@ def conv_encoder(
     images = x = keras.Input(data_shape, name="data")
     sizes = stages(data_shape, filters)
     for i in range(len(sizes) - 1):
-        steps = strides(*sizes[i : i + 2])
+        steps = strides(sizes[i], sizes[i + 1])
         x = layers.Conv2D(filters[i], 3, strides=steps, padding="same", activation=activation, name=f"conv_{i}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(features, activation, name="dense")(x)
@@ -78,7 +82,7 @@ def conv_decoder(
     data_shape: tuple[int, ...],
     filters: Sequence[int] = FILTERS,
     features: int = 256,
-    activation: str = "relu",
+    activation: str = "silu",
 ) -> keras.Model:
     """The mirror of `conv_encoder`. (latent_dim,) -> (H, W, filters[0] / 2): at full size a layer costs most.
 

@@ -68,7 +68,7 @@ def dcgan_discriminator(
     x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
     sizes = stages(data_shape, filters)
     for i in range(len(sizes) - 1):
-        steps, use_bias = strides(*sizes[i : i + 2]), not (i and batch_norm)
+        steps, use_bias = strides(sizes[i], sizes[i + 1]), not (i and batch_norm)
         x = layers.Conv2D(filters[i], KERNEL, steps, padding="same", use_bias=use_bias, name=f"conv_{i}")(x)
         x = _leaky(_normalised(x, i and batch_norm, str(i)))
     x = layers.Flatten(name="flatten")(x)
