@@ -41,11 +41,8 @@ def choose_method(detector: Any, x: np.ndarray) -> str:
         asked = [name for name in ("reconstruction", "critic", "likelihood", "latent") if name in able]
         method = asked[0] if asked else _by_features(model, x)
     if method not in able:
-        given = "a model of the package" if hasattr(model, "offers") else "an extractor of features"
-        name = "vectors" if model is None else type(model).__name__
-        raise ValueError(
-            f"`method` must be one that {name} gives, {given}: {', '.join(able)}. Received: method={method!r}"
-        )
+        name = "vectors allow" if model is None else f"{getattr(model, '__name__', type(model).__name__)} gives"
+        raise ValueError(f"`method` must be one that {name}: {', '.join(able)}. Received: method={method!r}")
     if (detector.relative or detector.blur) and method != "reconstruction":
         raise ValueError(f"`relative` and `blur` need method='reconstruction'. Received: method={method!r}")
     if detector.blur and x.ndim != 4:
