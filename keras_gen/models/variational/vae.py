@@ -23,8 +23,8 @@ class VAE(BaseVAE):
     would be too good. For the ELBO the samples are balanced to mean 0 and variance 1. Validation metrics use the full
     beta, whatever the warm-up.
 
-    Photographs need 64 to 128 codes and likelihood="gaussian": two codes hold little of them, and the Bernoulli one is of
-    black and white pixels.
+    Photographs need 64 to 128 codes and likelihood="gaussian": two codes hold little of them, and the Bernoulli one is
+    of black and white pixels.
 
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, the number of code units whose posterior mean
     varies by more than 0.01 over the data.
