@@ -85,11 +85,13 @@ class LogisticLikelihood(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class TableLikelihood(keras.layers.Layer):
-    """Negative log-likelihood of the rows of a table, with a part for each column; what is missing has none.
+    """Negative log-likelihood of the rows of a table, with a part for each column; a missing value itself has none.
 
     Normal scores of numeric columns are normal with a variance of their own, flags Bernoulli, categories categorical:
     `sum_c known_c (-log p_c(x_c | mean_c))` (Nazabal et al. 2020, "Handling incomplete heterogeneous data using VAEs",
-    equation 4). Densities are of normal scores, whose unit is the standard deviation of a column.
+    equation 4). Of a column that lacks values in training, whether one is known is Bernoulli besides, so that samples
+    lack values where the data do (as in Ipsen et al. 2021, "not-MIWAE", equation 3). Densities are of normal scores,
+    whose unit is the standard deviation of a column.
 
     Args:
         table: its columns. The variances are learned; a standard deviation stays above 1/20, since a column of repeated
@@ -123,30 +125,39 @@ class TableLikelihood(keras.layers.Layer):
         for column, slots in self.table.modelled:
             value, expected = x[:, slots], mean[:, slots]
             if column.kind == "category":
-                part = -ops.sum(value * ops.log(ops.maximum(expected, self.LEAST)), axis=-1)
+                values = slice(len(column.values))
+                part = -ops.sum(value[:, values] * ops.log(ops.maximum(expected[:, values], self.LEAST)), axis=-1)
             elif column.kind == "flag":
-                part = losses.bernoulli(value[:, :1], ops.clip(expected[:, :1], self.LEAST, 1 - self.LEAST))
+                part = self._yes_or_no(value[:, :1], expected[:, :1])
             else:
                 part = losses.gaussian(value[:, :1], expected[:, :1], log_variance[self.numeric.index(slots.start)])
-            parts.append(part * value[:, 1] if column.has_mask else part)
+            if column.has_mask:
+                part = part * value[:, -1] + self._yes_or_no(value[:, -1:], expected[:, -1:])
+            parts.append(part)
         return ops.stack(parts, axis=-1)
+
+    def _yes_or_no(self, value, probability):
+        return losses.bernoulli(value, ops.clip(probability, self.LEAST, 1 - self.LEAST))
 
     def call(self, x, mean) -> tf.Tensor:
         return ops.sum(self.parts(x, mean), axis=-1)
 
     def draw(self, mean, seed: int) -> np.ndarray:
-        """Rows drawn of p(x | mean), with all values known. (N, D) -> (N, D)."""
+        """Rows drawn of p(x | mean), and which of their values are known. (N, D) -> (N, D)."""
         rng, mean = np.random.default_rng(seed), np.array(mean)
         deviation = np.exp(0.5 * np.asarray(self.log_variance))
         for column, slots in self.table.modelled:
             rows = mean[:, slots]
             if column.kind == "category":
-                chosen = (rng.random((len(rows), 1)) > np.cumsum(rows, axis=1)).sum(axis=1)
-                mean[:, slots] = np.eye(rows.shape[1])[np.minimum(chosen, rows.shape[1] - 1)]
+                count = len(column.values)
+                chosen = (rng.random((len(rows), 1)) > np.cumsum(rows[:, :count], axis=1)).sum(axis=1)
+                rows[:, :count] = np.eye(count)[np.minimum(chosen, count - 1)]
             elif column.kind == "flag":
                 rows[:, 0] = rng.random(len(rows)) < rows[:, 0]
             else:
                 rows[:, 0] += deviation[self.numeric.index(slots.start)] * rng.standard_normal(len(rows))
+            if column.has_mask:
+                rows[:, -1] = rng.random(len(rows)) < rows[:, -1]
         return mean
 
     def get_config(self) -> dict[str, Any]:

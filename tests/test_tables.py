@@ -58,8 +58,8 @@ def test_kinds_are_told_by_the_values(spec):
     assert [column.kind for column in spec.columns] == [
         "category", "whole", "number", "flag", "flag", "date", "constant", "ignore",
     ]  # fmt: skip
-    assert spec.width == 3 + 1 + 2 + 1 + 1 + 1
-    assert spec.masks.nonzero()[0].tolist() == [5]
+    assert spec.width == 3 + 1 + 1 + 2 + 1 + 1 + 1
+    assert spec.masks.nonzero()[0].tolist() == [3, 6]
     assert spec.describe() == "1 number, 1 whole number, 1 date, 2 flags, 1 category, 1 constant, 1 ignored column"
     assert fit_spec(FRAME, {"id": "category", "size": "ignore"}).columns[-1].width == len(FRAME)
     text = pd.DataFrame({"when": ["2024-01-05", "2024-02-01", "2023-07-09"], "x": [1.5, 2.0, 3.0]})
@@ -87,6 +87,8 @@ def test_rows_come_back(spec):
             assert (back[name][known] == FRAME[name][known]).all(), name
         if name != "seconds":
             assert back[name].dtype == FRAME[name].dtype, name
+    gaps = spec.decode(spec.encode(FRAME), missing=True)
+    assert (gaps.isna() == FRAME[gaps.columns].isna()).all(axis=None)
     shuffled = FRAME[FRAME.columns[::-1]].assign(more=1)
     np.testing.assert_array_equal(spec.encode(shuffled), spec.encode(FRAME))
 
@@ -102,7 +104,7 @@ def test_encoding_is_that_of_scikit_learn(spec):
     inside = np.abs(theirs[:, 0]) < 1.5  # their ends are at infinity, ours half a quantile before
     np.testing.assert_allclose(encoded[inside, 0], theirs[inside, 0], atol=0.02)
     np.testing.assert_array_equal(encoded[:, 1:], theirs[:, 1:])
-    scores = spec.encode(FRAME)[FRAME["seconds"].notna(), 4]
+    scores = spec.encode(FRAME)[FRAME["seconds"].notna(), 5]
     assert stats.kstest(scores, "norm").pvalue > 0.5
 
 
@@ -130,7 +132,7 @@ def test_what_was_not_in_training(spec):
     rows = FRAME.head(3).assign(service=["ftp", "web", "ssh"])
     with pytest.warns(UserWarning, match=r"'service' holds values that were not in training.*'ftp', 'ssh'"):
         encoded = spec.encode(rows)
-    assert encoded[:, :3].sum(axis=1).tolist() == [0, 1, 0]
+    assert encoded[:, :3].sum(axis=1).tolist() == encoded[:, 3].tolist() == [0, 1, 0]
     with pytest.raises(ValueError, match=r"'size' has no missing values in training: fill them.*row 1"):
         spec.encode(FRAME.head(3).assign(size=[1, None, 2]))
     with pytest.raises(ValueError, match="must hold finite numbers. Received: inf in row 2"):
@@ -141,7 +143,7 @@ def test_what_was_not_in_training(spec):
         spec.encode(FRAME.head(3).assign(day="soon"))
     with pytest.raises(ValueError, match=r"without \['size', 'answer'\]"):
         spec.encode(FRAME.drop(columns=["size", "answer"]))
-    with pytest.raises(ValueError, match=r"Rows of this table are \(N, 9\)"):
+    with pytest.raises(ValueError, match=r"Rows of this table are \(N, 10\)"):
         spec.decode(np.zeros((2, 3)))
 
 
@@ -168,39 +170,43 @@ def test_likelihood_is_that_of_scipy_column_by_column(spec):
     rng = np.random.default_rng(1)
     mean = TableOutput(spec)(rng.standard_normal(x.shape).astype("float32")).numpy()
     parts = layer.parts(x, mean).numpy()
-    known = x[:, 5]
+    gaps = {slot: -stats.bernoulli(mean[:, slot]).logpmf(x[:, slot]) for slot in (3, 6)}
     expected = {
-        0: -np.log((x[:, :3] * mean[:, :3]).sum(axis=1) + (x[:, :3].sum(axis=1) == 0)),
-        1: -stats.norm(mean[:, 3], deviation[0]).logpdf(x[:, 3]),
-        2: -known * stats.norm(mean[:, 4], deviation[1]).logpdf(x[:, 4]),
-        3: -stats.bernoulli(mean[:, 6]).logpmf(x[:, 6]),
-        4: -stats.bernoulli(mean[:, 7]).logpmf(x[:, 7]),
-        5: -stats.norm(mean[:, 8], deviation[2]).logpdf(x[:, 8]),
+        0: gaps[3] - np.log((x[:, :3] * mean[:, :3]).sum(axis=1) + (x[:, 3] == 0)),
+        1: -stats.norm(mean[:, 4], deviation[0]).logpdf(x[:, 4]),
+        2: gaps[6] - x[:, 6] * stats.norm(mean[:, 5], deviation[1]).logpdf(x[:, 5]),
+        3: -stats.bernoulli(mean[:, 7]).logpmf(x[:, 7]),
+        4: -stats.bernoulli(mean[:, 8]).logpmf(x[:, 8]),
+        5: -stats.norm(mean[:, 9], deviation[2]).logpdf(x[:, 9]),
     }
     for i, values in expected.items():
         np.testing.assert_allclose(parts[:, i], values, rtol=2e-4, atol=1e-5)
     np.testing.assert_allclose(layer(x, mean), parts.sum(axis=1), rtol=1e-5)
-    assert (parts[FRAME["service"].head(50).isna(), 0] == 0).all()
     twin = TableLikelihood.from_config(json.loads(json.dumps(layer.get_config())))
     assert twin.table == spec
 
 
 def test_draws_have_the_likelihood_s_probabilities(spec):
     layer = table_likelihood(spec)
-    logits = np.random.default_rng(2).standard_normal((1, 9)).astype("float32")
+    logits = np.random.default_rng(2).standard_normal((1, 10)).astype("float32")
     mean = TableOutput(spec)(logits).numpy()
     rows = layer.draw(np.repeat(mean, 20_000, axis=0), seed=0)
-    np.testing.assert_allclose(rows[:, [0, 1, 2, 6, 7]].mean(axis=0), mean[0, [0, 1, 2, 6, 7]], atol=0.012)
-    assert set(np.unique(rows[:, [0, 1, 2, 6, 7]])) == {0, 1}
-    numbers = [3, 4, 8]
+    yes_or_no = [0, 1, 2, 3, 6, 7, 8]
+    np.testing.assert_allclose(rows[:, yes_or_no].mean(axis=0), mean[0, yes_or_no], atol=0.012)
+    assert set(np.unique(rows[:, yes_or_no])) == {0, 1}
+    numbers = [4, 5, 9]
     np.testing.assert_allclose(rows[:, numbers].mean(axis=0), mean[0, numbers], atol=0.03)
     np.testing.assert_allclose(rows[:, numbers].std(axis=0), np.exp(0.5 * np.asarray(layer.log_variance)), rtol=0.03)
-    assert (rows[:, 5] == 1).all()
 
 
 def test_hard_categories_have_the_gradients_of_their_probabilities(spec):
-    x = tf.constant(np.random.default_rng(3).standard_normal((5, 9)), tf.float32)
-    weights = tf.constant(np.random.default_rng(4).standard_normal((5, 9)), tf.float32)
+    gaps = TableOutput(spec, hard=True)(np.random.default_rng(5).standard_normal((50, 10)).astype("float32")).numpy()
+    assert set(np.unique(gaps[:, 3])) == {0, 1}
+    np.testing.assert_array_equal(gaps[:, :3].sum(axis=1), gaps[:, 3])  # what is missing is 0, as in the data
+    assert (gaps[gaps[:, 6] == 0, 5] == 0).all()
+    spec = fit_spec(FRAME.dropna())
+    x = tf.constant(np.random.default_rng(3).standard_normal((5, 8)), tf.float32)
+    weights = tf.constant(np.random.default_rng(4).standard_normal((5, 8)), tf.float32)
     gradients, made = [], []
     for hard in (False, True):
         with tf.GradientTape() as tape:
@@ -237,7 +243,7 @@ def test_models_take_tables(spec, cls, options, tmp_path):
     if "sample" in model.offers:
         made = model.sample(7, seed=1)
         assert made.dtypes.drop("day").to_dict() == FRAME.drop(columns=["id", "day"]).dtypes.to_dict()
-        assert made["service"].isin(["dns", "mail", "web"]).all()
+        assert made["service"].dropna().isin(["dns", "mail", "web"]).all()
         assert made.equals(loaded.sample(7, seed=1))
         assert not made.equals(model.sample(7, seed=2))
         assert made.attrs["provenance"]["seed"] == 1
@@ -246,7 +252,7 @@ def test_models_take_tables(spec, cls, options, tmp_path):
         made = model.reconstruct(some)
         assert made.index.tolist() == [5, 3, 9]
         assert made.columns.tolist() == spec.names
-        assert model.reconstruct(spec.encode(some)).shape == (3, 9)
+        assert model.reconstruct(spec.encode(some)).shape == (3, 10)
         scores = model.column_scores(some)
         np.testing.assert_allclose(scores.sum(axis=1), model.column_scores(spec.encode(some)).sum(axis=1), rtol=1e-5)
         filled = model.impute(FRAME)

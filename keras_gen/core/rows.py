@@ -19,9 +19,12 @@ class Rows(Part):
     """Part of `GenerativeModel`: what takes a `table`, and a likelihood of its columns, `pixel_loss`."""
 
     def drawn_rows(self, made: Any, seed: int, **details) -> pd.DataFrame:
-        """A data frame of what the model makes of codes, (N, D): draws of p(x | z), where it has one."""
+        """A data frame of what the model makes of codes, (N, D): draws of p(x | z), where it has one.
+
+        Values are missing as often as in training.
+        """
         rows = self.pixel_loss.draw(made, seed) if hasattr(self, "pixel_loss") else np.asarray(made)
-        frame = self.table.decode(rows)
+        frame = self.table.decode(rows, missing=True)
         frame.attrs["provenance"] = provenance.mark(made, self, seed=seed, **details).provenance
         return frame
 
@@ -57,7 +60,7 @@ class Rows(Part):
         )
         rows = table.encode(table.filled(frame))
         for _ in range(rounds if slots.any() else 0):
-            rows = np.where(slots, np.asarray(self.reconstruct(rows)), rows)
+            rows = np.where(slots, np.where(table.masks, 1, np.asarray(self.reconstruct(rows))), rows)
         filled, result = table.decode(rows), frame.copy()
         for i, (column, _) in enumerate(table.modelled):
             if missing[:, i].any():
@@ -73,7 +76,7 @@ class Rows(Part):
             frame: data frame with the columns of training, or their encoded rows (N, D).
 
         Returns:
-            A data frame (N, columns that are modelled); higher is more unusual, 0 of what is missing.
+            A data frame (N, columns that are modelled); higher is more unusual; of what is missing, that it is.
 
         Raises:
             NotImplementedError: if the model is of no table, or does not reconstruct.

@@ -172,7 +172,7 @@ def _fidelity_of_rows(model, real, classes):
     """`table_fidelity` of samples; of a model of labels, for labels as the rows have them."""
     count = min(FIDELITY_IMAGES, len(real))
     samples = model.sample(count, labels=classes[:count] if model.supervision == "required" else None, seed=0)
-    return {**table_fidelity(model.table.decode(real[:count]), samples), "fidelity_images": count}
+    return {**table_fidelity(model.table.decode(real[:count], missing=True), samples), "fidelity_images": count}
 
 
 def in_support(likelihood, x) -> Any:

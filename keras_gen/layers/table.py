@@ -11,12 +11,13 @@ from keras_gen.table.spec import TableSpec
 
 @keras.saving.register_keras_serializable("keras_gen")
 class TableOutput(keras.layers.Layer):
-    """From D numbers to what the slots of a row hold: normal scores, probabilities, and 1 that a value is known.
+    """From D numbers to what the slots of a row hold: normal scores, and probabilities, also that a value is known.
 
     Args:
         table: its columns.
-        hard: whether a category is the most probable one, and a flag 0 or 1, with the gradients of the probabilities
-            (straight-through, Bengio et al. 2013): what a critic sees of data is no probability either.
+        hard: whether a category is the most probable one, a flag 0 or 1 and a value known or 0, with the gradients of
+            the probabilities (straight-through, Bengio et al. 2013): what a critic sees of data is no probability
+            either.
 
     Call: (B, D) -> (B, D).
     """
@@ -30,13 +31,20 @@ class TableOutput(keras.layers.Layer):
         for column, slots in self.table.modelled:
             part = x[:, slots]
             if column.kind == "category":
-                part = self._chosen(ops.softmax(part), lambda p: ops.one_hot(ops.argmax(p, -1), p.shape[-1]))
+                values = part[:, : len(column.values)]
+                values = self._chosen(ops.softmax(values), lambda p: ops.one_hot(ops.argmax(p, -1), p.shape[-1]))
             elif column.kind == "flag":
-                part = self._chosen(ops.sigmoid(part[:, :1]), lambda p: ops.cast(p >= 0.5, "float32"))
+                values = self._yes(part[:, :1])
             else:
-                part = part[:, :1]
-            parts += [part, ops.ones_like(part[:, :1])] if column.has_mask else [part]
+                values = part[:, :1]
+            if column.has_mask:
+                known = self._yes(part[:, -1:])
+                values = ops.concatenate([values * known if self.hard else values, known], axis=-1)
+            parts.append(values)
         return ops.concatenate(parts, axis=-1)
+
+    def _yes(self, logits):
+        return self._chosen(ops.sigmoid(logits), lambda p: ops.cast(p >= 0.5, "float32"))
 
     def _chosen(self, probabilities, choose):
         if not self.hard:

@@ -31,8 +31,8 @@ class Column:
       slot is standard normal, and a value of many rows, such as 0 bytes, comes back exactly.
     - "flag" has one slot, 0 for the first of its two values and 1 for the second.
     - "category" has a slot for each value, one of which is 1; all are 0 for one that is missing or unknown.
-    - A numeric column or a flag that lacks values in training has one slot more, 1 where the value is known. Where it
-      is not, its first slot is 0.
+    - A column that lacks values in training has one slot more, 1 where the value is known. Where it is not, its other
+      slots are 0.
     - "constant" has none: it comes back in samples. "ignore" has none and does not come back.
 
     Args:
@@ -56,14 +56,14 @@ class Column:
     @property
     def has_mask(self) -> bool:
         """Whether a slot says if the value is known."""
-        return self.is_partial and self.kind in (*NUMERIC, "flag")
+        return self.is_partial and self.kind in (*NUMERIC, "flag", "category")
 
     @property
     def width(self) -> int:
         """How many slots it has."""
         if self.kind in ("constant", "ignore"):
             return 0
-        return len(self.values) if self.kind == "category" else 1 + self.has_mask
+        return (len(self.values) if self.kind == "category" else 1) + self.has_mask
 
     # === Encoding ===
 
@@ -76,7 +76,9 @@ class Column:
         if self.width == 0:
             return np.zeros((len(series), 0), "float32")
         if self.kind == "category":
-            return np.stack([positions(series, self) == i for i in range(len(self.values))], axis=1).astype("float32")
+            position = positions(series, self)
+            slots = [position == i for i in range(len(self.values))] + [position >= 0] * self.has_mask
+            return np.stack(slots, axis=1).astype("float32")
         if self.kind == "flag":
             position = positions(series, self)
             known, slot = position >= 0, np.maximum(position, 0)
@@ -92,8 +94,15 @@ class Column:
             )
         return np.stack([slot, known] if self.has_mask else [slot], axis=1).astype("float32")
 
-    def decode(self, slots: np.ndarray) -> pd.Series:
-        """(N, width) slots, numbers or probabilities -> (N,) values of the column's own type; none of them missing."""
+    def decode(self, slots: np.ndarray, missing: bool = False) -> pd.Series:
+        """(N, width) slots, numbers or probabilities -> (N,) values of the column's own type.
+
+        Args:
+            slots: of rows.
+            missing: whether values are missing where the slot that says so is below 1/2; all are known if not.
+        """
+        if missing and self.has_mask:
+            return self.decode(slots).mask(slots[:, -1] < 0.5)
         import pandas as pd
 
         if self.kind in NUMERIC:
@@ -102,7 +111,7 @@ class Column:
         if self.kind == "constant":
             index = np.zeros(len(slots), int)
         else:
-            index = (slots[:, 0] >= 0.5).astype(int) if self.kind == "flag" else slots.argmax(axis=1)
+            index = (slots[:, 0] >= 0.5).astype(int) if self.kind == "flag" else slots[:, : len(self.values)].argmax(1)
         values = pd.Series([self.values[i] for i in index], dtype="object")
         if self.dtype == "category":
             return values.astype(pd.CategoricalDtype(list(self.values)))

@@ -82,8 +82,13 @@ class TableSpec:
                 f"A table must have the columns of its training. Received: {names[:10]}, without {lacking[:10]}"
             )
 
-    def decode(self, rows: Any) -> pd.DataFrame:
-        """Vectors, or what a model makes of them, (N, D) -> a data frame of the columns, none of its values missing."""
+    def decode(self, rows: Any, missing: bool = False) -> pd.DataFrame:
+        """Vectors, or what a model makes of them, (N, D) -> a data frame of the columns.
+
+        Args:
+            rows: (N, D).
+            missing: whether values that the rows do not know are missing; if not, all are known.
+        """
         import pandas as pd
 
         rows = np.asarray(rows)
@@ -91,7 +96,7 @@ class TableSpec:
             raise ValueError(f"Rows of this table are (N, {self.width}). Received: shape={rows.shape}")
         slots = {column.name: part for column, part in self.modelled}
         series = {
-            column.name: column.decode(rows[:, slots.get(column.name, slice(0, 0))])
+            column.name: column.decode(rows[:, slots.get(column.name, slice(0, 0))], missing)
             for column in self.columns
             if column.kind != "ignore"
         }

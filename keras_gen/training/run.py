@@ -252,7 +252,9 @@ class Training:
             name, made = "samples", self.model.sample(len(rows), seed=self.config.seed, **labels)
         else:
             name, made = "reconstructions", self.model.table.decode(self.model.reconstruct(rows, **labels))
-        plots.columns(self.model.table.decode(rows), made, self.folder / "columns.png", ("held-out rows", name))
+        plots.columns(
+            self.model.table.decode(rows, missing=True), made, self.folder / "columns.png", ("held-out rows", name)
+        )
 
     def _draw_codes(self):
         """codes.png: where the images of each class lie in the space of codes."""
