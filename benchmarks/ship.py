@@ -180,7 +180,7 @@ def vae_wine():
     limits = (
         "It learned from some 130 wines of three cultivars of one region of Italy; the whole table (Aeberhard and "
         "Forina, UCI, CC BY 4.0; inside scikit-learn) holds 178, too few for exact figures. Samples lie within the "
-        "range of the training rows. It shows what a model of a table can do: `sample`, `impute`, `column_scores`, detectors."
+        "range of the training rows. It shows what a model of a table can do: sample, impute, score columns, detect."
     )
 
     def picture(model):
