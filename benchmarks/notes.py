@@ -39,8 +39,8 @@ NOTES = {
         "bound is lower than printed.",
     },
     "defaults": {
-        "chosen": "the same test images (the numbers of filters, at a third of the time)",
-        "error": "one training each; two of one kind differ by 1 to 2 nats",
+        "chosen": "the test images (filters, activation, no normalisation)",
+        "error": "one training each",
         "note": PHOTOGRAPHS,
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
