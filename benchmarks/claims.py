@@ -106,11 +106,19 @@ def defaults(figures):
 
 
 def samples_of_tables(figures):
-    """By table: columns shuffled, Gaussian copula, VAE."""
+    """By table, each generator."""
     return "; ".join(
-        f"{table} " + ", ".join(f"{sum(areas) / len(areas):.2f}" for areas in by_name.values())
+        f"{table} " + ", ".join(f"{name} {mean_of(areas, 2)}" for name, areas in by_name.items())
         for table, by_name in figures.items()
     )
+
+
+def mean_of(values, digits):
+    """The mean of some runs, and of several their standard deviation."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} +- {math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)):.{digits}f}"
 
 
 def anomalies_in_tables(figures):
@@ -120,8 +128,9 @@ def anomalies_in_tables(figures):
         means = {name: sum(areas) / len(areas) for name, areas in by_name.items()}
         others = {name: mean for name, mean in means.items() if name.startswith("PyOD")}
         best, worst = (pick(others, key=others.get) for pick in (max, min))
-        ours = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items() if name not in others)
-        found.append(f"{table}: {ours}; {best} {others[best]:.3f} to {worst} {others[worst]:.3f}")
+        ours = ", ".join(f"{name} {mean_of(areas, 3)}" for name, areas in by_name.items() if name not in others)
+        rivals = " to ".join(f"{name} {mean_of(by_name[name], 3)}" for name in (best, worst))
+        found.append(f"{table}: {ours}; {rivals}")
     return ". ".join(found)
 
 

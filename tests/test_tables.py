@@ -133,6 +133,11 @@ def test_what_was_not_in_training(spec):
     with pytest.warns(UserWarning, match=r"'service' holds values that were not in training.*'ftp', 'ssh'"):
         encoded = spec.encode(rows)
     assert encoded[:, :3].sum(axis=1).tolist() == encoded[:, 3].tolist() == [0, 1, 0]
+    with pytest.warns(UserWarning, match=r"'answer' holds values that were not in training.*'perhaps'"):
+        encoded = spec.encode(FRAME.head(3).assign(answer=["no", "perhaps", "yes"]))
+    assert encoded[:, 8].tolist() == [0, 0.5, 1]
+    with pytest.raises(ValueError, match="'answer' has no missing values in training"):
+        spec.encode(FRAME.head(3).assign(answer=["no", None, "yes"]))
     with pytest.raises(ValueError, match=r"'size' has no missing values in training: fill them.*row 1"):
         spec.encode(FRAME.head(3).assign(size=[1, None, 2]))
     with pytest.raises(ValueError, match="must hold finite numbers. Received: inf in row 2"):

@@ -29,7 +29,7 @@ class Column:
     - "number", "whole" and "date" have one slot, the normal score Phi^-1(F(x)), F the distribution function of the
       training rows; beyond their range it goes on linearly, by standard deviations. Whatever the shape of a column, the
       slot is standard normal, and a value of many rows, such as 0 bytes, comes back exactly.
-    - "flag" has one slot, 0 for the first of its two values and 1 for the second.
+    - "flag" has one slot, 0 for the first of its two values and 1 for the second; 1/2 for one that is unknown.
     - "category" has a slot for each value, one of which is 1; all are 0 for one that is missing or unknown.
     - A column that lacks values in training has one slot more, 1 where the value is known. Where it is not, its other
       slots are 0.
@@ -81,7 +81,10 @@ class Column:
             return np.stack(slots, axis=1).astype("float32")
         if self.kind == "flag":
             position = positions(series, self)
-            known, slot = position >= 0, np.maximum(position, 0)
+            known, slot = position >= 0, np.maximum(position, 0.0)
+            if not self.has_mask:
+                is_new = ~known & series.notna().to_numpy()
+                slot, known = np.where(is_new, 0.5, slot), known | is_new
         else:
             values = as_numbers(series, self.kind)
             known = ~np.isnan(values)
