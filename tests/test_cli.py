@@ -316,7 +316,10 @@ def test_detect(run, tmp_path, capsys):
     assert cli.main([*without, str(run), "--normal", "digits"]) == 0
     for options, sentence in (
         ([str(run)], "Without a run there must be images to call normal: --normal FOLDER"),
-        (["mobilenet_v2", "--normal", "digits", "--weights", "missing.h5"], "Without a download there are the package"),
+        (
+            ["mobilenet_v2", "--normal", "digits", "--weights", "missing.h5"],
+            "Without a download there are oriented_gradients",
+        ),
     ):
         assert cli.main([*without, *options]) == 2
         assert sentence in capsys.readouterr().err

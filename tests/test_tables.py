@@ -412,7 +412,7 @@ def test_a_search_of_tables(tmp_path):
     FRAME.assign(attack=FRAME["size"] > 500).to_csv(tmp_path / "rows.csv", index=False)
     options = {"data": str(tmp_path / "rows.csv"), "target": "attack", "max_trials": 2, "epochs": 1, "verbose": 0}
     found = kg.tuning.search("vae", space={"latent_dim": [1, 2]}, out=str(tmp_path / "search"), **options)
-    assert found.values["latent_dim"] in (1, 2)
+    assert found.best["latent_dim"] in (1, 2)
     assert kg.load(tmp_path / "search" / "best").table is not None
     with pytest.raises(ValueError, match=r"kernel_distance is of images.*a table"):
         kg.tuning.search("vae", objective="kernel_distance", out=str(tmp_path / "other"), **options)

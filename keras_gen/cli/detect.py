@@ -50,10 +50,10 @@ def detect(
             features, distance to the nearest neighbors, from a gaussian for each position, or of patches from a memory
             of normal ones. If not given, what suits the model.
         pooling: how a map becomes one score, by its mean, its max or the mean of its top hundredth.
-        extractor: what makes the features: a network of keras.applications, such as mobilenet_v2, or a model of the
-            package.
+        extractor: what makes the features: a network of keras.applications, such as mobilenet_v2; oriented_gradients,
+            which needs no download; or a model of the package.
         weights: of a network of keras.applications: imagenet, which is downloaded, or a file.
-        image_size: of images for a network of keras.applications.
+        image_size: side of the images for oriented_gradients and a network of keras.applications.
         relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
             the busiest images are the worst, whatever they show.
         blur: of the errors, in pixels, before they are squared.
@@ -112,7 +112,11 @@ def _normal(run: str, extractor: str | None, weights: str, image_size: int, norm
         model = kg.load(extractor)
         shape = model.data_shape
     else:
-        model, shape = kg.tasks.application(extractor, image_size, weights), (image_size, image_size, 3)
+        shape = (image_size, image_size, 3)
+        of_gradients = extractor == "oriented_gradients"
+        model = (
+            kg.tasks.oriented_gradients(shape) if of_gradients else kg.tasks.application(extractor, image_size, weights)
+        )
     if normal is not None:
         dataset, _ = named_data(normal, shape, labels=False, normal=True)
         return model, kg.data.stack(dataset)

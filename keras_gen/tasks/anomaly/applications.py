@@ -9,8 +9,8 @@ import keras
 
 SMALLEST_SIDE = 32
 WITHOUT = (
-    "Without a download there are the package's own models (--extractor with a run or the name of a shipped model), or "
-    "weights from a file (--weights FILE)"
+    "Without a download there are oriented_gradients, the package's own models (--extractor with a run or the name of "
+    "a shipped model), and weights from a file (--weights FILE)"
 )
 
 

@@ -108,11 +108,13 @@ def stages(network: keras.Model) -> list:
             start, inside = _output(before), stages(inner)
             if inside and start is not None and start.shape[1:] == inner.inputs[0].shape[1:]:
                 return keras.tree.flatten(keras.Model(inner.inputs[0], inside)(start))
-    outputs = [_output(layer) for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    made = getattr(network, "operations", network.layers)  # layers, and functions of keras.ops
+    outputs = [_output(layer) for layer in made if not isinstance(layer, keras.layers.InputLayer)]
     found = {output.shape[1:3]: output for output in outputs if output is not None and len(output.shape) == 4}
     sizes = [size for size in found if None not in size and min(size) > 1]
     halved: list = max((_halved(start, sizes) for start in (network.inputs[0].shape[1:3], *sizes)), key=len, default=[])
-    return [found[size] for size in sorted(halved or sizes, reverse=True)]
+    reduced = [size for size in sizes if 2 * size[0] <= max(start[0] for start in sizes) + 1]
+    return [found[size] for size in sorted(halved or reduced or sizes, reverse=True)]
 
 
 def _halved(start, sizes):
