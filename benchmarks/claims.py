@@ -93,6 +93,18 @@ def step_speed(figures):
     )
 
 
+def defaults(figures):
+    """What each kind of networks errs after the same time, by the side of the images."""
+    named = []
+    for side, points in figures.items():
+        errors = {
+            name: f"{point['loss']:.1f} nats" if str(side) == "28" else f"{10_000 * point['squared_error']:.1f}"
+            for name, point in points.items()
+        }
+        named.append(f"{side}: " + ", ".join(f"{name} {error}" for name, error in errors.items()))
+    return "; ".join(named)
+
+
 def samples_of_tables(figures):
     """By table, each generator."""
     return "; ".join(
@@ -123,6 +135,7 @@ def anomalies_in_tables(figures):
 
 
 CLAIMS = {
+    "defaults": defaults,
     "anomalies_in_tables": anomalies_in_tables,
     "samples_of_tables": samples_of_tables,
     "deep_boltzmann_machine": deep_boltzmann_bound,

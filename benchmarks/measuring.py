@@ -25,7 +25,8 @@ def one_digit_against_the_rest():
     x, y = labelled("train")
     test, test_y = labelled("test")
     flat, areas = test.reshape(len(test), -1), {}
-    better = {"relative": "energy", "blur": 1.0}
+    plain = {"pooling": "mean"}
+    better = {"relative": "energy", "blur": 1.0, **plain}
     for digit in range(10):
         normal = x[y == digit]
         flat_normal = normal.reshape(len(normal), -1)
@@ -35,9 +36,9 @@ def one_digit_against_the_rest():
             print(f"{name}: {areas[name][-1]:.2f}", flush=True)
 
         models = {
-            "Autoencoder, 8 units": (kg.Autoencoder(SHAPE, 8), 30),
-            "VAE, 16 units": (kg.VAE(SHAPE, 16), 30),
-            "denoising autoencoder, 16 units": (kg.DenoisingAutoencoder(SHAPE, 16, level=0.3), 30),
+            "Autoencoder, 8 units": (kg.Autoencoder(SHAPE, 8, encoder="dense"), 30),
+            "VAE, 16 units": (kg.VAE(SHAPE, 16, encoder="dense"), 30),
+            "denoising autoencoder, 16 units": (kg.DenoisingAutoencoder(SHAPE, 16, level=0.3, encoder="dense"), 30),
             "convolutional VAE, 16 units": (kg.VAE(SHAPE, 16, encoder="conv", decoder="conv"), 10),
             "RBM, 200 units": (kg.RBM(SHAPE, 200), 20),
         }
@@ -45,14 +46,19 @@ def one_digit_against_the_rest():
             keras.utils.set_random_seed(0)
             model.compile()
             model.fit(normal, epochs=epochs, batch_size=64, verbose=0)
-            scores = [("reconstruction", {}), ("reconstruction", better), ("latent", {})]
+            scores = [("reconstruction", plain), ("reconstruction", better), ("latent", {})]
             if not isinstance(model, kg.Autoencoder):
                 scores.append(("likelihood", {}))
             for score, options in scores:
                 detector = kg.tasks.AnomalyDetector(model, score, **options).fit(normal)
-                note(f"{name}: {score}{', relative and blurred' if options else ''}", detector.score_samples(test))
+                note(
+                    f"{name}: {score}{', relative and blurred' if options == better else ''}",
+                    detector.score_samples(test),
+                )
         pca = _Pca(20).fit(normal)
-        note("PCA, 20 components: reconstruction", kg.tasks.AnomalyDetector(pca).fit(normal).score_samples(test))
+        note(
+            "PCA, 20 components: reconstruction", kg.tasks.AnomalyDetector(pca, **plain).fit(normal).score_samples(test)
+        )
         detector = kg.tasks.AnomalyDetector(pca, **better).fit(normal)
         note("PCA, 20 components: reconstruction, relative and blurred", detector.score_samples(test))
         for name, scores in pyod_scores(flat_normal, flat).items():
@@ -115,13 +121,14 @@ def ships_among_cars():
     model = kg.VAE(train.shape[1:], 64, likelihood="gaussian", encoder="conv", decoder="conv")
     model.compile()
     model.fit(train, epochs=30, batch_size=128, verbose=2)
+    plain = {"pooling": "mean"}
     options = {
-        "reconstruction": {},
-        "relative to energy": {"relative": "energy"},
-        "relative to variation": {"relative": "variation"},
-        "relative to variation, blurred": {"relative": "variation", "blur": 1.0},
-        "likelihood": {"score": "likelihood"},
-        "latent": {"score": "latent"},
+        "reconstruction": plain,
+        "relative to energy": {"relative": "energy", **plain},
+        "relative to variation": {"relative": "variation", **plain},
+        "relative to variation, blurred": {"relative": "variation", "blur": 1.0, **plain},
+        "likelihood": {"method": "likelihood"},
+        "latent": {"method": "latent"},
     }
     areas = {}
     for name, chosen in options.items():
@@ -146,7 +153,8 @@ def disentanglement():
     """MIG, SAP, DCI and the FactorVAE score of codes of glyphs, by three seeds of each model."""
     train, truth = kg.data.glyphs("train"), kg.data.glyphs("test")
     makers = {
-        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta), 20) for beta in (1.0, 2.0, 4.0, 8.0)
+        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta, encoder="dense"), 20)
+        for beta in (1.0, 2.0, 4.0, 8.0)
     }
     makers["InfoGAN, 10 + 6"] = (lambda: kg.InfoGAN(SHAPE, num_categories=10, num_continuous=6, ema=0.99), 10)
     figures = {}
@@ -293,7 +301,9 @@ def fakes():
         print(name, table[name], flush=True)
     others = {name: areas(detector_of([other for other in GENERATORS if other != name]))[name] for name in GENERATORS}
     normal = labelled("train")[0][many : many + few]
-    anomaly = kg.tasks.AnomalyDetector(kg.load("vae_mnist_conv16"), relative="energy", blur=1.0).fit(normal)
+    anomaly = kg.tasks.AnomalyDetector(kg.load("vae_mnist_conv16"), relative="energy", blur=1.0, pooling="mean").fit(
+        normal
+    )
     unusual = areas(anomaly)
     own = np.mean([table[name][name] for name in GENERATORS])
     one = np.mean([table[name][other] for name in GENERATORS for other in GENERATORS if other != name])

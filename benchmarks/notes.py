@@ -46,6 +46,11 @@ NOTES = {
         "note": "The larger log Z is taken, because an estimate tends to be too small; if it is still too small, the "
         "bound is lower than printed.",
     },
+    "defaults": {
+        "chosen": "the test images (filters, activation, no normalisation)",
+        "error": "one training each",
+        "note": PHOTOGRAPHS,
+    },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
     "disentanglement": {
         "chosen": NOT_RECORDED,

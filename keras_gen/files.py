@@ -11,9 +11,9 @@ from typing import Any
 SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
 
 
-def shipped() -> dict[str, Path]:
-    """The models that come with the package, name -> path."""
-    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob("*.keras"))}
+def shipped(suffix: str = ".keras") -> dict[str, Path]:
+    """The models that come with the package, or its detectors, ".zip". Name -> path."""
+    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob(f"*{suffix}"))}
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:

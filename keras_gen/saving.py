@@ -65,7 +65,7 @@ def load(name: str | Path) -> GenerativeModel:
             f"Received: {path}"
         )
     try:
-        _check_sizes(path)
+        check_sizes(path)
         with warnings.catch_warnings():
             # Keras only warns when it cannot restore an optimizer, and lets it start from nothing.
             warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
@@ -92,7 +92,7 @@ def load(name: str | Path) -> GenerativeModel:
     return model
 
 
-def _check_sizes(path):
+def check_sizes(path):
     """Raises a sentence if parts of a file would fill the memory: weights cannot be made that much smaller."""
     with zipfile.ZipFile(path) as file:
         for part in file.infolist():

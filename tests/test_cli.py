@@ -310,6 +310,21 @@ def test_detect(run, tmp_path, capsys):
     assert "one that VAE gives: reconstruction, likelihood, latent" in capsys.readouterr().err
     assert cli.main(["detect", "rbm_mnist", *command[2:], "--force"]) == 2
     assert "needs --normal" in capsys.readouterr().err
+    assert cli.main([*command, "--method", "neighbors", "--save", str(tmp_path / "normal.zip"), "--force"]) == 0
+    assert cli.main(["detect", str(tmp_path / "normal.zip"), *command[2:], "--force"]) == 0
+    without = [command[0], *command[2:], "--force", "--extractor"]  # a run's model makes features, and knows nothing
+    assert cli.main([*without, str(run), "--normal", "digits"]) == 0
+    for options, sentence in (
+        ([str(run)], "Without a run there must be images to call normal: --normal FOLDER"),
+        (
+            ["mobilenet_v2", "--normal", "digits", "--weights", "missing.h5"],
+            "Without a download there are oriented_gradients",
+        ),
+    ):
+        assert cli.main([*without, *options]) == 2
+        assert sentence in capsys.readouterr().err
+    assert cli.main(["detect", *command[2:], "--force"]) == 2
+    assert "FOLDER is missing" in capsys.readouterr().err
 
 
 def test_several_values_of_an_option(tmp_path):

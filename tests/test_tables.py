@@ -411,6 +411,23 @@ def test_runs_and_verbs_of_tables(tmp_path, monkeypatch, capsys):
     assert pd.read_parquet("full.parquet")["seconds"].notna().all()
     assert main(["reconstruct", "run", "--data", "rows.csv", "--count", "3", "--out", "made.csv"]) == 0
     assert len(pd.read_csv("made.csv")) == 3
+    FRAME.tail(30).assign(size=10**9).to_csv("odd.csv", index=False)
+    assert main(["detect", "run", "odd.csv", "--out", "report", "--method", "likelihood"]) == 0
+    report = pd.read_csv("report/scores.csv")
+    assert report["score"].is_monotonic_increasing
+    assert report["anomaly"].all()
+    assert report["unusual"].str.startswith("size").all()
     assert main(["sample", "run", "--out", "new.png"]) == 2
     assert "ends in .csv, .tsv, .parquet. Received: new.png" in capsys.readouterr().err
     assert kg.open_run("run").held_out().element_spec[0].shape[1:] == model.data_shape
+
+
+@pytest.mark.extended  # ten seconds
+def test_a_search_of_tables(tmp_path):
+    FRAME.assign(attack=FRAME["size"] > 500).to_csv(tmp_path / "rows.csv", index=False)
+    options = {"data": str(tmp_path / "rows.csv"), "target": "attack", "max_trials": 2, "epochs": 1, "verbose": 0}
+    found = kg.tuning.search("vae", space={"latent_dim": [1, 2]}, out=str(tmp_path / "search"), **options)
+    assert found.best["latent_dim"] in (1, 2)
+    assert kg.load(tmp_path / "search" / "best").table is not None
+    with pytest.raises(ValueError, match=r"kernel_distance is of images.*a table"):
+        kg.tuning.search("vae", objective="kernel_distance", out=str(tmp_path / "other"), **options)

@@ -1,64 +1,18 @@
-"""Verbs that measure a model, and images by it."""
+"""Verbs that measure a model."""
 
 import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 import keras_gen as kg
 from keras_gen.cli.app import Force, app, writes
-from keras_gen.cli.options import check_option, choose_data, choose_images
-from keras_gen.files import refuse_overwrite, write_json
+from keras_gen.cli.options import choose_data
+from keras_gen.files import write_json
 
 CLASSIFIER_IMAGES = 20_000  # that the features of `evaluate` are learnt from
-
-
-@app.command
-def detect(
-    run: str,
-    folder: str,
-    *,
-    out: str,
-    score: Literal["reconstruction", "likelihood", "latent", "critic"] = "reconstruction",
-    relative: Literal["energy", "variation"] | None = None,
-    blur: float = 0.0,
-    normal: str | None = None,
-    false_alarms: float = 0.05,
-    count: int = 20,
-    on_error: Literal["stop", "skip"] = "stop",
-    verbose: int = 1,
-    force: Force = False,
-) -> None:
-    """Score the images of a folder by how unlike they are to what a model knows; write a table and a picture.
-
-    Args:
-        run: run folder, .keras file or shipped model.
-        folder: of images, at any depth, which are made of the model's size.
-        out: folder for the report, scores.csv and worst.png.
-        score: squared error of the reconstruction, the model's own score, distance of the code, or a GAN's critic.
-        relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
-            the busiest images are the worst, whatever they show.
-        blur: of the errors, in pixels, before they are squared.
-        normal: normal data that set the threshold, a name, folder or file; the run's own held-out split if not given,
-            or, where its test split has defects, what its epochs are judged on.
-        false_alarms: share of the normal data that may be called an anomaly.
-        count: how many of the worst are drawn.
-        on_error: stop at files that cannot be read, or skip them and name them.
-        verbose: 0 silent, 1 a progress bar.
-    """
-    check_option("count", count, 1)
-    refuse_overwrite(out, force)
-    if force:
-        (Path(out) / "scores.csv").unlink(missing_ok=True)
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"FOLDER must be a folder of images. Received: {folder}, which is none")
-    model, normal_images, _ = choose_images(run, normal, None, "--normal", normal=True)
-    detector = kg.tasks.AnomalyDetector(model, score, false_alarms, relative, blur).fit(normal_images)
-    total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
-    print(f"{found} of {total} images are anomalies at {false_alarms:.1%} false alarms: {out}")
 
 
 @writes

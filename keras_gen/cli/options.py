@@ -136,8 +136,6 @@ def choose_data(
 
     They are held out, or, where test data have defects and `normal` data are asked for, others.
     """
-    from keras_gen.data.open import opened
-
     open_run = kg.open_run(run) if Path(run).is_dir() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
@@ -151,17 +149,32 @@ def choose_data(
     if source is None and open_run is not None:
         dataset = open_run.config.held_out(count, labels, normal)
         return Chosen(model, dataset, open_run.config.sources[0], open_run.config)
-    size: dict[str, Any] = {}
-    if len(model.data_shape) == 3:
-        size = {"image_size": model.data_shape[:2], "channels": model.data_shape[2]}
     config = None if open_run is None else open_run.config
-    found = opened(source, **size) if model.table is None else choose_table(model, str(source), config)
+    binarize = None if config is None else config.binarize
+    named: Any = source if model.table is None else choose_table(model, str(source), config)
+    dataset, found = named_data(named, model.data_shape, count, labels, normal, binarize)
+    return Chosen(model, dataset, found, config)
+
+
+def named_data(
+    source: Any,
+    data_shape: tuple[int, ...],
+    count: int | None = None,
+    labels: bool | None = None,
+    normal: bool = False,
+    binarize: str | None = None,
+) -> tuple[tf.data.Dataset, Source]:
+    """Data of a named source, images of the size and channels of a model, and the source; see `choose_data`."""
+    from keras_gen.data.open import opened
+
+    size: dict[str, Any] = {}
+    if len(data_shape) == 3:
+        size = {"image_size": data_shape[:2], "channels": data_shape[2]}
+    found = opened(source, **size)
     splits = found.info.splits
     labels = found.info.num_classes is not None if labels is None else labels
     split = "test" if "test" in splits and not (normal and found.has_defects) else next(iter(splits))
-    binarize = None if config is None else config.binarize
-    dataset = kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size)
-    return Chosen(model, dataset, found, config)
+    return kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size), found
 
 
 def choose_table(model: GenerativeModel, source: str, config: RunConfig | None) -> Source:

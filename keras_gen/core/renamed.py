@@ -1,6 +1,8 @@
-"""Names that hooks of models had in version 0.1.0: they go on working, and warn."""
+"""Names that hooks of models, and arguments, had in version 0.1.0: they go on working, and warn."""
 
+import functools
 import warnings
+from collections.abc import Callable
 
 RENAMED = {
     "compared": "reconstruction_pairs",
@@ -17,6 +19,22 @@ RENAMED = {
 def warn_of(old: str, new: str, stacklevel: int = 3) -> None:
     """Says that a name is another now."""
     warnings.warn(f"`{old}` is called `{new}` now.", DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+def renamed_arguments(**names: str) -> Callable:
+    """Lets a function take arguments by their old names too, old=new; its signature has the new ones."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            for old in names.keys() & kwargs.keys():
+                warn_of(old, names[old], stacklevel=2)
+                kwargs[names[old]] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
 
 
 class Renamed:

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +32,11 @@ class Info:
     class_names: list | None
     splits: dict
     spec: TableSpec | None = None
+
+    @property
+    def shape(self) -> Any:
+        """What a model of the data takes as its `data_shape`: the shape, or of a table its spec."""
+        return self.data_shape if self.spec is None else self.spec
 
 
 @dataclasses.dataclass

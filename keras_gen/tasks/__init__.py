@@ -16,18 +16,23 @@ from keras_gen.tasks.walks import manifold as manifold
 from keras_gen.tasks.walks import random_walk as random_walk
 from keras_gen.tasks.walks import traverse as traverse
 
+ANOMALIES = ("AnomalyDetector", "application", "detect_folder", "detect_table", "oriented_gradients")
+
 if TYPE_CHECKING:
     from keras_gen.tasks.anomaly import AnomalyDetector as AnomalyDetector
+    from keras_gen.tasks.anomaly import application as application
     from keras_gen.tasks.anomaly import detect_folder as detect_folder
+    from keras_gen.tasks.anomaly import detect_table as detect_table
+    from keras_gen.tasks.anomaly import oriented_gradients as oriented_gradients
 else:
 
     def __getattr__(name):
         """What is a class of scikit-learn is imported when it is asked for: that takes longer than all the rest."""
-        if name in ("AnomalyDetector", "detect_folder"):
+        if name in ANOMALIES:
             from keras_gen.tasks import anomaly
 
             return getattr(anomaly, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__dir__ = names_of(globals(), "AnomalyDetector", "compression", "detect_folder")
+__dir__ = names_of(globals(), *ANOMALIES, "compression")

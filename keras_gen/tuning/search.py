@@ -210,6 +210,8 @@ def _check(trials):
         raise ValueError(
             f"{config.model} reports {able}: the objective must be one of them. Received: objective={name!r}"
         )
+    if name == "kernel_distance" and config.info().spec is not None:
+        raise ValueError(f"{name} is of images: search by another objective. Received: data={config.source!r}, a table")
     distribution.strategy(config.devices)
     if trials.objective is not None and trials.objective.labelled and not config.has_classes:
         raise ValueError(
@@ -222,7 +224,7 @@ def _check(trials):
     ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in trials.space.items()} for i in (0, 1)]
     for values in ends:
         arguments = trials.config_of(values).arguments
-        model = config.cls(config.info().data_shape, **arguments)
+        model = config.cls(config.info().shape, **arguments)
     if trials.objective is not None and trials.objective.labelled:
         trials.objective.metric(model, trials.held_out)  # says what is wrong, such as few examples of a class
     if name in ("elbo", "log_likelihood") and not np.all(

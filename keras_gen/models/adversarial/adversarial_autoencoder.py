@@ -158,7 +158,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape)
+        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape, beside=encoder)
         activation = networks.data_activation(self.bounded, self.table)
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         if self.table is not None:

@@ -58,10 +58,13 @@ class BaseAutoencoder(GenerativeModel):
         self.code_activation = code_activation
 
         # === Layers ===
+        encoder = "dense" if encoder is None and decoder == "tied" else encoder  # one that can be mirrored
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = networks.code_head(self.encoder, latent_dim, code_activation)
         activation = networks.data_activation(self.bounded, self.table)
-        self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, self.encoder, self.code, activation)
+        self.decoder = networks.make_decoder(
+            decoder, latent_dim, self.data_shape, self.encoder, self.code, activation, beside=encoder
+        )
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
         if self.table is not None:
             self.pixel_loss = table_likelihood(self.table)

@@ -122,7 +122,9 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             self.posterior_head = networks.gaussian_head(self.encoder, self.latent_dim, num_given)
         else:
             self.encoder = None
-        self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, shape)
+        self.decoder = networks.make_decoder(
+            decoder, self.latent_dim + num_given, shape, beside=encoder, num_labels=num_given
+        )
         self.image = networks.image_head(self.decoder, shape, activation)
         self.pixel_loss = likelihood(self.likelihood, shape, self.variance, self.table)
         self.code_prior: Any = NormalPrior(self.latent_dim)

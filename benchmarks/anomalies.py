@@ -1,0 +1,106 @@
+"""Rows on anomalies in photographs: `python benchmarks/anomalies.py [photographs | digits]`.
+
+PYOD_PYTHON and IMAGENET_PYTHON name the interpreters that have PyOD, and torch with the network of
+`imagenet_features.py`; without one of them its lines are left out. TORCH_FEATURES names a file of features that the
+latter has written before.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from common import labelled
+from measuring import PHOTOGRAPHS
+
+import keras_gen as kg
+
+HERE = Path(__file__).parent
+KINDS = ("automobile", "ship")
+BOOTSTRAPS = 2000
+
+
+def interval(normal, odd, seed=0):
+    """The area under the ROC of scores, and 95 % of it over bootstraps of both kinds. -> area, low, high."""
+    rng = np.random.default_rng(seed)
+    ranks = lambda a, b: (np.searchsorted(np.sort(b), a, "left") + np.searchsorted(np.sort(b), a, "right")).mean()  # noqa: E731
+    area = lambda a, b: float(ranks(a, b) / 2 / len(b))  # noqa: E731
+    drawn = [area(rng.choice(normal, len(normal)), rng.choice(odd, len(odd))) for _ in range(BOOTSTRAPS)]
+    return [area(normal, odd), *map(float, np.quantile(drawn, [0.025, 0.975]))]
+
+
+def elsewhere(program, arrays, python):
+    """What a program with libraries of its own makes of arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
+        np.savez(given, **arrays)
+        subprocess.run([python, HERE / program, given, found], check=True)
+        return dict(np.load(found))
+
+
+def photographs():
+    """AUROC of ships among cars and of cars among ships, of detectors that have seen the one kind only.
+
+    Colour, cells and neighbours of the gradients were chosen on training images: 1,200 of them to fit, 300 others and
+    300 training images of the other kind to judge.
+    """
+    load = lambda part, kind: kg.data.stack(kg.data.load(f"{PHOTOGRAPHS}/{part}/{kind}", shuffle=False))  # noqa: E731
+    x = {f"{part}_{kind}": load(part, kind) for part in ("train", "test") for kind in KINDS}
+    imagenet = _imagenet(x)
+    areas = {}
+    for normal, odd in (KINDS, KINDS[::-1]):
+        direction = f"{odd}s among {normal}s"
+
+        def note(name, scores, direction=direction, count=len(x[f"test_{normal}"])):
+            areas.setdefault(direction, {})[name] = found = interval(scores[:count], scores[count:])
+            print(f"{direction}, {name}: {found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})", flush=True)
+
+        train, test = x[f"train_{normal}"], np.concatenate([x[f"test_{normal}"], x[f"test_{odd}"]])
+        for colour in (0.0, 1.0):
+            network = kg.tasks.oriented_gradients(train.shape[1:], colour=colour)
+            for method in ("neighbors", "gaussian", "patches"):
+                detector = kg.tasks.AnomalyDetector(network, method).fit(train)
+                note(f"oriented gradients, colour {colour:g}: {method}", detector.score_samples(test))
+        if imagenet:
+            of = {id(train): imagenet[f"train_{normal}"]}
+            features = np.concatenate([imagenet[f"test_{normal}"], imagenet[f"test_{odd}"]])
+            for method in ("neighbors", "gaussian"):
+                detector = kg.tasks.AnomalyDetector(np.asarray, method).fit(of[id(train)])
+                note(f"EfficientNet-Lite0: {method}", detector.score_samples(features))
+        if "PYOD_PYTHON" in os.environ:
+            flat = {"normal": train.reshape(len(train), -1), "test": test.reshape(len(test), -1)}
+            for name, scores in elsewhere("pyod_scores.py", flat, os.environ["PYOD_PYTHON"]).items():
+                note(f"{name} on pixels", scores)
+    return areas
+
+
+def _imagenet(x):
+    if "TORCH_FEATURES" in os.environ:
+        return dict(np.load(os.environ["TORCH_FEATURES"]))
+    if "IMAGENET_PYTHON" in os.environ:
+        return elsewhere("imagenet_features.py", x, os.environ["IMAGENET_PYTHON"])
+    return {}
+
+
+def digits():
+    """AUROC in percent of one digit against the rest, by features of oriented gradients; nothing is chosen."""
+    x, y = labelled("train")
+    test, test_y = labelled("test")
+    areas = {}
+    network = kg.tasks.oriented_gradients(x.shape[1:])
+    for digit in range(10):
+        for method in ("neighbors", "patches"):
+            scores = kg.tasks.AnomalyDetector(network, method).fit(x[y == digit]).score_samples(test)
+            areas.setdefault(method, []).append(
+                100 * kg.evaluation.roc(scores[test_y == digit], scores[test_y != digit])
+            )
+            print(f"{digit}, {method}: {areas[method][-1]:.2f}", flush=True)
+    return areas
+
+
+if __name__ == "__main__":
+    start = time.time()
+    print({"photographs": photographs, "digits": digits}[sys.argv[1]](), f"{(time.time() - start) / 60:.1f} minutes")
