@@ -1,12 +1,14 @@
 """Tables: columns as numbers and back, their likelihood, models of them, files. 20 seconds."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 from scipy import stats
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
@@ -398,12 +400,20 @@ def test_files_that_are_no_tables(tmp_path):
 def test_runs_and_verbs_of_tables(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     FRAME.assign(attack=FRAME["size"] > 500).to_csv("rows.csv", index=False)
-    options = "--target attack --kinds.answer category --latent-dim 2 --epochs 1 --no-figures --verbose 0"
+    options = "--target attack --kinds.answer category --latent-dim 2 --epochs 1 --verbose 0"
     assert main(["train", "vae", "--data", "rows.csv", *options.split(), "--out", "run"]) == 0
     config = RunConfig.read("run")
     assert (config.target_column, config.kinds) == ("attack", {"answer": "category"})
     model = kg.load("run")
     assert model.table.columns[4].kind == "category"
+    assert Image.open("run/columns.png").width > 500
+    groups = {
+        g.title: g for g in kg.evaluation.grouped(json.loads(Path("run/metrics.json").read_text())["figures"], model)
+    }
+    assert groups["Reconstruction"].measured_on.endswith(" held-out rows")
+    (auroc,) = (row for row in groups["Samples"].rows if row.name == "two_sample_auroc")
+    assert set(auroc.beside) == {"real rows", "columns shuffled"}
+    assert {row.metric.unit for row in groups["Loss and its terms"].rows} == {"nats per row", "units"}
     assert main(["sample", "run", "--count", "5", "--seed", "1", "--out", "new.csv"]) == 0
     assert pd.read_csv("new.csv").columns.tolist() == model.table.names
     assert main(["impute", "run", "rows.csv", "--out", "full.parquet"]) == 0
