@@ -1,12 +1,14 @@
 """Tables: columns as numbers and back, their likelihood, models of them, files. 20 seconds."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 from scipy import stats
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
@@ -83,6 +85,7 @@ def test_rows_come_back(spec):
             assert (back[name][FRAME[name] == 0] == 0).all()
         elif name == "day":
             assert (back[name] - FRAME[name]).abs().max() <= pd.Timedelta(days=1)
+            assert (back[name] == back[name].dt.normalize()).all()
         else:
             assert (back[name][known] == FRAME[name][known]).all(), name
         if name != "seconds":
@@ -115,6 +118,20 @@ def test_numbers_beyond_the_training_go_on_and_come_back_inside(spec):
     scores = column.to_score(np.array([top, top + column.scale, top + 11 * column.scale]))
     np.testing.assert_allclose(np.diff(scores), [1, 10], rtol=1e-5)
     assert column.from_score(scores).tolist() == [top] * 3
+
+
+def test_samples_have_the_decimals_of_the_data():
+    frame = pd.DataFrame({
+        "price": np.random.default_rng(0).integers(100, 99_999, 300) / 100,
+        "share": np.random.default_rng(1).random(300),
+        "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(300) * 7, unit="min"),
+    })  # fmt: skip
+    spec = fit_spec(frame)
+    assert [column.step for column in spec.columns] == [0.01, 0, 60]
+    made = spec.decode(np.random.default_rng(2).standard_normal((500, 3)))
+    assert made["price"].map(lambda price: len(str(price).split(".")[1])).max() == 2
+    assert (made["share"].round(6) != made["share"]).mean() > 0.9
+    assert (made["at"] == made["at"].dt.round("min")).all()
 
 
 def test_a_repeated_value_comes_back_as_often(spec):
@@ -383,12 +400,20 @@ def test_files_that_are_no_tables(tmp_path):
 def test_runs_and_verbs_of_tables(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     FRAME.assign(attack=FRAME["size"] > 500).to_csv("rows.csv", index=False)
-    options = "--target attack --kinds.answer category --latent-dim 2 --epochs 1 --no-figures --verbose 0"
+    options = "--target attack --kinds.answer category --latent-dim 2 --epochs 1 --verbose 0"
     assert main(["train", "vae", "--data", "rows.csv", *options.split(), "--out", "run"]) == 0
     config = RunConfig.read("run")
     assert (config.target_column, config.kinds) == ("attack", {"answer": "category"})
     model = kg.load("run")
     assert model.table.columns[4].kind == "category"
+    assert Image.open("run/columns.png").width > 500
+    groups = {
+        g.title: g for g in kg.evaluation.grouped(json.loads(Path("run/metrics.json").read_text())["figures"], model)
+    }
+    assert groups["Reconstruction"].measured_on.endswith(" held-out rows")
+    (auroc,) = (row for row in groups["Samples"].rows if row.name == "two_sample_auroc")
+    assert set(auroc.beside) == {"real rows", "columns shuffled"}
+    assert {row.metric.unit for row in groups["Loss and its terms"].rows} == {"nats per row", "units"}
     assert main(["sample", "run", "--count", "5", "--seed", "1", "--out", "new.csv"]) == 0
     assert pd.read_csv("new.csv").columns.tolist() == model.table.names
     assert main(["impute", "run", "rows.csv", "--out", "full.parquet"]) == 0

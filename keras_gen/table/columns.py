@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
 
 KINDS = ("number", "whole", "date", "flag", "category", "constant", "ignore")
 NUMERIC = ("number", "whole", "date")
+DECIMALS = 6  # at most, of numbers that are rounded
 MAX_SHOWN = 5  # values that a sentence quotes
 
 
@@ -42,6 +43,7 @@ class Column:
         values: of a flag, a category or a constant, in order; None stands for a missing one.
         quantiles: of a numeric column, increasing; of dates, in seconds since 1970.
         scale: the standard deviation of a numeric column.
+        step: what all values of a numeric column are multiples of, such as 1, 0.01 or the seconds of a day; 0 if none.
         is_partial: whether values are missing in training.
     """
 
@@ -51,6 +53,7 @@ class Column:
     values: tuple = ()
     quantiles: tuple[float, ...] = ()
     scale: float = 1.0
+    step: float = 0.0
     is_partial: bool = False
 
     @property
@@ -189,12 +192,11 @@ def from_numbers(numbers: np.ndarray, column: Column) -> Any:
     """Numbers as values of a numeric column, a series of its own type."""
     import pandas as pd
 
+    if column.step:
+        numbers = np.round(np.round(numbers / column.step) * column.step, DECIMALS)
     if column.kind == "date":
-        unit = "D" if column.dtype == "date" else "s"
-        dates = pd.Series(pd.to_datetime(np.round(numbers), unit="s").round(unit))
+        dates = pd.Series(pd.to_datetime(np.round(numbers), unit="s"))
         return dates if column.dtype in ("date", "text") else dates.astype(column.dtype)
-    if column.kind == "whole":
-        numbers = np.round(numbers)
     return pd.Series(numbers).astype(column.dtype)
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keras_gen.table.columns import KINDS, Column, as_numbers, shown
+from keras_gen.table.columns import DECIMALS, KINDS, Column, as_numbers, shown
 from keras_gen.table.spec import TableSpec
 
 if typing.TYPE_CHECKING:
     import pandas as pd
 
 QUANTILES = 257  # of a numeric column: what lies between two of them is taken as uniform
+DAY = 86_400.0  # seconds
 MAX_CATEGORIES = 100  # more texts than these are names or remarks
 
 
@@ -76,14 +77,25 @@ def _fit_column(series, kind, is_partial):
         dtype = {"str": "str", "object": "object"}.get(dtype, dtype)
         return Column(name, kind, dtype, values=tuple(map(_plain, values)), is_partial=is_partial)
     numbers = as_numbers(present, kind)
+    step = _step_of(numbers, kind)
     quantiles = np.quantile(numbers, np.linspace(0, 1, min(QUANTILES, max(2, len(numbers)))), method="linear")
     if kind == "date":
         is_text = not pd.api.types.is_datetime64_any_dtype(series)
-        whole_days = not np.any(numbers % 86_400)
-        dtype = "date" if whole_days and is_text else "text" if is_text else dtype
+        dtype = "date" if step == DAY and is_text else "text" if is_text else dtype
+    scale = float(numbers.std())
     return Column(
-        name, kind, dtype, quantiles=tuple(map(float, quantiles)), scale=float(numbers.std()), is_partial=is_partial
+        name, kind, dtype, quantiles=tuple(map(float, quantiles)), scale=scale, step=step, is_partial=is_partial
     )
+
+
+def _step_of(numbers, kind):
+    """The coarsest step that all numbers, or seconds of dates, are multiples of; 0 if there is none."""
+    if kind == "date":
+        return next((step for step in (DAY, 3600.0, 60.0) if not np.any(numbers % step)), 1.0)
+    if kind == "whole":
+        return 1.0
+    decimals = (d for d in range(1, DECIMALS + 1) if np.array_equal(np.round(numbers, d), numbers))
+    return next((10.0**-d for d in decimals), 0.0)
 
 
 def _kind_of(present, distinct):
