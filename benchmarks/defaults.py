@@ -96,10 +96,9 @@ def table(found):
     """A row for each size and contender, in Markdown."""
     rows = []
     for side, points in found.items():
-        for name in CONTENDERS:
-            point, dense = points[name], points["dense"]
+        for name, point in points.items():
             error = f"{point['loss']:.1f} nats" if side == 28 else f"{10_000 * point['squared_error']:.1f}"
-            times = point["milliseconds_per_step"] / dense["milliseconds_per_step"]
+            times = point["milliseconds_per_step"] / points["dense"]["milliseconds_per_step"]
             rows.append(
                 (
                     f"{side} x {side}",

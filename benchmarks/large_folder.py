@@ -1,7 +1,7 @@
 """Memory of a folder of photographs, by its images: `python benchmarks/large_folder.py [IMAGES ...]`.
 
-Makes folders of so many JPEG files of 256 x 256, and in a process of its own for each gives an epoch of shuffled batches.
-Prints megabytes above those of the process before, and seconds. Memory must not grow with the folder.
+Makes folders of so many JPEG files of 256 x 256, and in a process of its own for each gives an epoch of shuffled
+batches. Prints megabytes above those of the process before, and seconds. Memory must not grow with the folder.
 """
 
 import os

@@ -52,6 +52,7 @@ NOTES = {
         "note": PHOTOGRAPHS,
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
+    "digits_by_features": {"chosen": "nothing"},
     "disentanglement": {
         "chosen": NOT_RECORDED,
         "note": "SAP is made with trees, and MIG with bins of its own: neither is what published tables print. They "
@@ -87,6 +88,12 @@ NOTES = {
         "images (the best of 23 detectors)",
     },
     "parzen": {"chosen": f"{TRAINING} (sigma); otherwise {NOT_RECORDED}"},
+    "photographs_by_features": {
+        "chosen": f"{TRAINING} (cells, neighbours, by images of the other kind); of the two colours the better one for "
+        "each kind is named, as on training images",
+        "error": "beside each area, 95 % of bootstraps",
+        "note": PHOTOGRAPHS,
+    },
     "pretrain_finetune_1000": {"chosen": NOT_RECORDED, "shares": ("fine_tuned",)},
     "rbm_features": {
         "chosen": f"{TRAINING} (L2); otherwise {NOT_RECORDED}",

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import adversarial
+import anomalies
 import autoencoders
 import boltzmann
 import keras
@@ -72,6 +73,8 @@ for function in (
     boltzmann.deep_boltzmann_machine,
     measuring.one_digit_against_the_rest,
     measuring.ships_among_cars,
+    anomalies.photographs_by_features,
+    anomalies.digits_by_features,
     measuring.disentanglement,
     measuring.fidelity_of_generators,
     measuring.fakes,

@@ -299,15 +299,15 @@ def test_oriented_gradients_by_hand():
     images = np.zeros((1, 32, 32, 3), "float32")
     images[:, :, 16:] = 0.5  # brighter to the right
     found = features.features_of(kg.tasks.oriented_gradients((32, 32, 3), 4), True).of(images)[0]
-    assert found.shape == (1, 8, 8, 4)
-    by_hand = np.zeros((8, 8, 4))
+    by_hand = np.zeros((8, 8, 5))
+    by_hand[..., 4] = 0.1
     by_hand[:, 3:5, 0] = 0.25**0.5 * 0.5  # a slope of 0.25 in one column of a cell's four
     np.testing.assert_allclose(found[0, 1:-1], by_hand[1:-1], atol=1e-3)
     network = kg.tasks.oriented_gradients((64, 64, 3), 4, colour=2.0)
     maps = features.features_of(network, True).of(RNG.random((2, 64, 64, 3), dtype="float32"))
-    assert [part.shape[1:] for part in maps] == [(16, 16, 7), (8, 8, 7)]
-    assert network.output_shape == (None, 8 * 8 * 7)
-    np.testing.assert_allclose(network(np.ones((1, 64, 64, 3))).numpy().reshape(8, 8, 7)[..., 4:], 2.0, rtol=1e-5)
+    assert [part.shape[1:] for part in maps] == [(16, 16, 8), (8, 8, 8)]
+    assert network.output_shape == (None, 8 * 8 * 8)
+    np.testing.assert_allclose(network(np.ones((1, 64, 64, 3))).numpy().reshape(8, 8, 8)[..., 5:], 2.0, rtol=1e-5)
     with pytest.raises(ValueError, match="height.*at least 8"):
         kg.tasks.oriented_gradients((4, 32, 1))
 

@@ -15,6 +15,7 @@ import pytest
 
 import keras_gen as kg
 from keras_gen import saving
+from keras_gen.files import shipped
 
 MODELS = [getattr(kg.models, name) for name in kg.models.__all__]
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -79,6 +80,17 @@ def test_readme_names_the_commands_that_exist():
 
     verbs = set(re.findall(r"^    keras-gen ([a-z]+)", README, re.MULTILINE))
     assert verbs <= set(cli.app)
+
+
+def test_shipped_detectors_load_and_have_cards():
+    for name, path in shipped(".zip").items():
+        detector = kg.tasks.AnomalyDetector.load(name)
+        odd = np.zeros((2, *detector.data_shape_), "float32")  # nothing to be seen
+        assert (detector.predict(odd) == -1).all()
+        assert path.stat().st_size < 2_000_000
+        card = path.with_suffix(".md").read_text()
+        for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
+            assert word in card
 
 
 def test_shipped_models_load_and_have_cards():

@@ -1,7 +1,8 @@
 """Convolutional bodies for images of any size: each stage halves or doubles height and width, rounding up.
 
-Plain layers with "silu", x times its sigmoid, are what learns most in the same time: group or layer normalisation and
-residual blocks cost more than they give, and with "relu" 40 seconds of photographs of 64 x 64 pixels gave no colours.
+The layers are plain, with "silu", x times its sigmoid. In pilots of 40 seconds of processors, one seed each and with
+"relu", group and layer normalisation and residual blocks gave nothing on MNIST, and normalised networks of photographs
+of 64 x 64 pixels did not use their codes; with "relu" plain ones had no colours in that time.
 """
 
 import math

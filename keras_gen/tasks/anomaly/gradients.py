@@ -6,6 +6,7 @@ import numpy as np
 from keras_gen.core.checks import check_at_least, check_data_shape, check_whole
 
 CELL = 4  # pixels on a side of the finest map
+FAINT = 0.1  # about the root of a slope of one level in a hundred
 GRID = 8  # positions on a side of what is compared as one vector
 
 
@@ -14,6 +15,7 @@ def oriented_gradients(data_shape: tuple[int, int, int], orientations: int = 8, 
 
     With g the mean of the channels and d_k the k-th direction, max(0, d_k . grad g) is averaged over cells of 4 x 4
     pixels, a feature map for "patches" and "gaussian". The output, for "neighbors", is its mean over a grid of 8 x 8.
+    One more feature is 0.1 everywhere: where an image is even, it outweighs the noise when lengths are made 1.
 
     Args:
         data_shape: (H, W, C), at least 8 x 8.
@@ -46,8 +48,9 @@ def oriented_gradients(data_shape: tuple[int, int, int], orientations: int = 8, 
     fine = tuple(min(CELL, side) for side in coarse)
     pooling = keras.layers.AveragePooling2D(fine, name="cells")
     maps = keras.ops.sqrt(pooling(inner))
+    parts = [maps, keras.layers.Rescaling(0.0, FAINT, name="faint")(maps[..., :1])]
     if colour:
-        colours = keras.layers.Rescaling(colour, name="colours")(pooling(images))
-        maps = keras.layers.Concatenate(name="features")([maps, colours])
+        parts.append(keras.layers.Rescaling(colour, name="colours")(pooling(images)))
+    maps = keras.layers.Concatenate(name="features")(parts)
     grid = keras.layers.AveragePooling2D([max(1, c // f) for c, f in zip(coarse, fine, strict=True)], name="grid")(maps)
     return keras.Model(images, keras.layers.Flatten(name="vector")(grid), name="oriented_gradients")
