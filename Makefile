@@ -13,8 +13,8 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	rm -rf runs/demo
-	$(BIN)/keras-gen train vae --data digits --latent-dim 8 --beta 2 --likelihood gaussian --epochs 100 --batch-size 32 --verbose 2 --out runs/demo
-	$(BIN)/keras-gen sample runs/demo --count 64 --seed 1 --out runs/demo/samples.png
+	$(BIN)/keras-gen train conditional_vae --data mnist_mini --latent-dim 4 --epochs 25 --batch-size 64 --learning-rate 0.002 --schedule cosine --verbose 2 --out runs/demo
+	$(BIN)/keras-gen sample runs/demo --count 100 --seed 1 --out runs/demo/samples.png
 	$(BIN)/keras-gen interpolate runs/demo --out runs/demo/interpolation.png
 	$(BIN)/keras-gen evaluate runs/demo --out runs/demo/evaluation.json > runs/demo/evaluation.txt
 	cat runs/demo/evaluation.txt

@@ -281,7 +281,7 @@ def separation(seed=0, epochs=30, rate=1e-3, latent_dim=64):
 def compression(seed=0, latent_dim=32, epochs=30, rate=1e-3, images=2_500, bits=5):
     (x, _), (test, _) = mnist()
     keras.utils.set_random_seed(seed)
-    model = kg.Autoencoder(SHAPE, latent_dim, likelihood="gaussian")
+    model = kg.Autoencoder(SHAPE, latent_dim, likelihood="gaussian", encoder="dense")
     fit(model, x, epochs, rate)
     rows = kg.tasks.compression.compare(model, test[:images], bits)
     return {

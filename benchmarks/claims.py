@@ -93,7 +93,51 @@ def step_speed(figures):
     )
 
 
+def defaults(figures):
+    """What each kind of networks errs after the same time, by the side of the images."""
+    named = []
+    for side, points in figures.items():
+        errors = {
+            name: f"{point['loss']:.1f} nats" if str(side) == "28" else f"{10_000 * point['squared_error']:.1f}"
+            for name, point in points.items()
+        }
+        named.append(f"{side}: " + ", ".join(f"{name} {error}" for name, error in errors.items()))
+    return "; ".join(named)
+
+
+def samples_of_tables(figures):
+    """By table, each generator."""
+    return "; ".join(
+        f"{table} " + ", ".join(f"{name} {mean_of(areas, 2)}" for name, areas in by_name.items())
+        for table, by_name in figures.items()
+    )
+
+
+def mean_of(values, digits):
+    """The mean of some runs, and of several their standard deviation."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} +- {math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)):.{digits}f}"
+
+
+def anomalies_in_tables(figures):
+    """By table, each of ours, and the best and the worst of the others, which are many."""
+    found = []
+    for table, by_name in figures.items():
+        means = {name: sum(areas) / len(areas) for name, areas in by_name.items()}
+        others = {name: mean for name, mean in means.items() if name.startswith("PyOD")}
+        best, worst = (pick(others, key=others.get) for pick in (max, min))
+        ours = ", ".join(f"{name} {mean_of(areas, 3)}" for name, areas in by_name.items() if name not in others)
+        rivals = " to ".join(f"{name} {mean_of(by_name[name], 3)}" for name in (best, worst))
+        found.append(f"{table}: {ours}; {rivals}")
+    return ". ".join(found)
+
+
 CLAIMS = {
+    "defaults": defaults,
+    "anomalies_in_tables": anomalies_in_tables,
+    "samples_of_tables": samples_of_tables,
     "deep_boltzmann_machine": deep_boltzmann_bound,
     "fidelity_of_generators": fidelity,
     "one_digit_against_the_rest": one_digit,

@@ -36,9 +36,9 @@ def one_digit_against_the_rest():
             print(f"{name}: {areas[name][-1]:.2f}", flush=True)
 
         models = {
-            "Autoencoder, 8 units": (kg.Autoencoder(SHAPE, 8), 30),
-            "VAE, 16 units": (kg.VAE(SHAPE, 16), 30),
-            "denoising autoencoder, 16 units": (kg.DenoisingAutoencoder(SHAPE, 16, level=0.3), 30),
+            "Autoencoder, 8 units": (kg.Autoencoder(SHAPE, 8, encoder="dense"), 30),
+            "VAE, 16 units": (kg.VAE(SHAPE, 16, encoder="dense"), 30),
+            "denoising autoencoder, 16 units": (kg.DenoisingAutoencoder(SHAPE, 16, level=0.3, encoder="dense"), 30),
             "convolutional VAE, 16 units": (kg.VAE(SHAPE, 16, encoder="conv", decoder="conv"), 10),
             "RBM, 200 units": (kg.RBM(SHAPE, 200), 20),
         }
@@ -153,7 +153,8 @@ def disentanglement():
     """MIG, SAP, DCI and the FactorVAE score of codes of glyphs, by three seeds of each model."""
     train, truth = kg.data.glyphs("train"), kg.data.glyphs("test")
     makers = {
-        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta), 20) for beta in (1.0, 2.0, 4.0, 8.0)
+        f"VAE, beta {beta:g}": (lambda beta=beta: kg.VAE(SHAPE, 10, beta=beta, encoder="dense"), 20)
+        for beta in (1.0, 2.0, 4.0, 8.0)
     }
     makers["InfoGAN, 10 + 6"] = (lambda: kg.InfoGAN(SHAPE, num_categories=10, num_continuous=6, ema=0.99), 10)
     figures = {}

@@ -34,8 +34,14 @@ from keras_gen.testing import Case, two_devices  # noqa: E402
 
 TOLERANCE = 1e-6  # relative, of float32
 _images = np.random.default_rng(0).random((16, 28, 28, 1)).astype("float32")
+_vae = {"data_shape": (28, 28, 1), "latent_dim": 16, "encoder": "dense"}
 BENCHMARKS = [
-    Case("benchmark_dense_vae", kg.VAE, lambda: {"data_shape": (28, 28, 1), "latent_dim": 16}, _images),
+    Case(
+        "benchmark_dense_vae",
+        kg.VAE,
+        lambda: dict(_vae),
+        _images,
+    ),
     Case("benchmark_dcgan", kg.GAN, lambda: {"data_shape": (28, 28, 1), "latent_dim": 64}, _images),
     Case("benchmark_rbm", kg.RBM, lambda: {"data_shape": (28, 28, 1), "hidden_units": 500}, _images),
 ]

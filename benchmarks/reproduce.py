@@ -19,6 +19,7 @@ import keras
 import measuring
 import searching
 import table
+import tables
 import translation
 import variational
 
@@ -77,6 +78,8 @@ for function in (
     measuring.disentanglement,
     measuring.fidelity_of_generators,
     measuring.fakes,
+    tables.samples_of_tables,
+    tables.anomalies_in_tables,
     searching.search_vae,
     searching.search_sparse,
     variational.overnight_vae_k1,

@@ -35,7 +35,7 @@ def point(axis, value, folder):
     if axis in ("batch size", "latent size"):
         batch, latent = (value, 16) if axis == "batch size" else (128, value)
         data = kg.data.load("mnist", batch_size=batch, limit=SHOWN[axis])
-        model = kg.VAE((28, 28, 1), latent)
+        model = kg.VAE((28, 28, 1), latent, encoder="dense")
     elif axis == "image size":
         images = np.random.default_rng(0).random((SHOWN[axis], value, value, 3), dtype="float32")
         path = Path(folder) / f"{value}.npy"

@@ -15,7 +15,7 @@ def search_vae():
     return _beside_by_hand(
         "search_vae",
         "VAE on MNIST: beta 0.5 to 4 and latent size 4 to 64, by importance-sampled likelihood",
-        {"model": "vae", "objective": "log_likelihood", "binarize": "static"},
+        {"model": "vae", "objective": "log_likelihood", "binarize": "static", "encoder": "dense"},
         space={"beta": (0.5, 4.0, "log"), "latent_dim": (4, 64, "log")},
         by_hand={"beta": [1.0], "latent_dim": [16]},
         test="log_likelihood",

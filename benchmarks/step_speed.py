@@ -40,7 +40,7 @@ def contender():
             decoder=kg.networks.conv_decoder(16, shape, (64, 32)),
         ),
         "dcgan": lambda: kg.GAN(shape, 64),
-        "aae": lambda: kg.AdversarialAutoencoder(shape, 16),
+        "aae": lambda: kg.AdversarialAutoencoder(shape, 16, encoder="dense"),
     }
     for line in sys.stdin:
         name = line.strip()

@@ -311,7 +311,7 @@ def attribute_vectors(seed=0, latent_dim=16, epochs=30, pairs=((7, 1), (9, 4), (
     """How often an attribute vector turns images of one class into another, by the answer of a classifier."""
     (x, y), (test, test_y) = labelled("train"), labelled("test")
     judge, right = classifier(x, y, test, test_y, seed)
-    model = kg.VAE(SHAPE, latent_dim, seed=seed)
+    model = kg.VAE(SHAPE, latent_dim, encoder="dense", seed=seed)
     model.compile(optimizer=keras.optimizers.Adam(cosine(1e-3, epochs, len(x) // 128 + 1)))
     model.fit(x, batch_size=128, epochs=epochs, verbose=2)
     changed = {}

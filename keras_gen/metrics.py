@@ -1,5 +1,6 @@
 """What metrics mean: one table for the terminal, for reports and for pictures."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -84,6 +85,14 @@ METRICS = {
     "coverage": Metric(
         "samples", SHARE, "higher", "Real images that have a sample nearby: variety, robust to outliers."
     ),
+    "two_sample_auroc": Metric(
+        "samples", "AUROC", "lower", "How well a classifier tells sampled rows from real ones; 0.5 where it cannot."
+    ),
+    "two_sample_auroc_error": Metric("samples", "", "", "Standard error of the classifier's AUROC."),
+    "column_distance": Metric(
+        "samples", "", "lower", "Distance of each column's distribution, 0 to 1: the mean of all."
+    ),
+    "worst_column_distance": Metric("samples", "", "lower", "The same of the column that is farthest off."),
     "clustering_accuracy": Metric("codes", SHARE, "higher", "Images whose class is that of the model's own cluster."),
     "linear_probe": Metric(
         "codes", SHARE, "higher", "Classes that a linear classifier reads off the code of unseen images."
@@ -117,6 +126,8 @@ def describe(name: str) -> Metric:
 def describe_all(names: Iterable[str], model: Any = None) -> dict[str, Metric]:
     """Name -> `Metric` of metrics that stand together: the terms of some models have the unit of their likelihood.
 
+    Of a table's model they speak of rows.
+
     Args:
         names: of the metrics.
         model: of which they are, if it is known.
@@ -124,7 +135,8 @@ def describe_all(names: Iterable[str], model: Any = None) -> dict[str, Metric]:
     found = {name: describe(name) for name in names}
     terms = [name for name in found if name in ("loss", "reconstruction_loss")]
     unit = ""
-    if "kl_loss" in found:  # terms of a bound
+    of_rows = getattr(model, "table", None) is not None
+    if "kl_loss" in found or of_rows:  # terms of a bound, or of a table's likelihood
         unit = NATS
     elif isinstance(getattr(model, "likelihood", None), str) and hasattr(model, "likelihoods"):
         unit = UNIT_OF_TERM.get(model.likelihoods[model.likelihood], "")
@@ -133,4 +145,14 @@ def describe_all(names: Iterable[str], model: Any = None) -> dict[str, Metric]:
     found |= {name: found[name]._replace(unit=unit) for name in terms}
     if "loss" in found and {"d_loss", "g_loss"} <= set(found):
         found["loss"] = found["loss"]._replace(better="", meaning="The losses of all players together.")
-    return found
+    return {name: _of_rows(metric) for name, metric in found.items()} if of_rows else found
+
+
+def _of_rows(metric):
+    """What is said of images and pixels, of a table's rows and their slots."""
+    words = {"images": "rows", "Images": "Rows", "image": "row", "pixels": "slots", "pixel": "slot"}
+
+    def said(text):
+        return re.sub("|".join(words), lambda found: words[found[0]], text)
+
+    return metric._replace(unit=said(metric.unit), meaning=said(metric.meaning))

@@ -265,10 +265,10 @@ def test_bodies_of_no_sizes(body, arguments, sentence):
 @pytest.mark.parametrize(
     ("data_shape", "given"),
     [
-        ((3, 32, 32), {}),
-        ((8, 8, 4), {"decoder": "conv*0.125"}),
+        ((3, 32, 32), {"decoder": "conv*4"}),
+        ((8, 8, 4), {"decoder": "conv*0.5"}),
         ((8, 8, 32), {"encoder": "pool", "decoder": "pool"}),
-        ((4, 4, 32), {"decoder": lambda: kg.networks.conv_decoder(3, (4, 4, 32))}),
+        ((4, 4, 32), {"decoder": lambda: kg.networks.conv_decoder(3, (4, 4, 32), (64,))}),
     ],
 )
 def test_a_built_in_decoder_keeps_its_output_layer(data_shape, given, tmp_path):

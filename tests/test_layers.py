@@ -119,7 +119,7 @@ def test_unit_interval_brings_back_what_lies_outside():
     [
         ("dense*0.5", (8, 8, 1), {256, 128}),
         ("*2", (8, 8, 1), {1024, 512}),
-        ("*0.125", (64, 64, 3), {4, 8, 16, 32}),  # convolutional, for it is large
+        ("*0.5", (64, 64, 3), {8, 16, 32, 64, 128}),  # convolutional, for it is large
         ("dense*0.001", (8, 8, 1), {1}),
     ],
 )

@@ -33,8 +33,8 @@ def faults(notebook):
         found.append("begins with the badge, then the installation")
     if not any(key in output.get("data", {}) for output in code[1].outputs for key in PICTURES):
         found.append("the first cell after the installation shows a picture")
-    if not any("kg.images.show(" in cell.source for cell in code):
-        found.append("shows images by kg.images.show")
+    if not any("kg.images.show(" in cell.source or "kg.plots.columns(" in cell.source for cell in code):
+        found.append("shows images by kg.images.show, or a table by kg.plots.columns")
     for i, cell in enumerate(code):
         if "execution" in cell.metadata:
             found.append(f"code cell {i}: times of execution")
@@ -103,4 +103,5 @@ def test_notebook(path, tmp_path, tmp_path_factory):
     }
     again = runner.executed(notebook, tmp_path, seconds=300, **environment)
     assert not runner.differences(stored, again, tag="exact")[1]
-    assert any(kg.images.provenance(picture) for picture in tmp_path.glob("*.png")), "leave a picture of a model's"
+    made = any(kg.images.provenance(picture) for picture in tmp_path.glob("*.png")) or any(tmp_path.glob("*.csv"))
+    assert made, "leave a picture, or a table, of a model's"

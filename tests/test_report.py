@@ -53,6 +53,7 @@ def test_every_number_of_a_report_is_described():
     labels = np.arange(60) % 2
     numbers = {*kg.evaluation.probe(codes, labels), *kg.evaluation.clustering(codes, labels)}
     numbers |= {*kg.evaluation.fidelity(codes[:20], codes, lambda x: x)["generated"]}
+    numbers |= {"two_sample_auroc", "two_sample_auroc_error", "column_distance", "worst_column_distance"}
     for name in numbers:
         assert name in metrics.METRICS, name
     for name, metric in metrics.METRICS.items():

@@ -62,6 +62,7 @@ def list_() -> None:
     sources.add_row("mnist, cifar10, ...", "any image dataset of TensorFlow Datasets")
     sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")
     sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
+    sources.add_row("FILE.csv, FILE.parquet", "a table: numbers, categories, dates, missing values; --target COLUMN")
     for table in (models, sources, shipped):
         Console().print(table)
 

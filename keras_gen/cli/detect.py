@@ -10,6 +10,7 @@ import keras_gen as kg
 from keras_gen.cli.app import Force, app
 from keras_gen.cli.options import check_option, choose_images, named_data
 from keras_gen.files import refuse_overwrite, shipped
+from keras_gen.table.files import SUFFIXES
 
 REPORT = ("scores.csv", "worst.png", "histogram.png", "metrics.json")
 Method = Literal["reconstruction", "likelihood", "latent", "critic", "neighbors", "gaussian", "patches"]
@@ -36,14 +37,14 @@ def detect(
     verbose: int = 1,
     force: Force = False,
 ) -> None:
-    """Score the images of a folder by how unlike they are to normal ones; write a table and pictures.
+    """Score images, or the rows of a table, by how unlike they are to normal ones; write a table and pictures.
 
     A model of a run tells what is normal; or, with --extractor and --normal, features of normal images do. In MVTec's
     layout the test split is judged, and the AUROC of images and of pixels is told.
 
     Args:
         run: run folder, .keras file or shipped model; or a detector, saved or shipped; nothing with --extractor.
-        folder: of images, at any depth, which are made of the model's size.
+        folder: of images, at any depth, which are made of the model's size; or a .csv, .tsv or .parquet file.
         out: folder for the report: scores.csv, worst.png, histogram.png, metrics.json.
         method: squared error of the reconstruction, the model's own score, distance of the code, a GAN's critic; or of
             features, distance to the nearest neighbors, from a gaussian for each position, or of patches from a memory
@@ -73,8 +74,9 @@ def detect(
     if force:
         for name in REPORT:
             (Path(out) / name).unlink(missing_ok=True)
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"FOLDER must be a folder of images. Received: {folder}, which is none")
+    is_table = Path(folder).suffix.lower() in SUFFIXES and Path(folder).is_file()
+    if not is_table and not Path(folder).is_dir():
+        raise FileNotFoundError(f"FOLDER must be a folder of images, or a table. Received: {folder}, which is none")
     if Path(run).suffix == ".zip" or run in shipped(".zip"):
         if extractor is not None or normal is not None:
             raise ValueError(f"A saved detector needs neither --extractor nor --normal. Received: {run} with one")
@@ -87,6 +89,10 @@ def detect(
     if save is not None:
         refuse_overwrite(save, force)
         detector.save(save)
+    if is_table:
+        total, found = kg.tasks.detect_table(detector, folder, out)
+        print(f"{found} of {total} rows are anomalies at {detector.false_alarms:.1%} false alarms: {out}")
+        return
     total, found = kg.tasks.detect_folder(detector, folder, out, on_error=on_error, count=count, verbose=verbose)
     print(f"{found} of {total} images are anomalies at {detector.false_alarms:.1%} false alarms: {out}")
     metrics = json.loads((Path(out) / "metrics.json").read_text())

@@ -151,12 +151,13 @@ def choose_data(
         return Chosen(model, dataset, open_run.config.sources[0], open_run.config)
     config = None if open_run is None else open_run.config
     binarize = None if config is None else config.binarize
-    dataset, found = named_data(source, model.data_shape, count, labels, normal, binarize)
+    named: Any = source if model.table is None else choose_table(model, str(source), config)
+    dataset, found = named_data(named, model.data_shape, count, labels, normal, binarize)
     return Chosen(model, dataset, found, config)
 
 
 def named_data(
-    source: str | None,
+    source: Any,
     data_shape: tuple[int, ...],
     count: int | None = None,
     labels: bool | None = None,
@@ -174,6 +175,16 @@ def named_data(
     labels = found.info.num_classes is not None if labels is None else labels
     split = "test" if "test" in splits and not (normal and found.has_defects) else next(iter(splits))
     return kg.data.load(found, split, shuffle=False, limit=count, binarize=binarize, labels=labels, **size), found
+
+
+def choose_table(model: GenerativeModel, source: str, config: RunConfig | None) -> Source:
+    """A table with the columns of a model, with the classes of its run where it has their column."""
+    from keras_gen.data.tables import TableSource
+    from keras_gen.table.files import read_table
+
+    rows = read_table(source)
+    target = None if config is None or config.target_column not in rows.columns else config.target_column
+    return TableSource(rows, target, spec=model.table)
 
 
 def choose_images(

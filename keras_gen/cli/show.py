@@ -8,6 +8,7 @@ import numpy as np
 import keras_gen as kg
 from keras_gen.cli.app import app, writes
 from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
+from keras_gen.table.files import read_table, save_table
 
 
 @writes
@@ -31,7 +32,7 @@ def sample(
         data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
         out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
-            file of each.
+            file of each; rows of a table go to a .csv, .tsv or .parquet file, samples.csv if none is given.
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
@@ -42,7 +43,24 @@ def sample(
     else:
         model = kg.load(run)
         images = model.sample(count, labels, seed)
+    if model.table is not None:
+        print(save_table(images, "samples.csv" if out == "samples.png" else out))
+        return
     print(kg.images.save(check_images(model, images), out))
+
+
+@writes
+def impute(run: str, table: str, *, out: str) -> None:
+    """Fill the missing values of a table by a model of its columns.
+
+    Args:
+        run: run folder, .keras file or shipped model, trained on a table.
+        table: .csv, .tsv or .parquet file with the columns of the training; others stay as they are.
+        out: file for the filled table, of the same kinds.
+    """
+    rows = read_table(table)
+    filled = kg.load(run).impute(rows)
+    print(f"{save_table(filled, out)}: {int(rows.isna().sum().sum() - filled.isna().sum().sum()):,} values filled.")
 
 
 @writes
@@ -53,10 +71,14 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
         run: run folder, or with --data any model.
         data: where to take the images from; the run's own held-out split if not given.
         count: how many.
-        out: picture, .png, .jpg or .webp.
+        out: picture, .png, .jpg or .webp; of a table a .csv, .tsv or .parquet file.
     """
     check_option("count", count, 1)
     model, images, labels = choose_images(run, data, count)
+    if model.table is not None:
+        made = model.table.decode(model.reconstruct(images, **model.label_kwargs(labels)))
+        print(save_table(made, "reconstructions.csv" if out == "reconstructions.png" else out))
+        return
     pairs = kg.images.rows(images, model.reconstruct(images, **model.label_kwargs(labels)))
     print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
 

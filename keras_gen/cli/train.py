@@ -16,11 +16,22 @@ train_app = cyclopts.App(
 app.command(train_app)
 
 # What `train` takes and a model has no use for, by how it is paired.
+OF_TABLES = ("target", "kinds")
 ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")
 OF_PAIRS = {
     None: ("data_a", "data_b", "task", "task_level", *ONE_FOLDER),
-    "pairs": ("binarize", "num_labels", "balance", "classes_from"),
-    "unpaired": ("binarize", "num_labels", "balance", "classes_from", "data", "task", "task_level", *ONE_FOLDER),
+    "pairs": ("binarize", "num_labels", "balance", "classes_from", *OF_TABLES),
+    "unpaired": (
+        "binarize",
+        "num_labels",
+        "balance",
+        "classes_from",
+        *OF_TABLES,
+        "data",
+        "task",
+        "task_level",
+        *ONE_FOLDER,
+    ),
 }
 
 
@@ -28,7 +39,7 @@ def _add_train_command(name, cls) -> None:
     def command(**options):
         arguments = {key: options.pop(key) for key in cls.arguments() if key in options}
         kg.training.train(name, **options, **{k: v for k, v in arguments.items() if v is not None})
-        if options["verbose"]:
+        if options.get("verbose", 1):
             out = options["out"]
             print(f"{out}: trained. Look at its pictures; `keras-gen evaluate {out}` prints metrics.")
 

@@ -24,6 +24,8 @@ def tune(
     final_epochs: int | None = None,
     patience: int | None = None,
     binarize: Literal["static", "dynamic"] | None = None,
+    target: str | None = None,
+    kinds: dict[str, str] | None = None,
     limit: int | None = None,
     devices: int | None = None,
     workers: int = 1,
@@ -52,6 +54,8 @@ def tune(
         final_epochs: of the best model, which is trained again; as long as a trial if not given.
         patience: epochs without a lower val_loss after which a trial stops.
         binarize: draw black and white pixels, once (static) or anew each time (dynamic).
+        target: of a table, the column of classes.
+        kinds: of a table, kinds of columns that are not as they look, such as --kinds.zip category.
         limit: train on that many examples only.
         devices: how many devices train together.
         workers: processes of this machine that train at the same time; one that ends too early is started again.
@@ -73,7 +77,8 @@ def tune(
         found = tuning.search(
             model, data, objective, None if space is None else tuning.parse_space(space), trials, out=out,
             algorithm=algorithm, epochs=epochs, batch_size=batch_size, final_epochs=final_epochs, patience=patience,
-            binarize=binarize, limit=limit, devices=devices, workers=workers, seed=seed, verbose=verbose, **arguments,
+            binarize=binarize, target=target, kinds=kinds, limit=limit, devices=devices,
+            workers=workers, seed=seed, verbose=verbose, **arguments,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on with this search.") from None

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_gen.core import arguments, provenance
 from keras_gen.core.intake import Intake
-from keras_gen.core.part import Part
+from keras_gen.core.rows import Rows
 from keras_gen.core.spec import DataSpec
 
 ABILITIES = (
@@ -60,7 +60,10 @@ def batched(method: Callable | None = None, *, images: bool = False) -> Callable
         with self.using_averages():
             batches = _slices(self, method.__name__, x, labels, takes_labels)
             results = _together(self, functools.partial(method, self), batches, args, kwargs)
-        return provenance.mark(results, self) if images else results
+        if not images:
+            return results
+        made = provenance.mark(results, self)
+        return made if method.__name__ == "decode" else self.as_given(x, made)
 
     return wrapper
 
@@ -103,7 +106,8 @@ def drawn(method: Callable) -> Callable:
         elif self.data_spec.num_classes is not None:
             labels = np.arange(n) % self.data_spec.num_classes
         with self.using_averages():
-            return provenance.note(method(self, n, labels, seed, *args, **kwargs), self, seed=seed)
+            made = method(self, n, labels, seed, *args, **kwargs)
+            return provenance.note(made, self, seed=seed) if self.table is None else self.drawn_rows(made, seed)
 
     return wrapper
 
@@ -154,7 +158,7 @@ def _together(model, method, batches, args, kwargs):
     return np.concatenate(results) if isinstance(results, list) else results
 
 
-class Abilities(Part):
+class Abilities(Rows):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
     offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines

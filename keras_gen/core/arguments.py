@@ -19,6 +19,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.table.spec import TableSpec
+
 MAX_WHOLE = 2**31 - 1  # of whole numbers: TensorFlow counts the entries of an axis, and seeds its noise, by 32 bits
 LARGEST_FLOAT = float(np.finfo("float32").max)
 SHOWN = 200  # characters of what was received
@@ -158,6 +160,7 @@ SHAPE = Rule(
     _is_shape,
     lambda value: tuple(map(int, value)),
 )
+TABLE = Rule("the `spec` of a table", lambda value: isinstance(value, TableSpec) and value.width > 0)
 ACTIVATION = Rule("the name of an activation of Keras, such as 'sigmoid', 'relu' or 'linear'", _is_activation, str)
 
 # === Annotations ===
@@ -169,7 +172,7 @@ Seed = Annotated[int, whole(0)]
 Positive = Annotated[float, number(above=0)]
 Share = Annotated[float, number(minimum=0, below=1)]
 Decay = Annotated[float, number(above=0, below=1)]
-DataShape = Annotated[tuple[int, ...], SHAPE]
+DataShape = Annotated[tuple[int, ...], either(SHAPE, TABLE)]
 Widths = Annotated[tuple[int, ...], widths(2)]
 Activation = Annotated[str, ACTIVATION]
 

@@ -49,6 +49,8 @@ def as_array(x, spec: DataSpec) -> Any:
     """An array, eager tensor or sparse matrix of what is array-like."""
     if isinstance(x, tuple) and len(x) in (1, 2, 3) and getattr(x[0], "ndim", 0) == len(spec.shape) + 1:
         raise ValueError(f"{spec.takes}; labels or targets go beside them, as fit(x, y). Received: a tuple of {len(x)}")
+    if spec.table is not None and hasattr(x, "columns"):
+        return spec.table.encode(x)
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
             raise ValueError(f"{spec.name} cannot learn from masked values. Received: {x.mask.sum()} masked values")

@@ -14,6 +14,7 @@ from keras_gen.core import documentation
 from keras_gen.core.arguments import Rule, check_given, is_bare, plain, rule_of, shown
 from keras_gen.core.part import Part
 from keras_gen.core.scalars import Adjustable, setting
+from keras_gen.table.spec import TableSpec
 
 
 class Completed(type(keras.Model)):  # type: ignore[misc]  # Keras does not say its name
@@ -39,6 +40,7 @@ class Configured(Part, metaclass=Completed):
     reach it as plain Python values.
     """
 
+    table: TableSpec | None = None  # the columns, of a model of a table's rows
     is_complete = False  # whether the constructor is done
     rules: Mapping[str, Rule] = {}  # what each argument of the constructor may be, where that can be told
     _adjustables: frozenset[str] = frozenset()  # arguments that may be set while the model trains
@@ -91,7 +93,10 @@ class Configured(Part, metaclass=Completed):
         config = super().get_config()
         for name in self.arguments():
             value = getattr(self, name)
-            config[name] = keras.saving.serialize_keras_object(value) if isinstance(value, keras.Layer) else value
+            if name == "data_shape" and self.table is not None:
+                value = self.table
+            is_object = isinstance(value, keras.Layer | TableSpec)
+            config[name] = keras.saving.serialize_keras_object(value) if is_object else value
         return config
 
     @classmethod

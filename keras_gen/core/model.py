@@ -20,6 +20,7 @@ from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.views import Networks
 from keras_gen.files import write_atomically
+from keras_gen.table.spec import TableSpec
 
 
 class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
@@ -33,7 +34,7 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     a term are `Adjustable`; other arguments cannot be set after construction.
 
     Args:
-        data_shape: (H, W, C) of the images or (D,) of the vectors.
+        data_shape: (H, W, C) of the images, (D,) of the vectors, or, of some models, the `spec` of a table.
         seed: int; all noise of training is a function of (seed, step, replica).
         ema: None, or the decay of a moving average of the weights, such as 0.999, with which the model then samples,
             encodes, decodes and scores; `evaluate`, `predict` and `call` use the weights themselves. After setting
@@ -51,11 +52,19 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
     # "pairs" or "unpaired" where it is trained on (inputs, targets); the function of `data` for it.
     target_mode: str | None = None
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
+    takes_tables = False  # whether the `spec` of a table may stand in place of a `data_shape`
     learning_rate: float | None = 1e-3  # of Adam, where none is asked for
 
     def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
         # Networks cast for themselves; cast here, float16 targets would meet float32 losses.
         super().__init__(**{"autocast": False, **kwargs})
+        if isinstance(data_shape, TableSpec):
+            if not self.takes_tables:
+                raise ValueError(
+                    f"{type(self).__name__} does not learn from tables: VAE, Autoencoder, AdversarialAutoencoder and "
+                    f"GAN do, among others. Received: data_shape, the spec of a table of {data_shape.describe()}"
+                )
+            self.table, data_shape = data_shape, data_shape.shape
         if len(data_shape) == 3 and keras.config.image_data_format() != "channels_last":
             raise ValueError(
                 "Channels of images must come last: keras.config.set_image_data_format('channels_last'). "
@@ -98,6 +107,24 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
 
     # === Data ===
 
+    def likelihood_of(self, likelihood: str) -> str:
+        """The likelihood that a constructor's argument asks for: that of a table is "table", and none has to ask.
+
+        Raises:
+            ValueError: if it does not fit.
+        """
+        if self.table is None and likelihood == "table":
+            raise ValueError(
+                "likelihood='table' is for the rows of a table: give the `spec` of one in place of a data_shape. "
+                f"Received: data_shape={self.data_shape}"
+            )
+        if self.table is not None and likelihood not in ("bernoulli", "table"):  # the default says nothing
+            raise ValueError(
+                "A table has a likelihood of its own for each column: leave `likelihood` out. "
+                f"Received: likelihood={likelihood!r}"
+            )
+        return likelihood if self.table is None else "table"
+
     @property
     def data_likelihood(self) -> str | None:
         """The likelihood of the data, by name; of a model of codes, that of the model that made them."""
@@ -118,7 +145,7 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
         """The `DataSpec` of what `fit` takes."""
         classes = getattr(self, "num_classes", None)
         name = type(self).__name__
-        return DataSpec(self.data_shape, self.bounded, self.supervision, classes, self.targets, name)
+        return DataSpec(self.data_shape, self.bounded, self.supervision, classes, self.targets, name, table=self.table)
 
     def check_data(self, x, y=None) -> None:
         """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""

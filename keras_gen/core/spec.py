@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.table.spec import TableSpec
+
 LARGEST = 1e15  # of unbounded data: a sum of squares of many of them is still a float32
 MAX_SHOWN = 60  # characters of a value that a sentence quotes
 
@@ -39,6 +41,7 @@ class DataSpec:
         targets: a `Targets`, or None.
         name: who takes it, for sentences.
         one_for_all: whether one label may stand for that of every example.
+        table: the columns, where examples are the rows of a table: a data frame of them is taken too.
     """
 
     shape: tuple
@@ -48,6 +51,7 @@ class DataSpec:
     targets: Targets | None = None
     name: str = "This model"
     one_for_all: bool = False
+    table: TableSpec | None = None
 
     @property
     def is_image(self) -> bool:

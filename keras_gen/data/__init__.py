@@ -9,6 +9,7 @@ from keras_gen.data.pipeline import load as load
 from keras_gen.data.pipeline import stack as stack
 from keras_gen.data.prepared import Truth as Truth
 from keras_gen.data.prepared import glyphs as glyphs
+from keras_gen.data.tables import table as table
 from keras_gen.face import names_of
 
 __dir__ = names_of(globals())

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +23,8 @@ def info(source: Any, **options) -> Info:
 
     Args:
         source: as for `load`.
-        **options: `image_size`, `channels`, `on_error`, `split_folders` and `classes_from` of `load`, for a folder.
+        **options: of `load`: `image_size`, `channels`, `on_error`, `split_folders` and `classes_from` for a folder,
+            `target` and `kinds` for a table.
 
     Returns:
         An object with `data_shape`, `num_classes`, `class_names`, and `splits`, a dict of name to size. Of a folder
@@ -51,6 +52,8 @@ def load(
     on_error: str = "stop",
     split_folders: bool | None = None,
     classes_from: ClassesFrom | None = None,
+    target: str | None = None,
+    kinds: Mapping[str, str] | None = None,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Images as a `tf.data.Dataset` of float32 batches in [0, 1].
@@ -59,8 +62,8 @@ def load(
         source: "digits" (8 x 8 handwritten digits, embedded); "mnist_mini" (5,000 + 1,000 digits of MNIST, 28 x 28,
             embedded); "glyphs" (28 x 28 printed digits, rendered once, of which the true factors are known:
             `kg.data.glyphs`); the name of an image dataset of TensorFlow Datasets ("mnist", "fashion_mnist",
-            "cifar10", ...); a folder of images, at any depth; or a .npy or .npz file of images or vectors (x,
-            optionally y).
+            "cifar10", ...); a folder of images, at any depth; a .npy or .npz file of images or vectors (x, optionally
+            y); or a table, as `kg.data.table` takes it, whose rows become vectors.
         split: a split of the source, or a part of one: "train[:90%]", "train[90%:]", "test[:1000]". Parts are cut
             from a fixed random order, so that a folder sorted by class gives every part its share of each (of a
             dataset too large for memory, from the stored order, which TensorFlow Datasets has shuffled).
@@ -90,6 +93,8 @@ def load(
             folders of masks such as ground_truth, and raises an error where a folder can be read in two ways.
         classes_from: for a folder, which folder of an image is its class: "first" (None), the outermost within its
             split, or "last", the one that it lies in.
+        target: of a table, the column of classes.
+        kinds: of a table, as for `kg.data.table`.
         first_epoch: added to the number of each epoch.
 
     Returns:
@@ -103,7 +108,8 @@ def load(
         "channels": channels, "binarize": binarize, "augment": augment, "balance": balance, "shuffle": shuffle,
         "seed": seed, "drop_remainder": drop_remainder, "limit": limit,
     }  # fmt: skip
-    reader = open_reader(opened(source, image_size, channels, on_error, split_folders, classes_from), split, **options)
+    source = opened(source, image_size, channels, on_error, split_folders, classes_from, target, kinds)
+    reader = open_reader(source, split, **options)
     dataset = reader.batches(epochs.numbers(first_epoch) if reader.varies else epochs.always())
     return dataset.apply(tf.data.experimental.assert_cardinality(reader.steps)).prefetch(tf.data.AUTOTUNE)
 

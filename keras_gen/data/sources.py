@@ -8,23 +8,35 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+from keras_gen.table.spec import TableSpec
 
 MNIST_MINI = Path(__file__).with_name("mnist_mini.webp")  # made by benchmarks/mnist_mini.py
 
 
 @dataclasses.dataclass
 class Info:
-    """What a source holds: data_shape, number and names of classes (None without labels), examples per split."""
+    """What a source holds: data_shape, number and names of classes (None without labels), examples per split.
+
+    Of a table `spec` is that of its columns, which models take in place of the `data_shape`.
+    """
 
     name: str
     data_shape: tuple
     num_classes: int | None
     class_names: list | None
     splits: dict
+    spec: TableSpec | None = None
+
+    @property
+    def shape(self) -> Any:
+        """What a model of the data takes as its `data_shape`: the shape, or of a table its spec."""
+        return self.data_shape if self.spec is None else self.spec
 
 
 @dataclasses.dataclass

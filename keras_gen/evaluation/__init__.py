@@ -30,6 +30,10 @@ from keras_gen.evaluation.quality import ssim as ssim
 from keras_gen.evaluation.rows import doubts as doubts
 from keras_gen.evaluation.rows import grouped as grouped
 from keras_gen.evaluation.summary import report as report
+from keras_gen.evaluation.tables import TwoSample as TwoSample
+from keras_gen.evaluation.tables import column_distances as column_distances
+from keras_gen.evaluation.tables import table_fidelity as table_fidelity
+from keras_gen.evaluation.tables import two_sample as two_sample
 from keras_gen.evaluation.units import latent_units as latent_units
 from keras_gen.face import names_of
 from keras_gen.metrics import describe as describe

@@ -9,7 +9,7 @@ from keras_gen.evaluation.summary import LIKELIHOOD_IMAGES
 from keras_gen.metrics import GROUPS, Metric, describe, describe_all
 
 # Ending of a name -> what the number is that stands beside the metric of that name.
-BESIDE = {"_baseline": "PCA", "_floor": "real images", "_control": "noise"}
+BESIDE = {"_baseline": "PCA", "_floor": "real images", "_control": "noise", "_shuffled": "columns shuffled"}
 TOO_GOOD = 0.5  # precision of noise, or share of that of real images, above which it says nothing
 
 
@@ -38,15 +38,24 @@ def grouped(metrics: dict[str, Any], model: Any = None) -> list[Group]:
         metrics: name to value.
         model: of which they are; its likelihood gives some terms their unit.
     """
-    described = describe_all(metrics, model)
+    described, things = describe_all(metrics, model), "images" if getattr(model, "table", None) is None else "rows"
     rows: dict[str, list[Row]] = {name: [] for name in GROUPS}
     for name, value in metrics.items():
         if not isinstance(value, float | np.floating) or name.endswith(tuple(BESIDE)):
             continue
-        beside = {words: metrics[name + end] for end, words in BESIDE.items() if name + end in metrics}
+        beside = {
+            words.replace("images", things): metrics[name + end]
+            for end, words in BESIDE.items()
+            if name + end in metrics
+        }
         rows[described[name].group].append(Row(name, float(value), described[name], beside))
     return [
-        Group(GROUPS[name], _measured_on(name, metrics), found, list(dict.fromkeys(b for r in found for b in r.beside)))
+        Group(
+            GROUPS[name],
+            _measured_on(name, metrics).replace("images", things),
+            found,
+            list(dict.fromkeys(b for r in found for b in r.beside)),
+        )
         for name, found in rows.items()
         if found
     ]

@@ -13,6 +13,7 @@ from keras_gen.evaluation.clusters import clustering_accuracy
 from keras_gen.evaluation.fidelity import MIN_IMAGES, fidelity
 from keras_gen.evaluation.likelihood import log_likelihood
 from keras_gen.evaluation.quality import psnr_of_error, ssim
+from keras_gen.evaluation.tables import table_fidelity
 
 LIKELIHOOD_IMAGES = 1_000
 FIDELITY_IMAGES = 2_000  # generated; as many real ones, and as many others for the floor
@@ -46,7 +47,8 @@ def report(
         5,000 images, where they hold ten of each class; with features and twenty images, of a model that samples, those
         of `fidelity` for at most 2,000 samples of seed 0, each followed by its `_floor` and its `_control`, and of what
         they were measured: `fidelity_images`, `fidelity_features` and `fidelity_classes`. Of black and white images the
-        pixels of samples are drawn. What a metric means `describe` tells.
+        pixels of samples are drawn. Of a table's model that samples, those of `table_fidelity`. What a metric means
+        `describe` tells.
     """
     metrics: dict[str, Any] = {"images": 0}
     if model.compiled:
@@ -62,6 +64,7 @@ def report(
     beginning: list[np.ndarray] = []
     first_labels, clusters, classes = [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
+    samples_rows = model.table is not None and "sample" in model.offers
     compared_images = cap_by_memory(FIDELITY_IMAGES, model.data_shape)
     judged, real = Reservoir(probes.MAX_CODES), Reservoir(2 * compared_images)
     for x, y in batches_of(images, labels):
@@ -82,7 +85,7 @@ def report(
                 classes.append(y)
             if "encode" in model.offers:
                 judged.add(np.asarray(model.encode(x, **model.label_kwargs(y))), y)
-        if samples_images:
+        if samples_images or samples_rows:
             real.add(x, y if model.supervision == "required" else np.zeros(len(x), int))
         if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:
             beginning.append(x)
@@ -107,7 +110,10 @@ def report(
         metrics |= probes.probe(*judged.all()) | probes.clustering(*judged.all())
     if real.count >= 2 * MIN_IMAGES:
         kept, kept_classes = real.all()
-        metrics |= _fidelity_of(model, kept, kept_classes, features)
+        if samples_rows:
+            metrics |= _fidelity_of_rows(model, kept, kept_classes)
+        else:
+            metrics |= _fidelity_of(model, kept, kept_classes, features)
     return metrics
 
 
@@ -160,6 +166,13 @@ def _fidelity_of(model, real, classes, features):
         "fidelity_features": found["features"],
         **({"fidelity_classes": features.num_classes} if hasattr(features, "num_classes") else {}),
     }
+
+
+def _fidelity_of_rows(model, real, classes):
+    """`table_fidelity` of samples; of a model of labels, for labels as the rows have them."""
+    count = min(FIDELITY_IMAGES, len(real))
+    samples = model.sample(count, labels=classes[:count] if model.supervision == "required" else None, seed=0)
+    return {**table_fidelity(model.table.decode(real[:count], missing=True), samples), "fidelity_images": count}
 
 
 def in_support(likelihood, x) -> Any:

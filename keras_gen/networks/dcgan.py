@@ -4,21 +4,22 @@ Radford et al. have no dense layer beside the convolutions, Chen et al. 2016 ("I
 is there by default: on MNIST more samples are digits with it. Batch statistics are those of all devices together.
 """
 
+import math
 from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from keras_gen.networks.conv import stages
+from keras_gen.networks.conv import KERNEL, stages, strides, upsampled
 
 SLOPE = 0.2  # of the leaky ReLU
-KERNEL = 4  # a multiple of the stride: with another, transposed convolutions leave a checkerboard
+FILTERS = (64, 128, 256, 256, 256, 256)  # from the image inwards: the first two for 28 pixels, four for 64
 
 
 def dcgan_generator(
     latent_dim: int,
     data_shape: tuple[int, ...],
-    filters: Sequence[int] = (64, 128),
+    filters: Sequence[int] = FILTERS,
     features: int = 128,
     batch_norm: bool = True,
 ) -> keras.Model:
@@ -27,32 +28,24 @@ def dcgan_generator(
     Args:
         latent_dim: size of what it is given: the latent, and a one-hot label where there is one.
         data_shape: (H, W, C); any size, an odd side is cropped.
-        filters: of the layers, from the image inwards; halving stops before a side falls below 4.
+        filters: of the layers, from the image inwards, as many as bring the sides to 4 to 7 pixels.
         features: units of a dense layer before all others, or None for none.
         batch_norm: whether every layer but the last is normalised.
     """
     sizes = stages(data_shape, filters)
-    used = filters[: max(1, len(sizes) - 1)]
+    bottom = (*sizes[-1], filters[max(0, len(sizes) - 2)])
     latent = x = keras.Input((latent_dim,), name="latent")
     if features:
         x = _normalised(layers.Dense(features, use_bias=not batch_norm, name="features")(x), batch_norm, "features")
         x = layers.ReLU(name="relu_features")(x)
-    height, width = sizes[-1]
-    x = layers.Dense(height * width * used[-1], use_bias=not batch_norm, name="dense")(x)
-    x = _normalised(layers.Reshape((height, width, used[-1]), name="reshape")(x), batch_norm, "dense")
+    x = layers.Dense(math.prod(bottom), use_bias=not batch_norm, name="dense")(x)
+    x = _normalised(layers.Reshape(bottom, name="reshape")(x), batch_norm, "dense")
     x = layers.ReLU(name="relu_dense")(x)
     if len(sizes) == 1:
         x = layers.Conv2D(data_shape[-1], 3, padding="same", name="to_image")(x)
     for i in reversed(range(len(sizes) - 1)):
-        height, width = sizes[i]
-        channels = used[i - 1] if i else data_shape[-1]
-        name = f"deconv_{i}" if i else "to_image"
-        x = layers.Conv2DTranspose(
-            channels, KERNEL, strides=2, padding="same", use_bias=not (i and batch_norm), name=name
-        )(x)
-        surplus = (x.shape[1] - height, x.shape[2] - width)  # 1 where the discriminator rounds up
-        if any(surplus):
-            x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(x)
+        channels, name = (filters[i - 1], f"deconv_{i}") if i else (data_shape[-1], "to_image")
+        x = upsampled(x, sizes[i], sizes[i + 1], channels, name, use_bias=not (i and batch_norm))
         if i:
             x = layers.ReLU(name=f"relu_{i}")(_normalised(x, batch_norm, str(i)))
     x = layers.Activation("sigmoid", dtype="float32", name="image")(x)
@@ -60,23 +53,23 @@ def dcgan_generator(
 
 
 def dcgan_discriminator(
-    data_shape: tuple[int, ...], filters: Sequence[int] = (64, 128), features: int = 128, batch_norm: bool = True
+    data_shape: tuple[int, ...], filters: Sequence[int] = FILTERS, features: int = 128, batch_norm: bool = True
 ) -> keras.Model:
     """Strided 4x4 convolutions with leaky ReLU; pixels are brought to [-1, 1] inside. (H, W, C) -> (features,).
 
     Args:
         data_shape: (H, W, C).
-        filters: of the layers, from the image inwards; halving stops before a side falls below 4.
+        filters: of the layers, from the image inwards, as many as bring the sides to 4 to 7 pixels.
         features: units of a dense layer at the end, or None for none.
         batch_norm: whether every layer but the first is normalised; not for a critic with a gradient penalty, which
             is one of single images.
     """
     images = keras.Input(data_shape, name="data")
     x = layers.Rescaling(2.0, -1.0, name="to_signed")(images)
-    for i in range(len(stages(data_shape, filters)) - 1):
-        x = layers.Conv2D(
-            filters[i], KERNEL, strides=2, padding="same", use_bias=not (i and batch_norm), name=f"conv_{i}"
-        )(x)
+    sizes = stages(data_shape, filters)
+    for i in range(len(sizes) - 1):
+        steps, use_bias = strides(sizes[i], sizes[i + 1]), not (i and batch_norm)
+        x = layers.Conv2D(filters[i], KERNEL, steps, padding="same", use_bias=use_bias, name=f"conv_{i}")(x)
         x = _leaky(_normalised(x, i and batch_norm, str(i)))
     x = layers.Flatten(name="flatten")(x)
     if features:

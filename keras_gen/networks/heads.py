@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gen.layers import TiedDense, bounded_log_variance
+from keras_gen.layers import TableOutput, TiedDense, bounded_log_variance
+from keras_gen.table.spec import TableSpec
 
 
 def code_head(body: keras.Model, latent_dim: int, activation: str = "linear") -> keras.layers.Dense:
@@ -76,7 +77,14 @@ def joint_head(body: keras.Model, latent_dim: int, num_given: int) -> keras.Mode
     return keras.Model([features, given], layers.Dense(latent_dim, dtype="float32", name="code")(x), name="joint_head")
 
 
-def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str) -> keras.Model:
+def data_activation(bounded: bool, table: TableSpec | None = None, hard: bool = False) -> str | keras.Layer:
+    """What follows the last layer of a network of data: "sigmoid" where they are bounded, or a table's output."""
+    if table is not None:
+        return TableOutput(table, hard, name="image")
+    return "sigmoid" if bounded else "linear"
+
+
+def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str | keras.Layer) -> keras.Model:
     """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
 
     A body that gives the data itself is passed through: one whose last layer is named "image", or one of a user's own
@@ -86,7 +94,7 @@ def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str) 
     Args:
         body: the decoder body, a built `keras.Model`.
         data_shape: (H, W, C) or (D,).
-        activation: "sigmoid" for data in [0, 1], "linear" for any value.
+        activation: "sigmoid" for data in [0, 1], "linear" for any value; see `data_activation`.
     """
     feature_shape = tuple(body.output_shape[1:])
     features = x = keras.Input(feature_shape, name="features")
@@ -102,8 +110,9 @@ def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str) 
         x = layers.Dense(math.prod(data_shape), dtype="float32", name="dense")(x)
         x = layers.Reshape(data_shape, dtype="float32", name="reshape")(x)
     # The sigmoid comes last, so that the Bernoulli loss finds its logits.
-    x = layers.Activation(activation, dtype="float32", name="image")(x)
-    return keras.Model(features, x, name="image_head")
+    if not isinstance(activation, keras.Layer):
+        activation = layers.Activation(activation, dtype="float32", name="image")
+    return keras.Model(features, activation(x), name="image_head")
 
 
 def _check_unit_interval(decoder):

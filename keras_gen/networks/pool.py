@@ -1,5 +1,6 @@
 """Pooling bodies: max pooling whose switches drive the unpooling of a mirrored decoder."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from keras_gen.layers import WINDOW, SwitchPooling, Unpooling
-from keras_gen.networks.conv import stages
+from keras_gen.networks.conv import stages, strides
 
 
 def pool_encoder(
@@ -18,7 +19,7 @@ def pool_encoder(
     A decoder may take its switches (`pool_decoder`) or not (`conv_decoder`, by transposed convolution).
     """
     images = x = keras.Input(data_shape, name="data")
-    for i in range(len(stages(data_shape, filters)) - 1):
+    for i in range(len(_sizes(data_shape, filters)) - 1):
         x = layers.Conv2D(filters[i], 3, padding="same", activation=activation, name=f"conv_{i}")(x)
         x, _ = SwitchPooling(name=f"pool_{i}")(x)
     x = layers.Flatten(name="flatten")(x)
@@ -33,7 +34,7 @@ def pool_decoder(
 
     [(latent_dim,), switches of the first pooling, of the second, ...] -> (H, W, filters[0]).
     """
-    sizes = stages(data_shape, filters)
+    sizes = _sizes(data_shape, filters)
     used = filters[: len(sizes) - 1] or filters[:1]
     code = keras.Input((latent_dim,), name="code")
     switches = [
@@ -71,3 +72,9 @@ def even_switches(decoder, z) -> list:
 
 def _switches(encoder):
     return [layer.output[1] for layer in encoder.layers if isinstance(layer, SwitchPooling)]
+
+
+def _sizes(data_shape, filters):
+    """Those of `stages`, as long as both sides are halved."""
+    sizes = stages(data_shape, filters)
+    return sizes[:1] + [small for large, small in itertools.pairwise(sizes) if strides(large, small) == (2, 2)]

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gen.layers import UnitInterval
-from keras_gen.networks.dcgan import KERNEL, SLOPE
+from keras_gen.networks.conv import KERNEL
+from keras_gen.networks.dcgan import SLOPE
 from keras_gen.networks.given import Role
 
 SMALLEST_BOTTOM = 4  # a U-Net stops halving before a side falls below this

@@ -11,5 +11,6 @@ from keras_gen.plots.curves import rate_distortion as rate_distortion
 from keras_gen.plots.curves import roc as roc
 from keras_gen.plots.games import one_dimension as one_dimension
 from keras_gen.plots.searches import objective as objective
+from keras_gen.plots.tables import columns as columns
 
 __dir__ = names_of(globals())

@@ -16,12 +16,13 @@ from keras_gen.tasks.walks import manifold as manifold
 from keras_gen.tasks.walks import random_walk as random_walk
 from keras_gen.tasks.walks import traverse as traverse
 
-ANOMALIES = ("AnomalyDetector", "application", "detect_folder", "oriented_gradients")
+ANOMALIES = ("AnomalyDetector", "application", "detect_folder", "detect_table", "oriented_gradients")
 
 if TYPE_CHECKING:
     from keras_gen.tasks.anomaly import AnomalyDetector as AnomalyDetector
     from keras_gen.tasks.anomaly import application as application
     from keras_gen.tasks.anomaly import detect_folder as detect_folder
+    from keras_gen.tasks.anomaly import detect_table as detect_table
     from keras_gen.tasks.anomaly import oriented_gradients as oriented_gradients
 else:
 

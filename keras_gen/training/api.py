@@ -39,6 +39,8 @@ def train(
     on_error: Literal["stop", "skip"] = "stop",
     split_folders: bool | None = None,
     classes_from: Literal["first", "last"] | None = None,
+    target: str | None = None,
+    kinds: dict[str, str] | None = None,
     devices: int | None = None,
     figures: bool = True,
     seed: int = 0,
@@ -49,8 +51,8 @@ def train(
 
     Args:
         model: name of the model.
-        data: digits (if none is given), an image dataset of TensorFlow Datasets, a folder of images, or a .npy or .npz
-            file.
+        data: digits (if none is given), an image dataset of TensorFlow Datasets, a folder of images, a .npy or .npz
+            file, or a table: a .csv, .tsv or .parquet file, or a folder with train.csv and test.csv.
         data_a: of a model that translates images, the folder of its inputs; of one that needs no pairs, any data.
         data_b: the folder of the targets, whose files have the names of the inputs; or any data of the other kind.
         task: of a model that learns from pairs, what makes inputs out of the data: super_resolution, inpainting,
@@ -81,6 +83,9 @@ def train(
             where nothing else lies beside them, and what can be read in two ways is refused.
         classes_from: which folder of an image is its class, the first within its split or the last; the first if not
             given.
+        target: of a table, the column of classes, which is not learnt as the others are.
+        kinds: of a table, kinds of columns that are not as they look, such as zip category or note ignore: number,
+            whole, date, flag, category or ignore.
         devices: how many devices train together; none for one.
         figures: at the end, take the metrics on the held-out split and draw the codes.
         seed: of weights, noise and shuffling.
@@ -100,7 +105,7 @@ def train(
         batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, validation=validation,
         patience=patience, image_size=image_size, channels=channels, binarize=binarize, augment=augment,
         balance=balance, num_labels=num_labels, limit=limit, on_error=on_error, split_folders=split_folders,
-        classes_from=classes_from, devices=devices, figures=figures, seed=seed,
+        classes_from=classes_from, target_column=target, kinds=kinds, devices=devices, figures=figures, seed=seed,
     )  # fmt: skip
     return begin(config, out, verbose)
 

@@ -25,7 +25,15 @@ from keras_gen.version import __version__
 
 VALIDATION_IMAGES = 10_000  # at most, for the metrics of each epoch
 SHAPES = ("data_shape", "target_shape")  # arguments of models that a run takes from its data
-OPENING = ("image_size", "channels", "on_error", "split_folders", "classes_from")  # by which a source is opened
+OPENING = (
+    "image_size",
+    "channels",
+    "on_error",
+    "split_folders",
+    "classes_from",
+    "target_column",
+    "kinds",
+)  # by which a source is opened
 OF_ONE_FOLDER = ("input_half", "input_suffix", "target_suffix")  # how a folder holds inputs and targets
 # The sections of config.json.
 DATA = ("source", "target", "task", "task_level", *OF_ONE_FOLDER, *OPENING, "binarize", "augment", "balance",
@@ -74,6 +82,8 @@ class RunConfig:
     on_error: str = "stop"
     split_folders: bool | None = None
     classes_from: ClassesFrom | None = None
+    target_column: str | None = None
+    kinds: dict[str, str] | None = None
     epochs: int = 20
     batch_size: int = 128
     learning_rate: float | None = None
@@ -212,6 +222,7 @@ class RunConfig:
     def sources(self) -> tuple[Source, ...]:
         """What is read, opened once: the source, or inputs and targets where there are both."""
         options = {name: getattr(self, name) for name in OPENING}
+        options["target"] = options.pop("target_column")
         read = tuple(opened(name, **options) for name in (self.source, self.target) if name is not None)
         kept_together = [getattr(self, name) for name in OF_ONE_FOLDER]
         return views(read[0], *kept_together) if any(kept_together) else read
@@ -309,7 +320,8 @@ class RunConfig:
         for name, parameter in self.cls.arguments().items():
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = saving.load(arguments[name])  # a trained model, by its run, file or name
-        model = self.cls(data_shape=shape, **arguments)
+        described: Any = self.info().spec or shape
+        model = self.cls(described, **arguments)
         steps = self.epochs * int(dataset.cardinality()) if self.schedule == "cosine" else None
         model.compile(**model.default_optimizers(self.learning_rate, steps))
         return model

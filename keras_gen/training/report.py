@@ -19,7 +19,8 @@ CAPTIONS = {
     "history": "Loss and metrics of each epoch",
     "reconstructions": "Held-out images, and below each what the model makes of it",
     "denoised": "Held-out images, corrupted ones, and what the model restores from them",
-    "codes": "Where the codes of held-out images lie, coloured by class where there are classes",
+    "columns": "Each column of a table, in held-out rows and in what the model makes",
+    "codes": "Where the codes of held-out data lie, coloured by class where there are classes",
 }
 
 
@@ -33,7 +34,9 @@ def html_of(run) -> Html:
         "Metrics": _metrics(run, metrics, model),
         "Networks": _networks(model),
         "Settings": _settings(config),
-        "What to do with it": _usage(run.folder, "sample" in config.cls.offers),
+        "What to do with it": _usage(
+            run.folder, "sample" in config.cls.offers, getattr(model, "table", None) is not None
+        ),
     }
     title = f"{config.cls.__name__}: {run.folder.name or run.folder.resolve().name}"
     what = (inspect.getdoc(config.cls) or "").split("\n")[0]
@@ -62,6 +65,7 @@ def _card(run, metrics, model):
         "Model": f"{config.cls.__name__} ({config.model})",
         "Parameters": None if parameters is None else f"{parameters:,}",
         **_data(config),
+        "Columns": None if getattr(model, "table", None) is None else model.table.describe(),
         "Epochs": f"{metrics['epochs']} of {config.epochs}" if is_complete(run.folder) else
         f"{done} of {config.epochs}: not complete, go on with keras-gen resume",
         "Begun": f"{datetime.datetime.fromtimestamp(began):%Y-%m-%d %H:%M}",
@@ -190,9 +194,10 @@ def _settings(config):
     return element("details", element("summary", "Everything in config.json"), *parts)
 
 
-def _usage(folder, samples):
+def _usage(folder, samples, of_table):
     place = shlex.quote(str(folder))
-    commands = [f"keras-gen sample {place} --count 64 --out samples.png"] if samples else []
+    file = "samples.csv" if of_table else "samples.png"
+    commands = [f"keras-gen sample {place} --count 64 --out {file}"] if samples else []
     commands += [f"keras-gen evaluate {place}", f"keras-gen resume {place} --epochs N"]
     python = ["import keras_gen as kg", "", f"run = kg.open_run({str(folder)!r})", "model = run.model"]
     python += ["samples = model.sample(16, seed=0)"] if samples else []

@@ -1,7 +1,7 @@
 """What a run folder holds, and how it comes about.
 
 config.json (everything resolved), model.keras, history.csv, history.png, metrics.json, samples/*.png,
-reconstructions.png, checkpoints/ and tensorboard/.
+reconstructions.png, of a table columns.png, checkpoints/ and tensorboard/.
 """
 
 import functools
@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gen import data, evaluation, saving, tasks
+from keras_gen import data, evaluation, plots, saving, tasks
 from keras_gen.core import GenerativeModel, distribution
 from keras_gen.files import read_columns, refuse_overwrite, share, write_atomically, write_json
 from keras_gen.training.callbacks import (
@@ -237,7 +237,24 @@ class Training:
             if epoch != self.epoch:
                 path.unlink()
         if metrics:  # after them: a picture must not cost the metrics
+            self._draw_columns()
             self._draw_codes()
+
+    def _draw_columns(self):
+        """columns.png: each column of held-out rows of a table, and of what the model makes."""
+        if self.model.table is None or not {"sample", "reconstruct"} & self.model.offers:
+            return
+        rows, labels = data.stack(self.config.held_out(limit=MAP_IMAGES)), None
+        if self.config.has_classes:
+            rows, labels = rows
+        labels = self.model.label_kwargs(labels)
+        if "sample" in self.model.offers:
+            name, made = "samples", self.model.sample(len(rows), seed=self.config.seed, **labels)
+        else:
+            name, made = "reconstructions", self.model.table.decode(self.model.reconstruct(rows, **labels))
+        plots.columns(
+            self.model.table.decode(rows, missing=True), made, self.folder / "columns.png", ("held-out rows", name)
+        )
 
     def _draw_codes(self):
         """codes.png: where the images of each class lie in the space of codes."""

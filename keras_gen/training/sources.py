@@ -20,6 +20,11 @@ def sources_of(
     The arguments are those of `kg.training.train`, and the class of the model; `of_pairs` are `task`, `task_level` and
     how one folder holds inputs and targets.
     """
+    if hasattr(data, "columns"):
+        raise ValueError(
+            "A run can be repeated from its folder, so its data must be a file: write the data frame by "
+            "`frame.to_csv('rows.csv', index=False)`, or train the model with `fit`. Received: data, a data frame"
+        )
     name, options = cls.__name__, {"data_a": data_a, "data_b": data_b, **of_pairs}
     task = of_pairs.get("task")
     one_folder = [key for key in of_pairs if key.startswith(("input_", "target_")) and of_pairs[key] is not None]

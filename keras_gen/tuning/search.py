@@ -66,6 +66,8 @@ def search(
     final_epochs: int | None = None,
     patience: int | None = None,
     binarize: str | None = None,
+    target: str | None = None,
+    kinds: dict[str, str] | None = None,
     limit: int | None = None,
     devices: int | None = None,
     workers: int = 1,
@@ -98,7 +100,7 @@ def search(
         epochs: of each trial; of Hyperband of the longest.
         batch_size: examples per step, where it is not searched.
         final_epochs: of the best model, which is trained again; as long as a trial if not given.
-        patience, binarize, limit, devices: as `kg.training.train` takes them.
+        patience, binarize, target, kinds, limit, devices: as `kg.training.train` takes them.
         workers: processes of this machine that train at the same time. One that ends too early is started again.
         seed: of the choices, the weights and the metrics.
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
@@ -150,6 +152,7 @@ def search(
         "max_trials": max_trials, "algorithm": algorithm, "epochs": epochs, "batch_size": batch_size,
         "patience": patience, "binarize": binarize, "limit": limit, "devices": devices, "seed": seed,
         "arguments": arguments,
+        **{name: value for name, value in {"target": target, "kinds": kinds}.items() if value is not None},
     }  # fmt: skip
     try:
         json.dumps(settings)
@@ -176,15 +179,15 @@ def search(
 def _shared_config(settings: dict[str, Any]) -> RunConfig:
     """What the runs of all trials have in common, of what search.json holds."""
     shared = ("data", "epochs", "batch_size", "patience", "binarize", "limit", "devices", "seed")
-    return RunConfig.from_arguments(
-        settings["model"], settings["arguments"], **{name: settings[name] for name in shared}
-    )
+    options = {name: settings[name] for name in shared}
+    options |= {"target_column": settings.get("target"), "kinds": settings.get("kinds")}
+    return RunConfig.from_arguments(settings["model"], settings["arguments"], **options)
 
 
 def first_objective(config: RunConfig) -> str:
     """The first that the model can report on such data; of a Bernoulli likelihood, a probability of binarized data."""
     labelled = config.sources[0].classes_in("train") > 1  # of the normal images of MVTec there is one alone
-    gray = config.binarize is None and config.arguments.get("likelihood") == "bernoulli"
+    gray = config.binarize is None and config.info().spec is None and config.arguments.get("likelihood") == "bernoulli"
     able = (
         name
         for name in reportable(config.cls)
@@ -207,6 +210,8 @@ def _check(trials):
         raise ValueError(
             f"{config.model} reports {able}: the objective must be one of them. Received: objective={name!r}"
         )
+    if name == "kernel_distance" and config.info().spec is not None:
+        raise ValueError(f"{name} is of images: search by another objective. Received: data={config.source!r}, a table")
     distribution.strategy(config.devices)
     if trials.objective is not None and trials.objective.labelled and not config.has_classes:
         raise ValueError(
@@ -219,7 +224,7 @@ def _check(trials):
     ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in trials.space.items()} for i in (0, 1)]
     for values in ends:
         arguments = trials.config_of(values).arguments
-        model = config.cls(config.info().data_shape, **arguments)
+        model = config.cls(config.info().shape, **arguments)
     if trials.objective is not None and trials.objective.labelled:
         trials.objective.metric(model, trials.held_out)  # says what is wrong, such as few examples of a class
     if name in ("elbo", "log_likelihood") and not np.all(

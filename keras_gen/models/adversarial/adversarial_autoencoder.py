@@ -22,6 +22,7 @@ from keras_gen.core import (
 )
 from keras_gen.core.arguments import Classes, Count
 from keras_gen.core.labels import classification_terms
+from keras_gen.likelihoods import table_likelihood
 from keras_gen.models.adversarial.categories import Categorical
 from keras_gen.models.adversarial.code_game import Categories, CodeGame, PlaysForCodes
 from keras_gen.models.adversarial.posteriors import POSTERIORS
@@ -68,7 +69,8 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         prior: "normal", "mixture" or "swiss_roll".
         num_classes: None, or how many classes or clusters.
         label_use: "code", "none" or "prior".
-        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
+        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images; of a table
+            "table", by itself.
         noise_dim: size of the noise of the universal posterior.
         encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
         decoder: the same names, or a built `keras.Model` of codes, followed by the category if any, to features.
@@ -94,6 +96,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         >>> images = model.sample(16, seed=1)
     """
 
+    takes_tables = True
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
     without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."
@@ -108,7 +111,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         prior: Literal["normal", "mixture", "swiss_roll"] = "normal",
         num_classes: Classes | None = None,
         label_use: Literal["code", "none", "prior"] = "code",
-        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian", "table"] = "bernoulli",
         noise_dim: Count = 8,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
@@ -141,7 +144,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         self.prior = prior
         self.num_classes = num_classes
         self.label_use = label_use
-        self.likelihood: str = likelihood
+        self.likelihood: str = self.likelihood_of(likelihood)
         self.noise_dim = noise_dim
         self.supervision = self.supervision_of({"num_classes": num_classes, "label_use": label_use})
         self.has_normal_prior = prior == "normal"
@@ -155,8 +158,11 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         told = num_classes if label_use == "prior" else None  # of how many classes the discriminator is told
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = self.coding.make_head(self.encoder)
-        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape)
-        self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
+        self.decoder = networks.make_decoder(decoder, latent_dim + categories, self.data_shape, beside=encoder)
+        activation = networks.data_activation(self.bounded, self.table)
+        self.image = networks.image_head(self.decoder, self.data_shape, activation)
+        if self.table is not None:
+            self.pixel_loss = table_likelihood(self.table)
         self.discriminator = networks.make_discriminator(discriminator, (latent_dim + (told + 1 if told else 0),))
         self.critic = networks.critic_head(self.discriminator)
         self.code_game = CodeGame(self.discriminator, self.critic, self.pattern, told)
@@ -194,7 +200,8 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         if self.category_game is not None:
             encoder += (self.category,)
             discriminators += self.category_game.networks
-        players = [Player("reconstruction", (*encoder, self.decoder, self.image), **first)]
+        decoder = (self.decoder, self.image, *([] if self.table is None else [self.pixel_loss]))
+        players = [Player("reconstruction", (*encoder, *decoder), **first)]
         if self.has_category and self.supervision:
             players.append(Player("classification", (self.encoder, self.category), reports=False, **first))
         return (*players, Player("d", discriminators, **games), Player("g", encoder, **games))
@@ -240,7 +247,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         return {"error": self.reconstruction_term(x, self._map(x, training))}
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
-        return self.likelihoods[self.likelihood](target, y_pred)
+        return (self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss)(target, y_pred)
 
     def classification_terms(self, x, y, fakes, training: bool) -> dict:
         return classification_terms(ops.log_softmax(self.category_logits(x, training)), y)

@@ -96,7 +96,8 @@ class BaseGAN(AdversarialModel):
             latent_size: how many numbers the generator is given.
         """
         self.generator = networks.make_generator(generator, latent_size, self.data_shape, self.image_body)
-        self.image = networks.image_head(self.generator, self.data_shape, "sigmoid" if self.bounded else "linear")
+        activation = networks.data_activation(self.bounded, self.table, hard=True)
+        self.image = networks.image_head(self.generator, self.data_shape, activation)
         has_own_scale = self.loss != "wasserstein_gp"  # that loss is of differences between single images
         self.discriminator = networks.make_discriminator(
             discriminator, self.data_shape, batch_norm=has_own_scale, of_images=self.image_body

@@ -52,6 +52,7 @@ class GAN(BaseGAN):
     """
 
     has_normal_prior = True
+    takes_tables = True
 
     def __init__(
         self,

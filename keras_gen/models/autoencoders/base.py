@@ -12,6 +12,7 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
 from keras_gen.core.arguments import Activation, Count
+from keras_gen.likelihoods import table_likelihood
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -20,7 +21,8 @@ class BaseAutoencoder(GenerativeModel):
     Args:
         data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
         latent_dim: size of the code.
-        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images.
+        likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images. A table has its
+            own, "table", by itself: nats per row, see `keras_gen.likelihoods.TableLikelihood`.
         encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), None to choose by the data's size,
             or a built `keras.Model` of data to features.
         decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
@@ -32,6 +34,7 @@ class BaseAutoencoder(GenerativeModel):
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
+    takes_tables = True
     likelihoods: Mapping[str, Callable] = MappingProxyType(
         {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
     )
@@ -40,7 +43,7 @@ class BaseAutoencoder(GenerativeModel):
         self,
         data_shape: tuple[int, ...],
         latent_dim: Count = 16,
-        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian", "table"] = "bernoulli",
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         code_activation: Activation = "linear",
@@ -51,15 +54,20 @@ class BaseAutoencoder(GenerativeModel):
 
         # === Config ===
         self.latent_dim = latent_dim
-        self.likelihood: str = likelihood
+        self.likelihood: str = self.likelihood_of(likelihood)
         self.code_activation = code_activation
 
         # === Layers ===
+        encoder = "dense" if encoder is None and decoder == "tied" else encoder  # one that can be mirrored
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = networks.code_head(self.encoder, latent_dim, code_activation)
-        activation = "sigmoid" if self.bounded else "linear"
-        self.decoder = networks.make_decoder(decoder, latent_dim, self.data_shape, self.encoder, self.code, activation)
+        activation = networks.data_activation(self.bounded, self.table)
+        self.decoder = networks.make_decoder(
+            decoder, latent_dim, self.data_shape, self.encoder, self.code, activation, beside=encoder
+        )
         self.image = networks.image_head(self.decoder, self.data_shape, activation)
+        if self.table is not None:
+            self.pixel_loss = table_likelihood(self.table)
         # Where the decoder unpools, the same layers, giving their switches too.
         self.encoder_with_switches = networks.with_switches(self.encoder) if len(self.decoder.inputs) > 1 else None
         self.built = True
@@ -106,7 +114,7 @@ class BaseAutoencoder(GenerativeModel):
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
-        return self.likelihoods[self.likelihood](target, y_pred)
+        return (self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss)(target, y_pred)
 
     @batched
     def encode(self, x) -> np.ndarray:

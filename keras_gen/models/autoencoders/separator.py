@@ -90,8 +90,8 @@ class SourceSeparator(GenerativeModel):
         part = latent_dim // num_sources
         self.encoder = networks.make_encoder(encoder, self.data_shape)
         self.code = networks.code_head(self.encoder, latent_dim)
-        self.decoder = networks.make_decoder(decoder, part, self.data_shape)
-        self.image = networks.image_head(self.decoder, self.data_shape, "sigmoid" if self.bounded else "linear")
+        self.decoder = networks.make_decoder(decoder, part, self.data_shape, beside=encoder)
+        self.image = networks.image_head(self.decoder, self.data_shape, networks.data_activation(self.bounded))
         self.separation = keras.metrics.Mean(name="si_sdr")
         self.no_separation = keras.metrics.Mean(name="si_sdr_of_mixture")
         self.built = True

@@ -39,7 +39,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         latent_dim: size of the code.
         beta: weight of the KL divergence (Higgins et al. 2017); 1 for the bound.
         likelihood: "bernoulli" for data in [0, 1]; "gaussian" for any values; "discretized_logistic" for the 256
-            levels of 8-bit images, with one learned scale for each channel.
+            levels of 8-bit images, with one learned scale for each channel. A table has its own, "table", by itself.
         variance: of "gaussian": "learned", one for all values; "per_value", one learned for each; or a number.
         num_samples: samples of z per image and step.
         bound: "elbo", or "iwae", the importance-weighted bound of `num_samples` samples.
@@ -54,13 +54,14 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     """
 
     reported: tuple[str, ...] = ("reconstruction_loss", "kl_loss")
+    takes_tables = True
 
     def __init__(
         self,
         data_shape: tuple[int, ...],
         latent_dim: Count = 2,
         beta: float = 1.0,
-        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic", "table"] = "bernoulli",
         variance: Literal["learned", "per_value"] | Positive = "learned",
         num_samples: Count = 1,
         bound: Literal["elbo", "iwae"] = "elbo",
@@ -88,7 +89,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         # === Config ===
         self.latent_dim = latent_dim
         self.beta = beta
-        self.likelihood: str = likelihood
+        self.likelihood: str = self.likelihood_of(likelihood)
         self.variance = variance
         self.num_samples = num_samples
         self.bound = bound
@@ -114,16 +115,18 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             num_given: how many numbers they are given besides features and codes.
             shape: of what is encoded, if that is not the data but unbounded vectors made of them.
         """
-        activation = "sigmoid" if self.bounded and shape is None else "linear"
+        activation = networks.data_activation(self.bounded and shape is None, self.table)
         shape = shape or self.data_shape
         if self.latent_dim:
             self.encoder = networks.make_encoder(encoder, shape)
             self.posterior_head = networks.gaussian_head(self.encoder, self.latent_dim, num_given)
         else:
             self.encoder = None
-        self.decoder = networks.make_decoder(decoder, self.latent_dim + num_given, shape)
+        self.decoder = networks.make_decoder(
+            decoder, self.latent_dim + num_given, shape, beside=encoder, num_labels=num_given
+        )
         self.image = networks.image_head(self.decoder, shape, activation)
-        self.pixel_loss = likelihood(self.likelihood, shape, self.variance)
+        self.pixel_loss = likelihood(self.likelihood, shape, self.variance, self.table)
         self.code_prior: Any = NormalPrior(self.latent_dim)
         self.active_units = ActiveUnits(self.latent_dim)
         self.built = True

@@ -23,6 +23,9 @@ class VAE(BaseVAE):
     would be too good. For the ELBO the samples are balanced to mean 0 and variance 1. Validation metrics use the full
     beta, whatever the warm-up.
 
+    Photographs need a `latent_dim` of 64 to 128 and likelihood="gaussian": two units hold little of them, and the
+    Bernoulli likelihood is of black and white pixels.
+
     Reported: `reconstruction_loss`, `kl_loss`, and `active_units`, the number of code units whose posterior mean
     varies by more than 0.01 over the data.
 
@@ -52,7 +55,7 @@ class VAE(BaseVAE):
         data_shape: tuple[int, ...],
         latent_dim: int = 2,
         beta: float = 1.0,
-        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic"] = "bernoulli",
+        likelihood: Literal["bernoulli", "gaussian", "discretized_logistic", "table"] = "bernoulli",
         *,
         prior: Literal["normal", "vamp"] = "normal",
         num_pseudo_inputs: Count = 100,

@@ -118,7 +118,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Learns what is normal, and sets the threshold.
 
         Args:
-            X: (N, H, W, C) or (N, D), or a dataset of such; with 5 % of false alarms at least 19.
+            X: (N, H, W, C) or (N, D), or a dataset of such, or, of a model of a table, a data frame; with 5 % of false
+                alarms at least 19.
             y: ignored.
 
         Raises:
@@ -223,6 +224,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if isinstance(X, tf.data.Dataset):
             stacked = [part[0] if isinstance(part, tuple) else part for part in X.as_numpy_iterator()]
             X = np.concatenate(stacked)  # noqa: N806
+        table = getattr(self.model, "table", None)
+        if table is not None and hasattr(X, "columns"):
+            X = table.encode(X)  # noqa: N806
         if self.model is None or np.ndim(X) == 2:
             X = validate_data(self, X, dtype=("float64", "float32"), ensure_all_finite=False, reset=reset)  # noqa: N806
         x = np.asarray(X)

@@ -81,7 +81,9 @@ def draw_worst(detector: Any, x: np.ndarray, names: list[str], scores: np.ndarra
     images.save_image(picture if made is None else images.like(picture, made), path)
 
 
-def draw_histogram(detector: Any, scores: np.ndarray, is_odd: np.ndarray | None, path: Path) -> None:
+def draw_histogram(
+    detector: Any, scores: np.ndarray, is_odd: np.ndarray | None, path: Path, judged: str = "images"
+) -> None:
     """Draws how many images have which score, beside the normal ones of `fit`, with the threshold.
 
     Args:
@@ -89,6 +91,7 @@ def draw_histogram(detector: Any, scores: np.ndarray, is_odd: np.ndarray | None,
         scores: (N,).
         is_odd: (N,), or None where it is not known which images are anomalies.
         path: of the picture.
+        judged: what they are.
     """
     from keras_gen.plots.figure import Figure
 
@@ -102,7 +105,7 @@ def draw_histogram(detector: Any, scores: np.ndarray, is_odd: np.ndarray | None,
     axes.hist(list(groups.values()), bins, stacked=True, label=list(groups), color=["C0", "C1"][: len(groups)])
     axes.hist(detector.normal_scores_, bins, histtype="step", color="black", label="normal, of the threshold")
     axes.axvline(detector.threshold_, color="firebrick", linestyle="--", label=f"threshold {detector.threshold_:.4g}")
-    axes.set(xlabel=f"score ({detector.method_}), higher is more normal", ylabel="images")
+    axes.set(xlabel=f"score ({detector.method_}), higher is more normal", ylabel=judged)
     axes.legend(fontsize="small")
     figure.write(path)
 
