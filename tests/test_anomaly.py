@@ -396,6 +396,10 @@ def test_a_hostile_file_runs_nothing(tmp_path):
     ):
         with pytest.raises(ValueError, match=sentence):
             kg.tasks.AnomalyDetector.load(written(*changed))
+    code = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Lambda(lambda x: x[:, ::2])])
+    with_code = detector_of(code, RNG.random((30, 8, 8, 1)), "neighbors").save(tmp_path / "code.zip")
+    with pytest.raises(ValueError, match="The network in this file cannot be loaded.*code.zip"):
+        kg.tasks.AnomalyDetector.load(with_code)
     with pytest.raises(FileNotFoundError, match="one that is shipped"):
         kg.tasks.AnomalyDetector.load("nothing")
     with pytest.raises(ValueError, match="ends in .zip"):

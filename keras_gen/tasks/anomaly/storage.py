@@ -121,7 +121,13 @@ def _model(file, described, extractor):
         saving.check_sizes(path)
         if described["kind"] == "package":
             return saving.load(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (ValueError, TypeError, ImportError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(
+                f"The network in this file cannot be loaded ({reason}). Received: {file.filename}"
+            ) from None
 
 
 def _plain(value):
