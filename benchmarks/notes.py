@@ -36,6 +36,10 @@ NOTES = {
         "the bits of the autoencoder and errs less. " + POOLED_PSNR,
     },
     "conditional_gan": {"chosen": NOT_RECORDED, "shares": ("right", "trained_on_real")},
+    "conditional_defaults": {
+        "chosen": "the test images (the scale of the label, by seed 0)",
+        "note": "The judge is the classifier of the row of the shipped model.",
+    },
     "conditional_samples": {"chosen": "-", "shares": ("by_class",)},
     "cyclegan": {"chosen": "the test images (weights of the losses)"},
     "dcgan_samples": {"chosen": "-", "shares": ("sure", "sure_of_real")},

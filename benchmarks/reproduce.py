@@ -56,6 +56,7 @@ for function in (
     variational.mixture_clusters,
     variational.attribute_vectors,
     variational.conditional_samples,
+    variational.conditional_defaults,
     adversarial.infogan,
     adversarial.aae_semi_supervised,
     adversarial.aae_clusters,
