@@ -136,6 +136,7 @@ def anomalies_in_tables(figures):
 
 CLAIMS = {
     "defaults": defaults,
+    "anomalies_in_tables": anomalies_in_tables,
     "samples_of_tables": samples_of_tables,
     "deep_boltzmann_machine": deep_boltzmann_bound,
     "fidelity_of_generators": fidelity,
