@@ -91,8 +91,8 @@ def photographs_by_features():
         "ours": ours,
         "figures": areas,
         "settings": "The VAE has its default networks and 64 codes, 60 epochs of 1,200 of the images; 5 nearest "
-        "neighbours; a coreset of a tenth; intervals of 2,000 bootstraps; EfficientNet-Lite0 of ImageNet at 160 pixels; "
-        "PyOD by its defaults",
+        "neighbours; a coreset of a tenth; intervals of 2,000 bootstraps; EfficientNet-Lite0 of ImageNet at 160 "
+        "pixels; PyOD by its defaults",
         "seed": 0,
     }
 
