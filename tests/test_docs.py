@@ -111,7 +111,8 @@ def test_shipped_models_load_and_have_cards():
         card = path.with_suffix(".md").read_text()
         for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
             assert word in card, f"{word} is not in the card of {name}"
-        assert kg.images.provenance(path.with_suffix(".png"))["model"] == type(model).__name__
+        if model.table is None:  # of which there is a histogram
+            assert kg.images.provenance(path.with_suffix(".png"))["model"] == type(model).__name__
 
 
 # === Results ===

@@ -361,6 +361,7 @@ def test_report_looks_at_all_of_sorted_data(digits):
     assert "linear_probe" in figures
 
 
+@pytest.mark.extended  # six seconds
 def test_samples_beside_black_and_white_images_are_drawn(digits):
     """A model whose samples are the right probabilities is as good as real images, and gray ones are not."""
     x, _, found = digits

@@ -42,6 +42,7 @@ def call(*words):
     return cli.main([*words, "--import", "my_models"])
 
 
+@pytest.mark.extended  # nine seconds
 def test_the_page_has_every_verb(folder, capsys):
     with mock.patch.object(kg.evaluation, "report", return_value={}):  # the resumed run takes its metrics
         assert call("train", "my_vae", "--data", "digits", "--out", "run", *SMALL, *DENSE) == 0
@@ -61,6 +62,7 @@ def test_the_page_has_every_verb(folder, capsys):
     assert len(run.history["loss"]) == 2
 
 
+@pytest.mark.extended  # six seconds
 def test_the_page_is_searched(folder, monkeypatch):
     monkeypatch.setattr(kg.evaluation, "report", lambda *_: {})  # of the best; the page's run has its metrics
     networks = ["--fixed", "latent_dim=3", "encoder=dense", "decoder=dense"]

@@ -438,6 +438,7 @@ def test_a_report_takes_targets():
     assert figures["psnr"] == pytest.approx(kg.evaluation.psnr(y, model.translate(x)), rel=1e-4)
 
 
+@pytest.mark.extended  # nine seconds
 def test_runs_of_two_sources(tmp_path):
     write_images(tmp_path / "b", [f"{i}.png" for i in range(12)], channels=1)
     settings = {"limit": 20, "epochs": 1, "batch_size": 4, "verbose": 0}

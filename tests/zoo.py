@@ -34,7 +34,7 @@ def conv(latent_dim):
     """Tiny convolutional networks, made anew."""
     return {
         "encoder": kg.networks.conv_encoder(SHAPE, (4,), features=8),
-        "decoder": kg.networks.conv_decoder(latent_dim, SHAPE, (4,)),
+        "decoder": kg.networks.conv_decoder(latent_dim, SHAPE, (4,), features=8),
     }
 
 
