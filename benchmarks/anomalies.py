@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 from common import labelled
 from measuring import PHOTOGRAPHS
@@ -58,6 +59,7 @@ def photographs_by_features():
             print(f"{direction}, {name}: {found[0]:.3f} ({found[1]:.3f} to {found[2]:.3f})", flush=True)
 
         train, test = x[f"train_{normal}"], np.concatenate([x[f"test_{normal}"], x[f"test_{odd}"]])
+        keras.utils.set_random_seed(0)
         model = kg.VAE(train.shape[1:], latent_dim=64, likelihood="gaussian")
         model.compile()
         model.fit(train[:-300], epochs=60, batch_size=32, verbose=2)
