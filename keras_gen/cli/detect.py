@@ -54,8 +54,8 @@ def detect(
             which needs no download; or a model of the package.
         weights: of a network of keras.applications: imagenet, which is downloaded, or a file.
         image_size: side of the images for oriented_gradients and a network of keras.applications.
-        relative: divide the error by the image's energy (strokes on a dark ground) or its variation; of plain errors
-            the busiest images are the worst, whatever they show.
+        relative: divide the error by the energy of the image (bright strokes on a dark background) or its variation;
+            of plain errors the busiest images are the worst, whatever they show.
         blur: of the errors, in pixels, before they are squared.
         normal: normal data that set the threshold, and that a memory is made of: a name, folder or file; the run's own
             held-out split if not given, or, where its test split has defects, what its epochs are judged on.

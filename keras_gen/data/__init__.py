@@ -1,4 +1,4 @@
-"""Images by name, folder or file, as `tf.data.Dataset`s of float32 in [0, 1]."""
+"""Images by name, folder or file, as `tf.data.Dataset`s of float32 in [0, 1]; and tables, as encoded rows."""
 
 from keras_gen.core.epochs import EpochClock as EpochClock
 from keras_gen.core.epochs import epoch as epoch
