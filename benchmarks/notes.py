@@ -53,8 +53,7 @@ NOTES = {
     "defaults": {
         "chosen": "the test images (filters, activation, no normalisation)",
         "error": "one training each",
-        "note": PHOTOGRAPHS
-        + "The points were made in several runs, two or three of them at a time; the minutes are "
+        "note": PHOTOGRAPHS + "The points were made in several runs, two or three of them at a time; the minutes are "
         "an estimate. 90 seconds of MNIST do not tell dense and default networks apart: 0.6 nats lie between two runs.",
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},

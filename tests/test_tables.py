@@ -138,6 +138,9 @@ def test_a_repeated_value_comes_back_as_often(spec):
     """30 % of a column are 0: so are 30 % of standard normal scores."""
     made = spec.columns[1].from_score(np.random.default_rng(0).standard_normal(20_000))
     assert abs((np.round(made) == 0).mean() - (FRAME["size"] == 0).mean()) < 0.015
+    quantiles = np.array(spec.columns[1].quantiles)  # and its own score is in the middle of theirs
+    ends = stats.norm.ppf((np.array([0, (quantiles == 0).sum() - 1]) + 0.5) / len(quantiles))
+    np.testing.assert_allclose(spec.columns[1].to_score(np.zeros(1)), ends.mean(), rtol=1e-6)
 
 
 def test_a_spec_is_plain_json(spec):
