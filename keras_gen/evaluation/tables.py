@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_gen.core import check_whole
-from keras_gen.plots.tables import as_numbers, is_ordered
+from keras_gen.table.order import is_ordered, on_axis
 
 MAX_ROWS = 10_000  # of each table, that the classifier learns from
 MAX_CATEGORIES = 250  # a tree takes no more of them as categories; further ones are told apart by their order only
@@ -149,7 +149,7 @@ def _distance(real, made) -> float:
     from scipy.stats import ks_2samp
 
     if is_ordered(real) and is_ordered(made):
-        both = (np.where(np.isnan(numbers), -np.inf, numbers) for numbers in map(as_numbers, (real, made)))
+        both = (np.where(np.isnan(numbers), -np.inf, numbers) for numbers in map(on_axis, (real, made)))
         return float(ks_2samp(*both, method="asymp").statistic)
     codes, values = _factorized(real, made)
     shares = [np.bincount(part + 1, minlength=len(values) + 1) / len(part) for part in np.split(codes, [len(real)])]
@@ -166,6 +166,6 @@ def _factorized(real, made) -> tuple[np.ndarray, Any]:
 def _codes(real, made) -> tuple[np.ndarray, bool]:
     """One column of both tables, below each other, as numbers, NaN where missing, and whether these are categories."""
     if is_ordered(real) and is_ordered(made):
-        return np.concatenate([as_numbers(real), as_numbers(made)]), False
+        return np.concatenate([on_axis(real), on_axis(made)]), False
     codes, values = _factorized(real, made)
     return np.where(codes < 0, np.nan, codes), len(values) <= MAX_CATEGORIES

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_gen.table.order import is_ordered, on_axis
+
 PANELS = 48  # more do not fit on a page
 ACROSS = 4
 BINS = 30
@@ -74,7 +76,7 @@ def columns(real, made=None, path: str | Path | None = None, names: Sequence[str
 
 def _draw_bins(axes, drawn, names):
     """Histograms of numbers or times over the same bins; the share that is missing is a bar at the right."""
-    values = [as_numbers(column) for column in drawn]
+    values = [on_axis(column) for column in drawn]
     known = np.concatenate([part[np.isfinite(part)] for part in values])
     if not len(known):
         axes.text(0.5, 0.5, "all missing", ha="center", transform=axes.transAxes)
@@ -157,22 +159,6 @@ def _ticks(edges, scale):
             powers = range(math.ceil(math.log10(scale)), math.floor(math.log10(end)) + 1)
             ticks += [sign * 10.0**power for power in powers[:: -max(1, math.ceil(len(powers) / 3))]]
     return [tick for tick in ticks if edges[0] <= tick <= edges[-1]]
-
-
-def is_ordered(column) -> bool:
-    """Whether the values of a column are numbers or times, which have an order and distances."""
-    return getattr(column.dtype, "kind", "O") in "iufmM" or hasattr(column.dtype, "tz")
-
-
-def as_numbers(column) -> np.ndarray:
-    """Values of a column that has an order, of times days since 1970, as matplotlib counts; NaN where missing. (N,)"""
-    import pandas as pd
-
-    if hasattr(column.dtype, "tz") or column.dtype.kind == "M":
-        column = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
-    if column.dtype.kind == "m":
-        column = column.dt.total_seconds() / 86_400
-    return column.to_numpy("float64", na_value=np.nan)
 
 
 def _label_times(axes, column):
