@@ -32,7 +32,7 @@ def sample(
         data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
         out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
-            file of each; rows of a table go to a .csv, .tsv or .parquet file, samples.csv if none is given.
+            file of each; rows of a table go to a .csv, .tsv or .parquet file.
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
@@ -44,7 +44,7 @@ def sample(
         model = kg.load(run)
         images = model.sample(count, labels, seed)
     if model.table is not None:
-        print(save_table(images, "samples.csv" if out == "samples.png" else out))
+        print(save_table(images, out))
         return
     print(kg.images.save(check_images(model, images), out))
 
@@ -77,7 +77,7 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
     model, images, labels = choose_images(run, data, count)
     if model.table is not None:
         made = model.table.decode(model.reconstruct(images, **model.label_kwargs(labels)))
-        print(save_table(made, "reconstructions.csv" if out == "reconstructions.png" else out))
+        print(save_table(made, out))
         return
     pairs = kg.images.rows(images, model.reconstruct(images, **model.label_kwargs(labels)))
     print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
