@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FACE = "keras_gen"  # the package's own `__init__`: all of it is above everything
 # From the ground up: a room imports what lies below it, and nothing else.
 ROWS = (
-    ("face", "files", "naming", "startup", "version"),
+    ("extras", "face", "files", "naming", "startup", "version"),
     ("information", "losses", "table"),
     ("likelihoods", "metrics"),
     ("core",),
