@@ -9,6 +9,8 @@ import re
 import shutil
 from pathlib import Path
 
+import imports
+
 import keras_gen as kg
 from keras_gen import core, testing
 from keras_gen.face import names_of
@@ -28,6 +30,7 @@ def write(docs: Path) -> None:
                 shutil.copyfile(path, to)
     for path in (docs / "notebooks").glob("*.ipynb"):  # a report shown there may name a picture without a place
         path.write_text(re.sub(r"!\[[^\]]*\]\(\)", "", path.read_text()))
+    imports.draw(docs / "rooms.png")
     shutil.rmtree(docs / "api", ignore_errors=True)
     (docs / "api").mkdir()
     for name, text in api().items():
