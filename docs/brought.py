@@ -70,8 +70,7 @@ def api() -> dict[str, str]:
     """Name -> text of each page of the API."""
     pages = {"index": INDEX.format(models="\n   ".join(kg.models.__all__), rooms="\n   ".join(sorted(rooms())))}
     for name in kg.models.__all__:
-        entry = f".. currentmodule:: keras_gen\n\n.. autoclass:: {name}\n   :members: {methods(name)}\n"
-        pages[name] = heading(name) + entry
+        pages[name] = heading(name) + entry_of(kg, name)
     top = [name for name in models_and_top() if name not in kg.models.__all__]
     pages["keras_gen"] = heading("keras_gen") + "".join(entry_of(kg, name) for name in top)
     for name, room in rooms().items():
@@ -79,13 +78,13 @@ def api() -> dict[str, str]:
     return pages
 
 
-def methods(name: str) -> str:
-    """What a model offers, and the public methods that its family adds to those of every model."""
-    cls = getattr(kg, name)
-    family = cls.__mro__[: cls.__mro__.index(kg.GenerativeModel)]
-    own = {key for owner in family for key in vars(owner) if not key.startswith("_")}
-    documented = (key for key in own | cls.offers if getattr(getattr(cls, key), "__doc__", None))
-    return ", ".join(sorted(key for key in documented if callable(getattr(cls, key))))
+def methods(cls: type) -> str:
+    """Of a model, what it offers and what its family adds; of `kg.GenerativeModel`, what every model has from us."""
+    own = cls.__mro__ if cls is kg.GenerativeModel else cls.__mro__[: cls.__mro__.index(kg.GenerativeModel)]
+    found = {key for owner in own if owner.__module__.startswith("keras_gen") for key in vars(owner)}
+    found |= cls.offers if cls is not kg.GenerativeModel else set()
+    told = (key for key in found if not key.startswith("_") and getattr(getattr(cls, key), "__doc__", None))
+    return ", ".join(sorted(key for key in told if callable(getattr(cls, key))))
 
 
 def heading(text):
@@ -104,7 +103,8 @@ def entry_of(module, name):
     if inspect.ismodule(value):
         return entries(value)
     if inspect.isclass(value):
-        return f"{here}.. autoclass:: {name}\n   :members:\n\n"
+        told = methods(value) if issubclass(value, kg.GenerativeModel) and module is kg else ""
+        return f"{here}.. autoclass:: {name}\n   :members: {told}\n\n"
     if inspect.isfunction(value):
         return f"{here}.. autofunction:: {name}\n\n"
     return f"{here}.. py:data:: {name}\n\n   {constant(value)}\n\n"

@@ -2,9 +2,12 @@
 
 import re
 
+import brought
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
+
+import keras_gen as kg
 
 CODE = re.compile(r"`([^`]*)`(\w?)")
 SECTION = re.compile(r"(^(?:Args|Returns|Raises|Shapes|Reference|Example):$|\Z)", re.MULTILINE)
@@ -26,6 +29,15 @@ def escape(app, what, name, obj, options, lines) -> None:
     lines[:] = "".join([*parts, MARKUP.sub(r"\\\1", text[end:])]).splitlines()
 
 
+def target_of(name):
+    """Where a name of `kg` is described: a method that every model has, of any of them, with `GenerativeModel`."""
+    owner, _, method = name.rpartition(".")
+    cls = getattr(kg, owner, None)
+    if isinstance(cls, type) and method not in brought.methods(cls).split(", "):
+        owner = "GenerativeModel"
+    return f"keras_gen.{owner}.{method}".replace("..", ".")
+
+
 class NamesAreLinks(SphinxTransform):
     """`kg.VAE` and `kg.data.load(...)` in the text are links to the API."""
 
@@ -37,7 +49,7 @@ class NamesAreLinks(SphinxTransform):
             match = self.NAME.fullmatch(node.astext())
             if match and not isinstance(node.parent, (nodes.reference, addnodes.pending_xref)):
                 link = addnodes.pending_xref(
-                    "", node.deepcopy(), refdomain="py", reftype="obj", reftarget=f"keras_gen.{match[1]}",
+                    "", node.deepcopy(), refdomain="py", reftype="obj", reftarget=target_of(match[1]),
                     refdoc=self.env.docname, refexplicit=True, refwarn=True,
                 )  # fmt: skip
                 node.replace_self(link)
