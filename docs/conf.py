@@ -46,7 +46,7 @@ autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False  # what a method of Keras does is said by Keras
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
-smartquotes = False  # `bound="iwae"` is code, in docstrings without backticks too
+smartquotes_action = "D"  # dashes only: quotes in docstrings are of code
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Shapes", "Score unit", "Reference", "Methods that ask a trained model of the package"]
 
