@@ -38,7 +38,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except cyclopts.CycloptsError as error:
         unknown = isinstance(error, cyclopts.UnknownCommandError) and tokens[:1] == ["train"]
         return _fail(f"{_plain(error)}{OWN if unknown else ''}", 2)
-    except FloatingPointError as error:
+    except ModuleNotFoundError:
+        raise  # a broken installation
+    except (FloatingPointError, ImportError) as error:  # no TensorFlow, another backend, an extra that is missing
         return _fail(error, 1)
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)
