@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 
 from keras_gen.core import GenerativeModel
-from keras_gen.files import shipped as shipped
+from keras_gen import downloads
+from keras_gen.downloads import shipped as shipped
 
 MAX_EXPANSION = 100  # of a part of a file, when it is unpacked
 SMALL = 100_000  # bytes; of fewer any expansion is harmless
@@ -51,10 +52,9 @@ def load(name: str | Path) -> GenerativeModel:
             raise FileNotFoundError(f"There is no such model file or run folder. Received: {name}")
         if str(name) not in shipped():
             raise FileNotFoundError(
-                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}; they are in the folder "
-                f"saved_models of the project's repository. Received: {name}"
+                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}. Received: {name}"
             )
-        path = shipped()[str(name)]
+        path = downloads.fetched(shipped()[str(name)])
     if path.suffix != ".keras":
         raise ValueError(
             f"Models are .keras files, and cannot be .h5 files or pickles, which can run code. Received: {path}"

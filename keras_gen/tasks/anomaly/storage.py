@@ -12,7 +12,8 @@ import numpy as np
 
 from keras_gen import saving
 from keras_gen.core import GenerativeModel
-from keras_gen.files import shipped, write_atomically
+from keras_gen.downloads import fetched, shipped
+from keras_gen.files import write_atomically
 from keras_gen.tasks.anomaly import choosing
 from keras_gen.version import __version__
 
@@ -66,7 +67,7 @@ def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
                 f"A detector is a .zip file that `save` wrote, or one that is shipped: {', '.join(known) or 'none'}. "
                 f"Received: {name}"
             )
-        path = known[str(name)]
+        path = fetched(known[str(name)])
     try:
         saving.check_sizes(path)
         with zipfile.ZipFile(path) as file:
