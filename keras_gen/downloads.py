@@ -192,8 +192,8 @@ def check_repository(name: str) -> None:
 
 
 @contextlib.contextmanager
-def in_sentences(repository: str, revision: str = "") -> Iterator[None]:
-    """Turns what huggingface_hub raises into one sentence."""
+def in_sentences(repository: str, revision: str = "", ending: str = "") -> Iterator[None]:
+    """Turns what huggingface_hub raises into one sentence, with an ending if it can be tried again."""
     from huggingface_hub import errors
 
     received = f"Received: {repository}{'@' if revision else ''}{revision}"
@@ -219,4 +219,6 @@ def in_sentences(repository: str, revision: str = "") -> Iterator[None]:
                 f"The Hub refuses it ({status}): {login}, with a token that may. {received}"
             ) from None
         reason = str(error.__cause__ or error).strip().split("\n")[0].rstrip(".")
-        raise ConnectionError(f"The Hub could not be reached, or did not answer ({reason}). {received}") from None
+        raise ConnectionError(
+            f"The Hub could not be reached, or did not answer ({reason}){ending}. {received}"
+        ) from None

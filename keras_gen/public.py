@@ -22,6 +22,7 @@ if _keras.backend.backend() != "tensorflow":
 
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
+from keras_gen import hub as hub
 from keras_gen import images as images
 from keras_gen import information as information
 from keras_gen import layers as layers
