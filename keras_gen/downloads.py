@@ -211,7 +211,7 @@ def in_sentences(repository: str, revision: str = "", ending: str = "") -> Itera
             f"There is no such repository, or it is private and the token does not open it: {login}. {received}"
         ) from None
     except errors.HFValidationError as error:
-        raise ValueError(f"{str(error).rstrip('.')}. {received}") from None
+        raise ValueError(f"{' '.join(str(error).split()).rstrip('.')}. {received}") from None
     except (errors.HTTPError, OSError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):

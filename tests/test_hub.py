@@ -1,14 +1,18 @@
 """What is shared and fetched: shipped models, presets, and the Hugging Face Hub by a stand-in on this machine."""
 
+import base64
 import contextlib
 import hashlib
 import http.server
 import json
+import re
 import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
 import keras_gen as kg
 from keras_gen import downloads, saving
@@ -153,3 +157,292 @@ def test_a_fetched_model_is_loaded_and_commands_know_its_name(tmp_path, monkeypa
     assert main(["sample", "vae_wine", "--out", str(tmp_path / "wine.csv")]) == 2  # nothing is overwritten
     assert "vae_mnist_2d" in saving.shipped()
     assert downloads.is_elsewhere("hf://user/name")
+
+
+# === Presets ===
+
+
+def tiny(cls=None, **options):
+    """A model of a few weights, whose reconstructions are its own."""
+    return (cls or kg.VAE)((8, 8, 1), latent_dim=2, encoder="dense*0.03", decoder="dense*0.03", **options)
+
+
+def test_a_preset_is_a_folder_that_can_be_read_back(tmp_path):
+    model, x = tiny(), np.random.default_rng(0).random((3, 8, 8, 1), "float32")
+    folder = model.save_to_preset(
+        tmp_path / "preset", data="Digits of one hand.", metrics={"psnr": 12.345678}, license="MIT"
+    )
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("README.md", "metadata.json", "model.keras", "preview.png")
+    ]
+    card, metadata = (folder / "README.md").read_text(), json.loads((folder / "metadata.json").read_text())
+    front, body = card.split("---\n", 2)[1:]
+    assert yaml.safe_load(front) == {
+        "library_name": "keras_gen", "license": "mit", "tags": ["keras", "keras_gen", "vae"],
+        "pipeline_tag": "unconditional-image-generation",
+    }  # fmt: skip
+    code = re.search(r"```python\n(.*?)```", body, re.DOTALL)[1]
+    assert code.startswith("import keras_gen as kg\n")
+    scope = {"x": x}
+    with contextlib.chdir(tmp_path):
+        exec(code.replace("hf://user/name", str(folder)), scope)  # the card's own lines
+    assert scope["codes"].shape == (3, 2)
+    for said in ("Digits of one hand.", "| psnr | 12.3457 |", "Unknown: nobody has said where it fails."):
+        assert said in body
+    assert "Unknown: there are no records of its training." in body
+    assert (metadata["class"], metadata["data_shape"]) == ("VAE", [8, 8, 1])
+    assert metadata["keras_gen"] == kg.__version__
+    assert kg.images.provenance(folder / "preview.png")["model"] == "VAE"
+    for found in (kg.load(folder), kg.VAE.from_preset(folder), kg.GenerativeModel.from_preset(str(folder))):
+        np.testing.assert_array_equal(found.reconstruct(x), model.reconstruct(x))
+        assert type(found) is kg.VAE
+    with pytest.raises(ValueError, match="load it by VAE.from_preset. Received: .*, which holds a VAE"):
+        kg.GAN.from_preset(folder)
+    # What the card says goes on being said, as long as the weights are those.
+    again = found.save_to_preset(tmp_path / "again", limits="Small.").joinpath("README.md").read_text()
+    for said in ("Digits of one hand.", "| psnr | 12.3457 |", "\nSmall.\n", "license: mit", "# again\n"):
+        assert said in again
+    found.set_weights([weight + 1 for weight in found.get_weights()])
+    changed = found.save_to_preset(tmp_path / "changed").joinpath("README.md").read_text()
+    assert "Digits of one hand" not in changed
+    assert "its weights were changed" in changed
+    with pytest.raises(FileExistsError, match="force=True"):
+        model.save_to_preset(folder)
+    model.save_to_preset(folder, force=True, preview=False)
+    assert not (folder / "preview.png").exists()
+    assert "preview.png" not in (folder / "README.md").read_text()
+
+
+def test_a_preset_that_was_damaged_is_refused(tmp_path):
+    folder = tiny().save_to_preset(tmp_path / "preset", preview=False)
+    file = folder / "model.keras"
+    tiny(seed=1).save(file)  # a whole file, and another
+    with pytest.raises(ValueError, match=r"model.keras is not the file that metadata.json describes"):
+        kg.load(folder)
+    (folder / "metadata.json").write_text("{")
+    with pytest.raises(ValueError, match=r"metadata.json of this preset is damaged"):
+        kg.load(folder)
+    (folder / "metadata.json").unlink()
+    assert kg.load(folder).seed == 1  # nobody says what it should be
+    (folder / "metadata.json").write_text('{"class": "AnomalyDetector"}')
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match="must have a file model.keras, and holds AnomalyDetector"):
+        kg.load(folder)
+
+
+def test_a_preset_keeps_an_optimizer_only_if_asked(tmp_path):
+    model = tiny()
+    model.compile("adam")
+    model.fit(np.zeros((4, 8, 8, 1), "float32"), verbose=0)
+    bare = kg.load(model.save_to_preset(tmp_path / "bare", preview=False))
+    assert getattr(bare, "optimizer", None) is None
+    kept = kg.load(model.save_to_preset(tmp_path / "kept", preview=False, optimizer=True))
+    assert int(kept.optimizer.iterations) == 1
+
+
+def test_what_a_model_offers_is_what_is_shown(tmp_path):
+    denoiser = tiny(kg.DenoisingAutoencoder)
+    card = denoiser.save_to_preset(tmp_path / "blind").joinpath("README.md").read_text()
+    assert "preview.png" not in card
+    assert "model.denoise(x)" in card
+    assert "model.sample" not in card
+    folder = denoiser.save_to_preset(tmp_path / "shown", examples=np.full((3, 8, 8, 1), 0.5, "float32"))
+    assert kg.images.provenance(folder / "preview.png")["model"] == "DenoisingAutoencoder"
+    wine = kg.load("vae_wine").save_to_preset(tmp_path / "wine").joinpath("README.md").read_text()
+    for said in ("| alcohol |", "# a DataFrame", "178, too few for exact figures", "log_likelihood | -14.4605"):
+        assert said in wine
+    detector = kg.tasks.AnomalyDetector.load("cars_detector")
+    kept = kg.tasks.AnomalyDetector.from_preset(detector.save_to_preset(tmp_path / "cars"))
+    assert kept.threshold_ == detector.threshold_
+    assert "AUROC, ships among cars" in (tmp_path / "cars" / "README.md").read_text()
+    with pytest.raises(FileNotFoundError, match="must have a file model.keras, and holds AnomalyDetector"):
+        kg.load(tmp_path / "cars")
+
+
+# === The Hugging Face Hub ===
+
+TOKEN = "hf_of_a_user_who_may_write"
+
+
+class StandIn(http.server.BaseHTTPRequestHandler):
+    """What huggingface_hub asks of the Hub to make a repository, to commit to it and to read it."""
+
+    protocol_version = "HTTP/1.1"
+    repositories: dict  # "user/name" -> {"private": ..., "branches": {name: commit}}
+    commits: dict  # its name, 40 digits -> {path: bytes}
+    breaks: set  # paths of files of which half is sent
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, content, status=200, error=None, **headers):
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        headers = {"Content-Length": len(body), **headers, **({"X-Error-Code": error} if error else {})}
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if self.path.rpartition("/")[2] in self.breaks else body)
+            if self.path.rpartition("/")[2] in self.breaks:
+                self.close_connection = True
+
+    @property
+    def place(self):
+        return f"http://{self.headers['Host']}"
+
+    @property
+    def may_write(self):
+        return self.headers.get("Authorization") == f"Bearer {TOKEN}"
+
+    def repository(self, name):
+        """It, or None once it is said that there is none."""
+        found = self.repositories.get(name)
+        if found is None or (found["private"] and not self.may_write):
+            self.answer({"error": "Repository not found"}, 401, "RepoNotFound")
+            return None
+        return found
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+)(?:/.*)?)?", path):
+            name, kind, revision = match.groups()
+            if (found := self.repository(name)) is None:
+                return
+            commit = found["branches"].get(revision or "main", revision)
+            if commit not in self.commits:
+                self.answer({"error": "Invalid rev id"}, 404, "RevisionNotFound")
+            elif kind == "tree":
+                files = self.commits[commit]
+                oid = lambda body: hashlib.sha1(body).hexdigest()  # noqa: E731
+                self.answer([{"type": "file", "path": p, "size": len(b), "oid": oid(b)} for p, b in files.items()])
+            else:
+                self.answer({"id": name, "modelId": name, "sha": commit, "private": found["private"], "siblings": []})
+        else:
+            match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+            if self.repository(match[1]) is not None:
+                body = self.commits[match[2]][match[3]]
+                self.answer(body, ETag=f'"{hashlib.sha1(body).hexdigest()}"', X_Repo_Commit=match[2])
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            sent = b""
+            while size := int(self.rfile.readline(), 16):
+                sent += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        if self.path == "/api/validate-yaml":
+            self.answer({"errors": [], "warnings": []})
+        elif not self.may_write:
+            self.answer({"error": "Invalid username or password."}, 401)
+        elif self.path == "/api/repos/create":
+            said = json.loads(sent)
+            name = f"{said['organization']}/{said['name']}"
+            known = name in self.repositories
+            if not known:
+                self.commits[f"{len(self.commits):040}"] = {}
+                first = {"main": f"{len(self.commits) - 1:040}"}
+                self.repositories[name] = {"private": said.get("visibility") == "private", "branches": first}
+            self.answer({"url": f"{self.place}/{name}"}, 409 if known else 200)
+        else:
+            name, kind, branch = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(\w+)/([^/?]+).*", self.path).groups()
+            branches = self.repositories[name]["branches"]
+            if kind == "branch":
+                branches[branch] = branches["main"]
+                self.answer({})
+            elif kind == "preupload":
+                files = json.loads(sent)["files"]
+                self.answer({"files": [f | {"uploadMode": "regular", "shouldIgnore": False} for f in files]})
+            elif "commit" in self.breaks:
+                self.close_connection = True
+            else:
+                lines = [json.loads(line) for line in sent.splitlines()]
+                added = {line["value"]["path"]: base64.b64decode(line["value"]["content"]) for line in lines[1:]}
+                commit = f"{len(self.commits):040}"
+                self.commits[commit] = {**self.commits[branches[branch]], **added}
+                branches[branch] = commit
+                self.answer({"success": True, "commitOid": commit, "commitUrl": f"{self.place}/{name}/commit/{commit}"})
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A stand-in of the Hub, for a user who is logged in, with an empty cache."""
+    from huggingface_hub import constants
+
+    class Hub(StandIn):
+        repositories, commits, breaks = {}, {}, set()
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with serving(Hub) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        yield Hub
+
+
+def test_what_is_pushed_is_loaded_again(hub, tmp_path, monkeypatch):
+    model, x = tiny(), np.random.default_rng(0).random((3, 8, 8, 1), "float32")
+    address = kg.hub.push(model.save_to_preset(tmp_path / "preset"), "user/digits")
+    assert address.endswith(f"/user/digits/commit/{1:040}")
+    files = hub.commits[f"{1:040}"]
+    assert sorted(files) == ["README.md", "metadata.json", "model.keras", "preview.png"]
+    assert b'kg.load("hf://user/digits")' in files["README.md"]
+    for found in (kg.load("hf://user/digits"), kg.VAE.from_preset("hf://user/digits")):
+        np.testing.assert_array_equal(found.reconstruct(x), model.reconstruct(x))
+    with pytest.raises(ValueError, match="load it by VAE.from_preset. Received: hf://user/digits"):
+        kg.GAN.from_preset("hf://user/digits")
+    # A branch, of a private model, by the command.
+    tiny(seed=1).save(tmp_path / "other.keras")
+    arguments = ["--private", "--revision", "second", "--limits", "None known.", "--no-preview"]
+    assert main(["push", str(tmp_path / "other.keras"), "user/other", *arguments]) == 0
+    assert hub.repositories["user/other"]["private"]
+    assert kg.load("hf://user/other@second").seed == 1
+    with pytest.raises(FileNotFoundError, match="must have a file model.keras. Received: hf://user/other"):
+        kg.load("hf://user/other")  # whose main is empty
+    assert main(["push", "cars_detector", "user/cars"]) == 0
+    assert kg.tasks.AnomalyDetector.load("hf://user/cars").method_ == "neighbors"
+    # What is fetched once needs no network.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert kg.load("hf://user/digits").seed == 0
+    assert kg.load("vae_wine").latent_dim == 4
+
+
+def test_the_hub_refuses_in_sentences(hub, tmp_path, monkeypatch):
+    folder = tiny().save_to_preset(tmp_path / "preset", preview=False)
+    kg.hub.push(folder, "user/digits")
+
+    def says(error, sentence, function, *arguments, **options):
+        with pytest.raises(error, match=sentence) as raised:
+            function(*arguments, **options)
+        assert "\n" not in str(raised.value)
+
+    says(FileNotFoundError, "no such repository.*Received: user/nothing", kg.load, "hf://user/nothing")
+    says(FileNotFoundError, "no such branch.*Received: user/digits@no", kg.load, "hf://user/digits@no")
+    says(ValueError, 'is named "user/name". Received: digits', kg.load, "hf://digits")
+    says(ValueError, 'is named "user/name". Received: a/b/c', kg.hub.push, folder, "a/b/c")
+    says(ValueError, "This repository is public", kg.hub.push, folder, "user/digits", private=True)
+    says(ValueError, "card of a preset is written.*Received: data", kg.hub.push, folder, "user/digits", data="Digits.")
+    says(PermissionError, "refuses it .401.: log in", kg.hub.push, folder, "user/new", token="hf_wrong")
+    assert main(["push", str(tmp_path / "no"), "user/digits"]) == 2
+    before = dict(hub.repositories["user/digits"]["branches"])
+    hub.breaks.add("commit")
+    says(ConnectionError, "nothing has changed there, push again", kg.hub.push, folder, "user/digits")
+    assert hub.repositories["user/digits"]["branches"] == before
+    # Half of a file is none.
+    hub.breaks.add("model.keras")
+    says(OSError, "Received: user/digits", kg.load, "hf://user/digits")
+    hub.breaks.clear()
+    assert kg.load("hf://user/digits").seed == 0
+    # A file that is not the one that the preset describes.
+    tiny(seed=1).save(tmp_path / "model.keras")
+    files = hub.commits[hub.repositories["user/digits"]["branches"]["main"]]
+    hub.commits["f" * 40] = files | {"model.keras": (tmp_path / "model.keras").read_bytes()}
+    hub.repositories["user/digits"]["branches"]["main"] = "f" * 40
+    says(ValueError, "is not the file that metadata.json describes", kg.load, "hf://user/digits")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # where nobody answers
+    says(ConnectionError, "Hub could not be reached.*Received: user/else", kg.load, "hf://user/else")
+    says(ConnectionError, "nothing has changed there, push again", kg.hub.push, folder, "user/digits")

@@ -31,9 +31,10 @@ def draw(thing: Any, path: Path, records: Records, examples: Any = None) -> bool
         if groups is not None:
             images.save_grid(images.rows(*groups), path, len(groups[0]))
             return True
-    if records.picture is not None:
-        write_atomically(path, lambda temporary: shutil.copyfile(records.picture, temporary))
-    return records.picture is not None
+    picture = records.picture
+    if picture is not None:
+        write_atomically(path, lambda temporary: shutil.copyfile(picture, temporary))
+    return picture is not None
 
 
 def _pictures(model, records, examples):

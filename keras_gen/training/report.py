@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from pathlib import Path
+from typing import Any
 
 from keras_gen import evaluation, plots
 from keras_gen.evaluation.rows import written
@@ -77,8 +78,8 @@ def _card(run, metrics, model):
     return facts(pairs)
 
 
-def data_facts(config: RunConfig) -> dict[str, str | None]:
-    """What the run read; of data that are no longer there, their name alone."""
+def data_facts(config: RunConfig) -> dict[str, Any]:
+    """What a run read; of data that are no longer there, their name alone."""
     names = {"Data": " and ".join(name for name in (config.source, config.target) if name is not None)}
     try:
         info = config.info()
