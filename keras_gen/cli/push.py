@@ -1,5 +1,7 @@
 """The verb that shares a model."""
 
+from typing import Any
+
 import keras_gen as kg
 from keras_gen.cli.app import app
 
@@ -35,7 +37,7 @@ def push(
         preview: draw a picture; that of a model that does not sample shows held-out images.
         optimizer: keep its state, to train on.
     """
-    said = {"data": data, "limits": limits, "license": license, "optimizer": optimizer or None}
-    said["preview"] = None if preview else False
-    given = {name: value for name, value in said.items() if value is not None}
+    said: dict[str, Any] = {"data": data, "limits": limits, "license": license}
+    said |= {"preview": None if preview else False, "optimizer": optimizer or None}
+    given = {name: value for name, value in said.items() if value is not None}  # of a preset, none can be
     print(kg.hub.push(run, repository, private=private, revision=revision, message=message, **given))
