@@ -196,7 +196,7 @@ def test_a_preset_is_a_folder_that_can_be_read_back(tmp_path):
     for found in (kg.load(folder), kg.VAE.from_preset(folder), kg.GenerativeModel.from_preset(str(folder))):
         np.testing.assert_array_equal(found.reconstruct(x), model.reconstruct(x))
         assert type(found) is kg.VAE
-    with pytest.raises(ValueError, match="load it by VAE.from_preset. Received: .*, which holds a VAE"):
+    with pytest.raises(ValueError, match="loaded by VAE.from_preset, or kg.load. Received: .*, which holds VAE"):
         kg.GAN.from_preset(folder)
     # What the card says goes on being said, as long as the weights are those.
     again = found.save_to_preset(tmp_path / "again", limits="Small.").joinpath("README.md").read_text()
@@ -257,6 +257,35 @@ def test_what_a_model_offers_is_what_is_shown(tmp_path):
     assert "AUROC, ships among cars" in (tmp_path / "cars" / "README.md").read_text()
     with pytest.raises(FileNotFoundError, match="must have a file model.keras, and holds AnomalyDetector"):
         kg.load(tmp_path / "cars")
+
+
+def test_the_card_of_a_run_says_what_is_recorded(tmp_path):
+    x = np.random.default_rng(0).random((40, 8, 8, 1), "float32")
+    data = tmp_path / "private" / "hands.npz"
+    data.parent.mkdir()
+    np.savez(data, x_train=x, x_test=x[:12])
+    run = tmp_path / "run"
+    trained = kg.training.train("linear_autoencoder", data=str(data), out=run, latent_dim=3, epochs=1, verbose=0)
+    trained.save_to_preset(tmp_path / "trained", preview=False)
+    card = (tmp_path / "trained" / "README.md").read_text()
+    found = kg.load(run)
+    folder = found.save_to_preset(tmp_path / "preset")
+    assert (folder / "README.md").read_text().split("## Data")[1] == card.split("## Data")[1]
+    figures = json.loads((run / "metrics.json").read_text())["figures"]
+    for said in (
+        *("the file or folder `hands.npz`", "train 40, test 12", "- **Epochs**: 1 of 1", "latent_dim=3"),
+        *(f"| `psnr` | {figures['psnr']:.4f} |", "the test split", "- **Seed**: 0"),
+        "Unknown: nobody has said where it fails.",
+    ):
+        assert said in card
+    assert "private" not in card  # where it lies is nobody's business
+    assert kg.images.provenance(folder / "preview.png")["model"] == "LinearAutoencoder"  # of held-out images
+    data.unlink()
+    gone = kg.load(run).save_to_preset(tmp_path / "gone")
+    assert "the data are not there any more" in (gone / "README.md").read_text()
+    assert not (gone / "preview.png").exists()
+    found.fit(x, verbose=0)  # it is not the recorded one any more
+    assert "hands.npz" not in found.save_to_preset(tmp_path / "on").joinpath("README.md").read_text()
 
 
 # === The Hugging Face Hub ===
@@ -320,7 +349,9 @@ class StandIn(http.server.BaseHTTPRequestHandler):
                 self.answer({"id": name, "modelId": name, "sha": commit, "private": found["private"], "siblings": []})
         else:
             match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-            if self.repository(match[1]) is not None:
+            if match is None:
+                self.answer({}, 404)
+            elif self.repository(match[1]) is not None:
                 body = self.commits[match[2]][match[3]]
                 self.answer(body, ETag=f'"{hashlib.sha1(body).hexdigest()}"', X_Repo_Commit=match[2])
 
@@ -393,7 +424,7 @@ def test_what_is_pushed_is_loaded_again(hub, tmp_path, monkeypatch):
     assert b'kg.load("hf://user/digits")' in files["README.md"]
     for found in (kg.load("hf://user/digits"), kg.VAE.from_preset("hf://user/digits")):
         np.testing.assert_array_equal(found.reconstruct(x), model.reconstruct(x))
-    with pytest.raises(ValueError, match="load it by VAE.from_preset. Received: hf://user/digits"):
+    with pytest.raises(ValueError, match="by VAE.from_preset, or kg.load. Received: hf://user/digits"):
         kg.GAN.from_preset("hf://user/digits")
     # A branch, of a private model, by the command.
     tiny(seed=1).save(tmp_path / "other.keras")

@@ -83,7 +83,7 @@ class Shared(Part):
         found = _above["load"](cls, name)
         if not isinstance(found, cls):
             raise ValueError(
-                f"{cls.__name__}.from_preset loads a {cls.__name__}, and this is another model: load it by "
-                f"{type(found).__name__}.from_preset. Received: {name}, which holds a {type(found).__name__}"
+                f"{cls.__name__}.from_preset loads models of this class only: this one is loaded by "
+                f"{type(found).__name__}.from_preset, or kg.load. Received: {name}, which holds {type(found).__name__}"
             )
         return found

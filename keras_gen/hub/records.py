@@ -58,17 +58,26 @@ def records_of(thing: Any) -> Records:
     path = thing.origin
     if path is None or not path.is_file():
         return Records()
-    if isinstance(thing, GenerativeModel):
-        kept = saving.load(path)
-        if provenance.weights_hash(kept) != provenance.weights_hash(thing):
-            return Records(training=CHANGED)
+    if isinstance(thing, GenerativeModel) and not _has_weights_of(path, thing):
+        return Records(training=CHANGED)
     for entry in shipped("").values():
         if entry.path == path:
             return _of_shipped(entry)
     if (path.parent / METADATA).is_file():
         return _of_card(path.parent / "README.md")
     run = path.parents[1] if path.parent.name == "checkpoints" else path.parent
-    return _of_run(run, thing) if (run / "config.json").is_file() else Records()
+    try:
+        return _of_run(run, thing) if (run / "config.json").is_file() else Records()
+    except ValueError:  # a damaged config.json, or that of another version
+        return Records()
+
+
+def _has_weights_of(path, model):
+    """Whether a file still holds these weights."""
+    try:
+        return provenance.weights_hash(saving.load(path)) == provenance.weights_hash(model)
+    except ValueError:  # another file took its place
+        return False
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -136,7 +145,8 @@ def _of_run(run, model):
 
 def _public_sources(config):
     """Names of what was read, without the folders above: a card is read by others."""
-    return " and ".join(_public(name) for name in (config.source, config.target) if name is not None)
+    names = [name for name in (config.source, config.target) if name is not None]
+    return " and ".join(f"{'the file or folder ' * Path(name).is_absolute()}`{_public(name)}`" for name in names)
 
 
 def _public(value):
@@ -163,15 +173,15 @@ def _training(config, recorded):
 
 def _metrics(figures, model, split):
     """The rows of `keras-gen evaluate`, by groups."""
-    parts = []
+    parts = [f"On held-out data, the {split} split."] if split and figures else []
     for group in evaluation.grouped(figures, model):
         rows = []
         for row in group.rows:
             beside = (written(row.beside.get(name, "")) for name in group.beside)
             better = row.metric.better and f"{row.metric.better} is better"
             rows.append([f"`{row.name}`", written(row.value), *beside, row.metric.unit, better])
-        measured = f"{group.title}, on {group.measured_on}" + (f" of the {split} split" if split else "")
-        parts.append(f"{measured}:\n\n{table(['metric', 'value', *group.beside, 'unit', ''], rows)}")
+        header = ["metric", "value", *group.beside, "unit", ""]
+        parts.append(f"**{group.title}**: {group.measured_on}\n\n{table(header, rows)}")
     return "\n\n".join(parts) or None
 
 
