@@ -9,7 +9,8 @@ from cyclopts import Parameter
 import keras_gen as kg
 from keras_gen.cli.app import Force, app
 from keras_gen.cli.options import check_option, choose_images, named_data
-from keras_gen.files import refuse_overwrite, shipped
+from keras_gen.downloads import shipped
+from keras_gen.files import refuse_overwrite
 from keras_gen.table.files import SUFFIXES
 
 REPORT = ("scores.csv", "worst.png", "histogram.png", "metrics.json")

@@ -146,7 +146,7 @@ def choose_data(
 
     They are held out, or, where test data have defects and `normal` data are asked for, others.
     """
-    open_run = kg.open_run(run) if Path(run).is_dir() else None
+    open_run = kg.open_run(run) if Path(run).is_dir() and not (Path(run) / "metadata.json").is_file() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
     if model.target_mode is not None and (source is not None or open_run is None):

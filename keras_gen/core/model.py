@@ -16,6 +16,7 @@ from keras_gen.core.config import Configured
 from keras_gen.core.ema import Averaged
 from keras_gen.core.fitting import Fitted
 from keras_gen.core.intake import Intake
+from keras_gen.core.presets import Shared
 from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.views import Networks
@@ -23,7 +24,7 @@ from keras_gen.files import write_atomically
 from keras_gen.table.spec import TableSpec
 
 
-class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
+class GenerativeModel(Configured, Abilities, Averaged, Networks, Shared, Fitted):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).

@@ -180,6 +180,7 @@ class Training:
         if self.writes:
             self._finish(start)
         distribution.wait_for_workers(self.strategy)  # whoever is started again before it is complete finds the others
+        self.model.origin = self.folder / "model.keras"
         return self.model
 
     def _train(self):

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_gen.core import provenance
+from keras_gen.core.presets import Shared
 from keras_gen.core.renamed import renamed_arguments
 from keras_gen.tasks.anomaly import calibration, choosing, storage
 from keras_gen.tasks.anomaly.features import batches
@@ -22,7 +23,7 @@ Method = Literal["reconstruction", "likelihood", "latent", "critic", "neighbors"
 Pooling = Literal["mean", "max", "top"]
 
 
-class AnomalyDetector(OutlierMixin, BaseEstimator):
+class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
     """A detector of what is unlike normal data, with the interface of scikit-learn: 1 is normal, -1 an anomaly.
 
     Methods that ask a trained model of the package:
@@ -130,6 +131,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         x = self._taken(X, reset=True)
         calibration.check_enough(len(x), self.false_alarms)
         choosing.warn_if_untrained(self.model)
+        self.origin = None  # it is not the one of a file any more
         self.data_shape_ = x.shape[1:]
         self.method_ = choosing.choose_method(self, x)
         self.measure_ = choosing.measure_of(self, self.method_)
@@ -204,7 +206,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """A detector that `save` wrote. Nothing in such a file can run code.
 
         Args:
-            name: of the file, or of a shipped detector.
+            name: of the file, of a preset, "hf://user/name", or of a shipped detector.
             extractor: the function of features, where the detector had one: a file holds its name only.
 
         Raises:
