@@ -1,8 +1,8 @@
-# make demo | test | test-all | notebooks | lint. Each sets up a virtual environment in .venv first.
+# make demo | test | test-all | notebooks | lint | docs | linkcheck. Each sets up a virtual environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all notebooks lint clean
+.PHONY: demo test test-all notebooks lint docs linkcheck clean
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed. Received: " + sys.version.split()[0] + ". Try make PYTHON=python3.12")'
@@ -34,5 +34,12 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: .venv/installed
+	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+linkcheck: .venv/installed
+	$(BIN)/python -m sphinx --builder linkcheck docs docs/_build/linkcheck
+
 clean:
-	rm -rf .venv runs build dist *.egg-info
+	rm -rf .venv runs build dist docs/_build *.egg-info

@@ -1,0 +1,152 @@
+"""The pictures that the pages need beside those of shipped models and results: `python docs/make_gallery.py [NAME]`.
+
+Each model is trained on the 5,000 digits that come with the package, for a minute at most. Written to docs/pictures/.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import keras_gen as kg
+
+PICTURES = Path(__file__).parent / "pictures"
+SHAPE = (28, 28, 1)
+RECIPES = {}
+
+
+def recipe(function):
+    """Registers a function that returns images and how many stand in a row, or writes the file of its name itself."""
+    RECIPES[function.__name__] = function
+    return function
+
+
+def digits(split="train", **options):
+    return kg.data.load("mnist_mini", split, **options)
+
+
+def trained(model, epochs, data=None, **options):
+    model.compile(**options)
+    model.fit(digits(batch_size=64) if data is None else data, epochs=epochs, verbose=0)
+    return model
+
+
+def reconstructions(model):
+    images = kg.data.stack(digits("test", limit=12))
+    return kg.images.rows(images, model.reconstruct(images)), 12
+
+
+@recipe
+def linear_autoencoder():
+    """Twelve of 32 units, which span the plane of the first principal components, and reconstructions."""
+    return reconstructions(trained(kg.LinearAutoencoder(SHAPE, 32), 20, optimizer="adam"))
+
+
+@recipe
+def autoencoder():
+    return reconstructions(trained(kg.Autoencoder(SHAPE, 32, encoder="dense", decoder="dense"), 30, optimizer="adam"))
+
+
+@recipe
+def sparse_autoencoder():
+    """What 48 units look for."""
+    body = {"encoder": "shallow", "decoder": "shallow"}
+    model = trained(kg.SparseAutoencoder(SHAPE, 100, rho=0.05, beta=3.0, **body), 60, optimizer="adam")
+    return kg.tasks.filters(model, 48), 12
+
+
+@recipe
+def contractive_autoencoder():
+    model = kg.ContractiveAutoencoder(SHAPE, 100, weight=0.1, encoder="shallow", decoder="shallow")
+    return kg.tasks.filters(trained(model, 60, optimizer="adam"), 48), 12
+
+
+@recipe
+def source_separator():
+    """Mixtures of two digits, and the two."""
+    model = trained(kg.SourceSeparator(SHAPE, num_sources=2, encoder="dense", decoder="dense"), 60, optimizer="adam")
+    mixtures, _ = model.mix(kg.data.stack(digits("test", limit=12)))
+    return kg.images.rows(mixtures, *model.separate(mixtures).swapaxes(0, 1)), 12
+
+
+@recipe
+def semi_supervised_vae():
+    """A row for each class, a column for each style."""
+    model = kg.SemiSupervisedVAE(SHAPE, num_classes=10, latent_dim=8, encoder="dense", decoder="dense")
+    trained(model, 40, digits(labels=True, num_labels=200, batch_size=64))
+    z = np.random.default_rng(1).standard_normal((12, model.latent_dim)).astype("float32")
+    return model.decode(np.tile(z, (10, 1)), np.repeat(np.arange(10), 12)), 12
+
+
+@recipe
+def mixture_vae():
+    """A row for each component."""
+    model = kg.MixtureVAE(SHAPE, latent_dim=8, num_components=10, encoder="dense", decoder="dense")
+    trained(model, 40, optimizer="adam")
+    return model.sample(120, labels=np.repeat(np.arange(10), 12), seed=1), 12
+
+
+@recipe
+def deep_belief_network():
+    model = kg.DeepBeliefNetwork(SHAPE, hidden_units=(500, 500, 1000))
+    trained(model, 90, digits(binarize="dynamic", batch_size=50), **model.default_optimizers())
+    return model.sample(60, seed=1), 12
+
+
+@recipe
+def deep_boltzmann_machine():
+    model = kg.DeepBoltzmannMachine(SHAPE, hidden_units=(300, 500), pretraining=0.4)
+    trained(model, 60, digits(binarize="dynamic", batch_size=50), **model.default_optimizers())
+    return model.sample(60, seed=1), 12
+
+
+@recipe
+def traversal():
+    """What each of eight units of a shipped VAE does to a digit."""
+    image = kg.data.stack(digits("test", limit=1))
+    model = kg.load("vae_mnist_conv16")
+    return kg.tasks.traverse(model, image[0]), None
+
+
+@recipe
+def heat_map():
+    """Digits, the same with a stroke across, and where a detector of normal digits finds the stroke."""
+    normal = kg.data.stack(digits())
+    images = kg.data.stack(digits("test", limit=12))
+    odd = images.copy()
+    for i, image in enumerate(odd):
+        image[4 + i : 6 + i, 4:24] = 1.0
+    detector = kg.tasks.AnomalyDetector(kg.load("vae_mnist_conv16"), "reconstruction").fit(normal)
+    maps = np.asarray(detector.heatmap(odd)).reshape(images.shape)
+    return kg.images.rows(images, odd, np.clip(maps / maps.max(), 0, 1)), 12
+
+
+@recipe
+def rate_distortion():
+    model = trained(kg.Autoencoder(SHAPE, 32, encoder="dense", decoder="dense"), 30, optimizer="adam")
+    test = kg.data.stack(digits("test"))
+    kg.tasks.compression.rate_distortion(model, test, PICTURES / "rate_distortion.png")
+
+
+@recipe
+def codes():
+    """The plane of a shipped VAE, coloured by class."""
+    images, labels = kg.data.stack(digits("test", labels=True))
+    kg.tasks.latent_map(kg.load("vae_mnist_2d"), images, labels, path=PICTURES / "codes.png")
+
+
+def main():
+    PICTURES.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or RECIPES:
+        start = time.time()
+        made = RECIPES[name]()
+        if made is not None:
+            images, columns = made
+            columns = columns or int(np.shape(images)[1] if np.ndim(images) == 5 else 12)
+            kg.images.save_grid(np.reshape(images, (-1, *SHAPE)), PICTURES / f"{name}.png", columns=columns)
+        print(f"{name}: {time.time() - start:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
