@@ -21,7 +21,7 @@ ROWS = (
     ("evaluation", "networks", "priors"),
     ("models", "tasks", "testing"),
     ("training",),
-    ("tuning",),
+    ("explorer", "tuning"),
     ("public",),
     ("cli",),
 )

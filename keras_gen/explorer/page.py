@@ -1,0 +1,82 @@
+"""The page: a tab for each subject, and in it one for each panel that it offers."""
+
+import socket
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from keras_gen.explorer.panels import PANELS
+from keras_gen.explorer.subjects import Subject
+
+FIRST_PORT, PORTS = 7860, 100
+STYLE = """<style>
+.kg-figure { margin: 0 0 .5rem; max-width: 100%; }
+.kg-figure img { display: block; width: auto; min-width: min(280px, 100%); max-width: 100%; margin: 0;
+  image-rendering: pixelated; border-radius: 4px; border: 1px solid var(--border-color-primary); }
+.kg-figure figcaption { font-size: .85rem; color: var(--body-text-color-subdued); padding-top: .25rem; }
+.kg-title { font-weight: 600; padding-bottom: .25rem; color: var(--body-text-color); }
+.kg-row { display: flex; flex-wrap: wrap; gap: 1rem; }
+.kg-table { overflow-x: auto; max-width: 100%; }
+</style>"""
+# Fonts of the system: others would be fetched.
+THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+
+
+def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
+    """The page of subjects, not served yet."""
+    offered = {subject.title: [panel for panel in PANELS if panel.offered(subject)] for subject in subjects}
+    for title, panels in offered.items():
+        if not panels:
+            raise ValueError(f"There is nothing to explore: no panel is for what it offers. Received: {title}")
+    with gr.Blocks(analytics_enabled=False, title="keras_gen explorer") as blocks:
+        gr.HTML(STYLE, padding=False)
+        if len(subjects) == 1:
+            _build(subjects[0], offered[subjects[0].title])
+            return blocks
+        with gr.Tabs():
+            for subject in subjects:
+                with gr.Tab(subject.title):
+                    _build(subject, offered[subject.title])
+    return blocks
+
+
+def _build(subject, panels):
+    shape = " x ".join(map(str, subject.shape))
+    what = type(subject.detector if subject.model is None else subject.model).__name__
+    gr.Markdown(f"## {subject.title}\n{what} of {'images' if subject.is_of_images else 'rows'}, {shape}")
+    with gr.Tabs():
+        for panel in panels:
+            with gr.Tab(panel.TITLE):
+                panel.build(subject)
+
+
+def serve(blocks: gr.Blocks, share: bool, port: int | None, host: str, **options: Any) -> None:
+    """Serves a page, see `explore`."""
+    chosen = free_port(host) if port is None else port
+    if port is not None and not is_free(host, port):
+        raise OSError(f"Port {port} of {host} is taken, or may not be used: choose another port. Received: port={port}")
+    look = {"theme": gr.themes.Default(**THEME), "footer_links": [], "ssr_mode": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        blocks.launch(share=share, server_port=chosen, server_name=host, **{**look, **options})
+
+
+def free_port(host: str) -> int:
+    """The first that is free, of PORTS."""
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS):
+        if is_free(host, port):
+            return port
+    raise OSError(f"There is no free port from {FIRST_PORT} on: choose another. Received: host={host}")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server may listen at a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError):
+            return False
+    return True

@@ -1,0 +1,65 @@
+"""A slider for each unit of the code that matters, and what the model makes of them."""
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from keras_gen.explorer import controls, show
+from keras_gen.explorer.events import CLICKED, MOVING, told
+
+TITLE = "Codes"
+
+
+def offered(subject: Any) -> bool:
+    return subject.codes is not None
+
+
+def build(subject: Any) -> None:
+    codes = subject.codes
+    fixed = codes.size - len(codes.units)
+    rest = f" The other {fixed} stay where they are." if fixed else ""
+    gr.Markdown(f"Each slider moves one number of the code; those that matter most stand first.{rest}")
+    base = gr.State(codes.center.tolist())
+    with gr.Row():
+        with gr.Column(min_width=280):
+            label = controls.classes(codes.classes, codes.needs_class)
+            sliders = [
+                gr.Slider(
+                    unit.low, unit.high, float(codes.center[unit.index]), label=unit.name, info=unit.about,
+                    step=(unit.high - unit.low) / 200,
+                )
+                for unit in codes.units
+            ]  # fmt: skip
+        with gr.Column(min_width=280):
+            picture = gr.HTML(drawn(subject, codes.center, codes.some_class()))
+            with gr.Row():
+                seed = controls.seed()
+                draw = gr.Button("Random code", min_width=120)
+                reset = gr.Button("Reset", min_width=80)
+    given = [base, label, *sliders]
+
+    @told
+    def moved(base, label, *values):
+        z = np.array(base, "float32")
+        z[[unit.index for unit in codes.units]] = values
+        return drawn(subject, z, label)
+
+    @told
+    def placed(z, label):
+        values = [float(np.clip(z[unit.index], unit.low, unit.high)) for unit in codes.units]
+        return [z.tolist(), drawn(subject, z, label), *values]
+
+    for slider in sliders:
+        slider.input(moved, given, picture, **MOVING)
+    label.input(moved, given, picture, **MOVING)
+    placing = [base, picture, *sliders]
+    draw.click(told(lambda seed, label: placed(codes.draw(1, controls.as_seed(seed))[0], label)), [seed, label],
+               placing, **CLICKED)  # fmt: skip
+    reset.click(lambda label: placed(codes.center, label), label, placing, **CLICKED)
+
+
+def drawn(subject: Any, z: np.ndarray, label: int | None) -> str:
+    """What the model makes of one code, as HTML."""
+    made = subject.codes.decode(np.asarray(z, "float32")[None], label)
+    return show.example(subject, made[0], "What the model makes of this code", "code")
