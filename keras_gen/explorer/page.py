@@ -7,19 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from keras_gen.explorer import widgets
+from keras_gen.explorer.events import MOVING
 from keras_gen.explorer.panels import PANELS
 from keras_gen.explorer.subjects import Subject
 
+BUTTONS = 6  # models that stand as buttons; more are a list
 FIRST_PORT, PORTS = 7860, 100
-STYLE = """<style>
-.kg-figure { margin: 0 0 .5rem; max-width: 100%; }
-.kg-figure img { display: block; width: auto; min-width: min(280px, 100%); max-width: 100%; margin: 0;
-  image-rendering: pixelated; border-radius: 4px; border: 1px solid var(--border-color-primary); }
-.kg-figure figcaption { font-size: .85rem; color: var(--body-text-color-subdued); padding-top: .25rem; }
-.kg-title { font-weight: 600; padding-bottom: .25rem; color: var(--body-text-color); }
-.kg-row { display: flex; flex-wrap: wrap; gap: 1rem; }
-.kg-table { overflow-x: auto; max-width: 100%; }
-</style>"""
 # Fonts of the system: others would be fetched.
 THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 
@@ -31,14 +25,20 @@ def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
         if not panels:
             raise ValueError(f"There is nothing to explore: no panel is for what it offers. Received: {title}")
     with gr.Blocks(analytics_enabled=False, title="keras_gen explorer") as blocks:
-        gr.HTML(STYLE, padding=False)
+        gr.HTML(widgets.style(), padding=False)
         if len(subjects) == 1:
             _build(subjects[0], offered[subjects[0].title])
             return blocks
-        with gr.Tabs():
-            for subject in subjects:
-                with gr.Tab(subject.title):
-                    _build(subject, offered[subject.title])
+        titles = [subject.title for subject in subjects]
+        chosen = (gr.Dropdown if len(titles) > BUTTONS else gr.Radio)(titles, value=titles[0], label="Model")
+        columns = []
+        for subject in subjects:
+            with gr.Column(visible=subject is subjects[0]) as column:
+                _build(subject, offered[subject.title])
+            columns.append(column)
+        chosen.input(
+            lambda title: [gr.Column(visible=title == one) for one in titles], chosen, columns, **MOVING
+        )  # fmt: skip
     return blocks
 
 

@@ -41,6 +41,11 @@ def figure(content: bytes, kind: str, title: str, name: str, caption: str = "") 
     )
 
 
+def data_url(image: np.ndarray, scale: int = 1) -> str:
+    """An image (H, W, C) as the source of an <img>."""
+    return f"data:image/png;base64,{base64.b64encode(images.as_bytes(image, '.png', scale)).decode()}"
+
+
 def grid(many: np.ndarray, columns: int, title: str = "", name: str = "picture", caption: str = "") -> str:
     """Images (N, H, W, C) side by side, as one picture."""
     return figure(images.as_bytes(images.grid(many, columns)), "png", title, name, caption)

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import inspect
+import threading
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from keras_gen.explorer.quick import Quick
 from keras_gen.files import shipped
 
 EXAMPLES = 1000  # that are kept
+FEWEST = 19  # that set a threshold at 5 % of false alarms
 
 
 @dataclasses.dataclass
@@ -50,6 +53,24 @@ class Subject:
     def codes(self) -> Codes | None:
         """Its codes, None of one that has none to move."""
         return codes_of(self)
+
+    @functools.cached_property
+    def judge(self) -> Any:
+        """The detector, or one of its examples by the model, None where there cannot be one."""
+        if self.detector is not None or self.x is None or self.needs_labels:
+            return self.detector
+        if not {"reconstruct", "score"} & self.offers or len(self.x) < FEWEST:
+            return None
+        from keras_gen.tasks import AnomalyDetector
+
+        with warnings.catch_warnings(), self.lock:
+            warnings.simplefilter("ignore")  # that it is not trained: the page shows it
+            return AnomalyDetector(self.model).fit(self.x)
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held by whoever asks the model, one at a time."""
+        return self.quick.lock
 
     @property
     def shape(self) -> tuple:

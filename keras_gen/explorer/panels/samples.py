@@ -33,7 +33,7 @@ def build(subject: Any) -> None:
     given = [seed, count, scale, label]
     answer = told(
         lambda seed, count, scale, label: drawn(
-            subject, controls.as_seed(seed), whole(count, "number of samples", 1, MOST), scale, label
+            subject, controls.as_seed(seed), whole(count, "number of samples", 1, MOST), scale, controls.as_label(label)
         )
     )
     draw.click(answer, given, shown, **CLICKED)

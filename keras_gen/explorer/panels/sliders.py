@@ -43,12 +43,12 @@ def build(subject: Any) -> None:
     def moved(base, label, *values):
         z = np.array(base, "float32")
         z[[unit.index for unit in codes.units]] = values
-        return drawn(subject, z, label)
+        return drawn(subject, z, controls.as_label(label))
 
     @told
     def placed(z, label):
         values = [float(np.clip(z[unit.index], unit.low, unit.high)) for unit in codes.units]
-        return [z.tolist(), drawn(subject, z, label), *values]
+        return [z.tolist(), drawn(subject, z, controls.as_label(label)), *values]
 
     for slider in sliders:
         slider.input(moved, given, picture, **MOVING)
