@@ -48,7 +48,7 @@ class Quick:
         return provenance.GeneratedImages(made, mark)
 
     def _compile(self, ability, with_labels):
-        shape = self.model.spec_of(ability).shape
+        shape = self.model.spec_of(ability).shape if ability == "decode" else self.model.data_shape
         signature = [tf.TensorSpec((None, *shape), tf.float32)]
         signature += [tf.TensorSpec((None,), tf.int64)] if with_labels else []
 
@@ -56,4 +56,4 @@ class Quick:
         def answer(x, labels=None):
             return getattr(self.model, ability)(x, **({} if labels is None else {"labels": labels}))
 
-        return answer
+        return answer.get_concrete_function()  # a function that is traced anew is warned of

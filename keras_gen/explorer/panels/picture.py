@@ -45,7 +45,7 @@ def build(subject: Any) -> None:
             backward = gr.Checkbox(False, label="Translate backward", visible=translates_back(subject))
             mix = gr.Checkbox(can_mix, label="Mix it with examples", visible=can_mix)
         with gr.Column(min_width=280, scale=2):
-            shown = gr.HTML("")
+            shown = gr.HTML("The answer of the model appears here.")
     given = [pad, invert, label, noise, level, backward, mix]
 
     @told
