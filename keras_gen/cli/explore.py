@@ -34,8 +34,7 @@ def explore(
     from keras_gen.explorer import explore as open_page  # now: Gradio takes a second
 
     page = open_page(runs, share, port, host, data, prevent_thread_lock=True, quiet=True)
-    for url in filter(None, (page.local_url, page.share_url)):
-        print(url, flush=True)
+    print(page.share_url or page.local_url, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     page.close(verbose=False)

@@ -37,6 +37,7 @@ class Codes:
         units: those that matter most first: by their KL divergence, by the variance of the codes of examples, or by how
             much the image changes, the first of these that can be known.
         center: (D,), where to begin.
+        order: how units are ordered, in words.
         classes: names of the classes that an image can be of, apart from its code.
         needs_class: whether it must be of one.
     """
@@ -48,6 +49,8 @@ class Codes:
         self.classes = subject.classes("decode")
         self.needs_class = bool(self.classes) and subject.needs_labels
         self.center = np.zeros(self.size, "float32")
+        if "encode" not in subject.offers:  # the middle of a GAN is like none of its images
+            self.center = np.round(self.draw(1, 0)[0], 2)
         low, high, order, about = self._ranked()
         self.low, self.high = low, high
         self.units = [Unit(i, f"z{i + 1}", float(low[i]), float(high[i]), about(i)) for i in order[:MOST_UNITS]]
@@ -61,17 +64,19 @@ class Codes:
             low, high = codes.min(axis=0), codes.max(axis=0)
             flat = high - low < 1e-6
             low, high = np.where(flat, low - 1, low), np.where(flat, high + 1, high)
-            self.center = codes.mean(axis=0)
+            self.center = np.round(codes.mean(axis=0), 2)
         if "unit_kl" in subject.offers and codes is not None:
             x, labels = self._some()
             with subject.quick.lock:
                 kl = np.asarray(self.model.unit_kl(x, **({} if labels is None else {"labels": labels}))).mean(axis=0)
-            return low, high, np.argsort(-kl), lambda i: f"KL divergence {kl[i]:.2f} nats"
+            self.order = "by its KL divergence from the prior"
+            return low, high, np.argsort(-kl), lambda i: f"{kl[i]:.2f} nats"
         if codes is not None:
             variance = codes.var(axis=0)
-            return low, high, np.argsort(-variance), lambda i: f"variance {variance[i]:.3g}"
-        effect = self._effects(low, high)
-        return low, high, np.argsort(-effect), lambda i: f"moves the output by {effect[i]:.3g} on average"
+            self.order = "by its variance over examples"
+            return low, high, np.argsort(-variance), lambda i: f"variance {variance[i]:.2g}"
+        effect, self.order = self._effects(low, high), "by how much it moves the output, as a root mean square"
+        return low, high, np.argsort(-effect), lambda i: f"effect {effect[i]:.2g}"
 
     def _some(self):
         subject = self.subject
@@ -121,14 +126,15 @@ class Parts(Codes):
         self.subject, self.model = subject, subject.model
         model = self.model
         self.size, self.has_prior, self.needs_class = model.latent_dim, True, model.num_categories > 0
+        self.order = "learned codes before noise"
         self.classes = [str(number) for number in range(model.num_categories)]
         self.first = model.noise_dim + model.num_categories
-        self.center = self.draw(1, 0)[0]
+        self.center = np.round(self.draw(1, 0)[0], 2)
         self.center[self.first :] = 0
         self.low, self.high = np.full(self.size, -EXTENT), np.full(self.size, EXTENT)
         self.low[self.first :], self.high[self.first :] = -1.0, 1.0  # where they were drawn in training
-        codes = [Unit(self.first + i, f"code {i + 1}", -1.0, 1.0, "learned") for i in range(model.num_continuous)]
-        noise = [Unit(i, f"noise {i + 1}", -EXTENT, EXTENT, "noise") for i in range(model.noise_dim)]
+        codes = [Unit(self.first + i, f"code {i + 1}", -1.0, 1.0, "") for i in range(model.num_continuous)]
+        noise = [Unit(i, f"noise {i + 1}", -EXTENT, EXTENT, "") for i in range(model.noise_dim)]
         self.units = [*codes, *noise][: max(len(codes), 6)]
 
     def draw(self, n: int, seed: int, scale: float = 1.0) -> np.ndarray:

@@ -21,6 +21,11 @@ def as_seed(value: Any) -> int:
     return whole(value, "seed", 0, 2**31 - 1)
 
 
+def following(value: Any) -> int:
+    """The seed after the one of such a field."""
+    return 0 if value is None else int(value) + 1
+
+
 def classes(names: list[str], needed: bool, without: str = "any", label: str = "Class") -> Any:
     """A choice of a class, by its number, hidden where there are none; or `without` one, unless it is needed."""
     choices = [(name, i) for i, name in enumerate(names)]

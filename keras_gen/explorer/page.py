@@ -15,7 +15,7 @@ from keras_gen.explorer.subjects import Subject
 BUTTONS = 6  # models that stand as buttons; more are a list
 FIRST_PORT, PORTS = 7860, 100
 # Fonts of the system: others would be fetched.
-THEME = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+FONT, MONOSPACED = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 
 
 def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
@@ -43,13 +43,20 @@ def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
 
 
 def _build(subject, panels):
-    shape = " x ".join(map(str, subject.shape))
-    what = type(subject.detector if subject.model is None else subject.model).__name__
-    gr.Markdown(f"## {subject.title}\n{what} of {'images' if subject.is_of_images else 'rows'}, {shape}")
+    what = type(subject.model if subject.detector is None else subject.detector).__name__
+    gr.Markdown(f"## {subject.title}\n{what} of {described(subject)}")
     with gr.Tabs():
         for panel in panels:
             with gr.Tab(panel.TITLE):
                 panel.build(subject)
+
+
+def described(subject: Subject) -> str:
+    """What its data are, in words."""
+    table = getattr(subject.model, "table", None)
+    if table is not None:
+        return f"rows of a table: {table.describe()}"
+    return f"{'images' if subject.is_of_images else 'vectors'}, {' x '.join(map(str, subject.shape))}"
 
 
 def serve(blocks: gr.Blocks, share: bool, port: int | None, host: str, **options: Any) -> None:
@@ -57,7 +64,7 @@ def serve(blocks: gr.Blocks, share: bool, port: int | None, host: str, **options
     chosen = free_port(host) if port is None else port
     if port is not None and not is_free(host, port):
         raise OSError(f"Port {port} of {host} is taken, or may not be used: choose another port. Received: port={port}")
-    look = {"theme": gr.themes.Default(**THEME), "footer_links": [], "ssr_mode": False}
+    look = {"theme": gr.themes.Default(font=FONT, font_mono=MONOSPACED), "footer_links": [], "ssr_mode": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         blocks.launch(share=share, server_port=chosen, server_name=host, **{**look, **options})

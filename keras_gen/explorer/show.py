@@ -28,17 +28,16 @@ def picture(image: np.ndarray, title: str = "", name: str = "picture", caption: 
     return figure(images.as_bytes(image, ".png", scale), "png", title, name, caption)
 
 
-def figure(content: bytes, kind: str, title: str, name: str, caption: str = "") -> str:
-    """A picture file, "png" or "webp", on the page."""
+def figure(content: bytes, kind: str, title: str, name: str, caption: str = "", wide: bool = False) -> str:
+    """A picture file, "png" or "webp", on the page, at its size or over all of the width."""
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     words = html.escape(title or name)
     above = f"<div class='kg-title'>{words}</div>" if title else ""
     below = f"<span>{html.escape(caption)}</span> " if caption else ""
     link = f'<a href="#" download="{html.escape(name)}.{kind}" onclick="{SAVE}">Save</a>'
-    return (
-        f"<figure class='kg-figure'>{above}<img alt='{words}' src='{source}'><figcaption>{below}{link}</figcaption>"
-        "</figure>"
-    )
+    kind_of = "kg-figure kg-wide" if wide else "kg-figure"
+    picture_of = f"<img alt='{words}' src='{source}'>"
+    return f"<figure class='{kind_of}'>{above}{picture_of}<figcaption>{below}{link}</figcaption></figure>"
 
 
 def data_url(image: np.ndarray, scale: int = 1) -> str:
@@ -48,7 +47,7 @@ def data_url(image: np.ndarray, scale: int = 1) -> str:
 
 def grid(many: np.ndarray, columns: int, title: str = "", name: str = "picture", caption: str = "") -> str:
     """Images (N, H, W, C) side by side, as one picture."""
-    return figure(images.as_bytes(images.grid(many, columns)), "png", title, name, caption)
+    return figure(images.as_bytes(images.grid(many, columns)), "png", title, name, caption, wide=True)
 
 
 def animation(walks: np.ndarray, title: str = "", name: str = "walk", back: bool = True) -> str:
@@ -71,17 +70,18 @@ def table(frame: Any, name: str = "samples") -> str:
     return f"<div class='kg-table'>{rows}</div><p>{link}</p>"
 
 
-def rows(subject: Any, made: Any, name: str) -> str:
-    """Rows of a model of a table or of vectors: a data frame, or (N, D)."""
+def as_frame(subject: Any, made: Any) -> Any:
+    """Rows of a model of a table or of vectors, a data frame or (N, D), as a data frame."""
     import pandas as pd
 
-    if subject.model.table is not None and not hasattr(made, "columns"):
-        made = subject.model.table.decode(np.asarray(made))
-    return table(made if hasattr(made, "columns") else pd.DataFrame(np.asarray(made)), name)
+    if hasattr(made, "columns"):
+        return made
+    return pd.DataFrame(np.asarray(made)) if subject.model.table is None else subject.model.table.decode(made)
 
 
 def example(subject: Any, made: np.ndarray, title: str, name: str) -> str:
     """One example that a model made: an image, or a row as a table of its values."""
     if subject.is_of_images:
         return picture(made, title, name)
-    return f"<div class='kg-title'>{html.escape(title)}</div>" + rows(subject, made[None], name)
+    values = as_frame(subject, made[None]).iloc[0].rename("value").rename_axis("column").reset_index()
+    return f"<div class='kg-title'>{html.escape(title)}</div>" + table(values, name)

@@ -155,6 +155,8 @@ def _find_examples(subject, data, run):
     elif data is not None and not isinstance(data, str | Path):
         x, y = data if isinstance(data, tuple) else (data, None)
         subject.x = np.asarray(x[:EXAMPLES], "float32")
+        if subject.x.shape[1:] != shape:
+            raise ValueError(f"`data` must be (N, *{shape}) for {subject.title}. Received: shape={subject.x.shape}")
         subject.labels = None if y is None else np.asarray(y[:EXAMPLES])
         return
     else:

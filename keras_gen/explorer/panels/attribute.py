@@ -23,8 +23,8 @@ def offered(subject: Any) -> bool:
 def build(subject: Any) -> None:
     has_classes = subject.labels is not None and bool(subject.class_names)
     gr.Markdown(
-        "The difference of the mean codes of two groups of images is added to the code of yours, times a strength: 1 for "
-        "as much as the groups differ by, below 0 to take it away."
+        "The difference of the mean codes of two groups of images is added to the code of yours, times a strength: 1 "
+        "for as much as the groups differ by, below 0 to take it away."
     )
     choices = [(name, i) for i, name in enumerate(subject.class_names)] if has_classes else []
     with gr.Row():
@@ -72,8 +72,7 @@ def build(subject: Any) -> None:
         controls.give_examples(subject, pad)
     strength.input(moved, [direction, pad, strength], shown, **MOVING)
     pad.change(moved, [direction, pad, strength], shown, **MOVING).then(all_of, [direction, pad], strip, **MOVING)
-    for group in groups:
-        chosen = group.input if group in (present, absent) else group.upload
+    for chosen in (present.input, absent.input, *(file.upload for file in files)):
         chosen(vector_of, groups, direction, **MOVING).success(moved, [direction, pad, strength], shown, **MOVING).then(
             all_of, [direction, pad], strip, **MOVING
         )

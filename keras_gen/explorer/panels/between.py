@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gen import tasks
 from keras_gen.explorer import controls, show, uploads, widgets
-from keras_gen.explorer.events import CLICKED, MOVING, told
+from keras_gen.explorer.events import MOVING, told
 
 TITLE = "Between images"
 STEPS = 9
@@ -20,8 +20,8 @@ def offered(subject: Any) -> bool:
 
 def build(subject: Any) -> None:
     gr.Markdown(
-        "Images on the way from one to the other: decoded from codes between theirs. A great circle keeps the length of "
-        "codes that a normal prior expects."
+        "Images on the way from one to the other: decoded from codes between theirs. A great circle keeps the length "
+        "of codes that a normal prior expects."
     )
     pads, labels = [], []
     names = subject.class_names if subject.needs_labels else []
@@ -41,7 +41,6 @@ def build(subject: Any) -> None:
             gr.Warning(note, title="Please note")
         return walked(subject, *(x for x, _ in ends), mode, controls.as_label(first), controls.as_label(last))
 
-    gr.Button("Go", variant="primary").click(answered, given, shown, **CLICKED)
     for control in (*pads, *labels):
         control.change(answered, given, shown, **MOVING)
     mode.input(answered, given, shown, **MOVING)
@@ -58,8 +57,8 @@ def walked(
     subject: Any, start: np.ndarray, end: np.ndarray, mode: str, label: int | None = None, end_label: int | None = None
 ) -> str:
     """The walk between two images as HTML: all of its steps side by side, and one after the other."""
-    ends = [None if one is None else [one] for one in (label, end_label)]
+    labels, end_labels = (None if one is None else [one] for one in (label, end_label))
     with subject.lock:
-        walk = tasks.interpolate(subject.model, start, end, STEPS, mode, *ends)
+        walk = tasks.interpolate(subject.model, start, end, STEPS, mode, labels, end_labels)
     strip = show.grid(walk[0], STEPS, "Step by step", "interpolation")
     return strip + show.animation(walk, "There and back", "interpolation")

@@ -85,7 +85,7 @@ def answers(
         backward: whether to translate to the images that the model is given.
         mix: whether it is mixed with examples, for a model that separates.
     """
-    quick, model, offers = subject.quick if subject.model else None, subject.model, subject.offers
+    quick, model, offers = subject.quick, subject.model, subject.offers
     labels, figures, words = None if label is None else [label], [], []
     if "denoise" in offers:
         noisy = corrupted(x[None], noise, level)

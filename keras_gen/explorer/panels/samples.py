@@ -19,16 +19,14 @@ def offered(subject: Any) -> bool:
 def build(subject: Any) -> None:
     codes = subject.codes
     scales = codes is not None and codes.has_prior and subject.is_of_images
-    gr.Markdown(
-        "Draws from the model: the same seed gives the same ones."
-        + (" A truncation below 1 keeps codes closer to the middle: less varied, and more often right." if scales else "")
-    )
+    about = " A truncation below 1 keeps codes closer to the middle: less varied, and more often right." if scales else ""
+    gr.Markdown(f"Draws from the model: the same seed gives the same ones.{about}")
     with gr.Row():
         seed = controls.seed()
         count = gr.Number(COUNT, label="How many", precision=0, minimum=1, maximum=MOST, min_width=100)
         scale = gr.Slider(0.1, 1.5, 1.0, step=0.05, label="Truncation", visible=scales)
     label = controls.classes(subject.classes("sample"), False, "each in turn")
-    draw = gr.Button("Draw samples", variant="primary")
+    another = gr.Button("Other samples", variant="primary")
     shown = gr.HTML(drawn(subject, 0, COUNT, 1.0, None))
     given = [seed, count, scale, label]
     answer = told(
@@ -36,8 +34,8 @@ def build(subject: Any) -> None:
             subject, controls.as_seed(seed), whole(count, "number of samples", 1, MOST), scale, controls.as_label(label)
         )
     )
-    draw.click(answer, given, shown, **CLICKED)
-    for control in (seed, label, scale):
+    another.click(controls.following, seed, seed, **CLICKED).then(answer, given, shown, **CLICKED)
+    for control in (seed, count, label, scale):
         control.input(answer, given, shown, **MOVING)
 
 
@@ -51,7 +49,7 @@ def drawn(subject: Any, seed: int, count: int, scale: float, label: int | None) 
         made = truncated(subject, seed, count, scale, label)
     if subject.is_of_images:
         return show.grid(made, COLUMNS, "Samples", name)
-    return show.rows(subject, made, name)
+    return show.table(show.as_frame(subject, made), name)
 
 
 def truncated(subject: Any, seed: int, count: int, scale: float, label: int | None) -> np.ndarray:

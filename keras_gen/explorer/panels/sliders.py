@@ -6,6 +6,7 @@ import gradio as gr
 import numpy as np
 
 from keras_gen.explorer import controls, show
+from keras_gen.explorer.codes import Unit
 from keras_gen.explorer.events import CLICKED, MOVING, told
 
 TITLE = "Codes"
@@ -19,24 +20,24 @@ def build(subject: Any) -> None:
     codes = subject.codes
     fixed = codes.size - len(codes.units)
     rest = f" The other {fixed} stay where they are." if fixed else ""
-    gr.Markdown(f"Each slider moves one number of the code; those that matter most stand first.{rest}")
+    gr.Markdown(f"Each slider moves one number of the code; they are ordered, {codes.order}.{rest}")
     base = gr.State(codes.center.tolist())
     with gr.Row():
+        with gr.Column(min_width=280, elem_classes="kg-stays"):
+            picture = gr.HTML(drawn(subject, codes.center, codes.some_class()))
         with gr.Column(min_width=280):
             label = controls.classes(codes.classes, codes.needs_class)
+            with gr.Row():
+                seed = controls.seed()
+                another = gr.Button("Another random code", size="md", min_width=120)
+                reset = gr.Button("Reset", size="md", min_width=80)
             sliders = [
                 gr.Slider(
-                    unit.low, unit.high, float(codes.center[unit.index]), label=unit.name, info=unit.about,
-                    step=(unit.high - unit.low) / 200,
+                    unit.low, unit.high, as_value(codes.center, unit), label=unit.name, info=unit.about or None,
+                    step=float(f"{(unit.high - unit.low) / 300:.1g}"),
                 )
                 for unit in codes.units
             ]  # fmt: skip
-        with gr.Column(min_width=280):
-            picture = gr.HTML(drawn(subject, codes.center, codes.some_class()))
-            with gr.Row():
-                seed = controls.seed()
-                draw = gr.Button("Random code", min_width=120)
-                reset = gr.Button("Reset", min_width=80)
     given = [base, label, *sliders]
 
     @told
@@ -47,16 +48,22 @@ def build(subject: Any) -> None:
 
     @told
     def placed(z, label):
-        values = [float(np.clip(z[unit.index], unit.low, unit.high)) for unit in codes.units]
+        values = [as_value(z, unit) for unit in codes.units]
         return [z.tolist(), drawn(subject, z, controls.as_label(label)), *values]
 
     for slider in sliders:
         slider.input(moved, given, picture, **MOVING)
     label.input(moved, given, picture, **MOVING)
     placing = [base, picture, *sliders]
-    draw.click(told(lambda seed, label: placed(codes.draw(1, controls.as_seed(seed))[0], label)), [seed, label],
-               placing, **CLICKED)  # fmt: skip
+    drawing = told(lambda seed, label: placed(np.round(codes.draw(1, controls.as_seed(seed))[0], 2), label))
+    seed.input(drawing, [seed, label], placing, **MOVING)
+    another.click(controls.following, seed, seed, **CLICKED).then(drawing, [seed, label], placing, **CLICKED)
     reset.click(lambda label: placed(codes.center, label), label, placing, **CLICKED)
+
+
+def as_value(z: np.ndarray, unit: Unit) -> float:
+    """Where the slider of a unit stands."""
+    return round(min(max(float(z[unit.index]), unit.low), unit.high), 4)
 
 
 def drawn(subject: Any, z: np.ndarray, label: int | None) -> str:

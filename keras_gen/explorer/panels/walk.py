@@ -9,7 +9,7 @@ from keras_gen.explorer import controls, show
 from keras_gen.explorer.events import CLICKED, told, whole
 
 TITLE = "Walk"
-WALKS, STEPS = 6, 24
+WALKS, MOST, STEPS = 6, 12, 24
 
 
 def offered(subject: Any) -> bool:
@@ -32,7 +32,8 @@ def build(subject: Any) -> None:
     )  # fmt: skip
     with gr.Row():
         seed = controls.seed()
-        walks = gr.Number(WALKS, label="Walks", precision=0, minimum=1, maximum=12, min_width=100, visible=not traverses)
+        walks = gr.Number(WALKS, label="Walks", precision=0, minimum=1, maximum=MOST, min_width=100,
+                          visible=not traverses)  # fmt: skip
         size = gr.Slider(0.05, 1.0, 0.3, step=0.05, label="Size of a step", visible=not traverses)
     label = controls.classes([] if traverses else subject.codes.classes, subject.codes.needs_class, "mean of all")
     go = gr.Button("Walk", variant="primary")
@@ -40,7 +41,7 @@ def build(subject: Any) -> None:
 
     @told
     def answered(seed, unit, walks, size, label):
-        given = controls.as_seed(seed), unit, whole(walks, "number of walks", 1, 12), size, controls.as_label(label)
+        given = controls.as_seed(seed), unit, whole(walks, "number of walks", 1, MOST), size, controls.as_label(label)
         return walked(subject, *given)
 
     go.click(answered, [seed, unit, walks, size, label], shown, **CLICKED)
