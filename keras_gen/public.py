@@ -45,6 +45,7 @@ from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
 from keras_gen.core import GenerativeModel as GenerativeModel
+from keras_gen.explorer import explore as explore
 from keras_gen.models import *
 from keras_gen.saving import load as load
 from keras_gen.training import open_run as open_run

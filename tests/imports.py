@@ -21,7 +21,7 @@ ROWS = (
     ("evaluation", "networks", "priors"),
     ("models", "tasks", "testing"),
     ("training",),
-    ("hub", "tuning"),
+    ("explorer", "hub", "tuning"),
     ("public",),
     ("cli",),
 )

@@ -13,7 +13,16 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from keras_gen.cli import detect, measure, push, show, train, tune, walks  # noqa: F401  (each adds its verbs)
+from keras_gen.cli import (  # noqa: F401  (each adds its verbs)
+    detect,
+    explore,
+    measure,
+    push,
+    show,
+    train,
+    tune,
+    walks,
+)
 from keras_gen.cli.app import app
 from keras_gen.cli.options import with_imports
 
