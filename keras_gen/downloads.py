@@ -212,7 +212,8 @@ def in_sentences(repository: str, revision: str = "", ending: str = "") -> Itera
         ) from None
     except errors.HFValidationError as error:
         raise ValueError(f"{' '.join(str(error).split()).rstrip('.')}. {received}") from None
-    except (errors.HTTPError, OSError) as error:
+    # Of connections, of the storage that files go to, and of disks; `HTTPError` is that of its client library.
+    except (errors.HTTPError, getattr(errors, "XetDownloadError", OSError), RuntimeError, OSError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             raise PermissionError(

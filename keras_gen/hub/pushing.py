@@ -7,11 +7,12 @@ from typing import Any
 
 from keras_gen import saving
 from keras_gen.core.presets import Shared
-from keras_gen.downloads import HUB, check_repository, endpoint, in_sentences, shipped
+from keras_gen.downloads import HUB, check_repository, endpoint, in_sentences
 from keras_gen.extras import needed
 from keras_gen.hub.card import PLACE
 from keras_gen.saving import METADATA
 from keras_gen.tasks import AnomalyDetector
+from keras_gen.tasks.anomaly.storage import is_detector
 from keras_gen.version import __version__
 
 FILES = ("model.keras", "detector.zip", "README.md", METADATA, "preview.png")
@@ -89,8 +90,7 @@ def _preset(source, folder, card):
                 )
             saving.file_of_preset(path, "detector.zip" if (path / "detector.zip").is_file() else "model.keras")
             return path
-        is_detector = path.suffix == ".zip" or str(source) in shipped(".zip")
-        source = AnomalyDetector.load(source) if is_detector else saving.load(source)
+        source = AnomalyDetector.load(source) if is_detector(source) else saving.load(source)
     if not isinstance(source, Shared):
         raise ValueError(
             "What is pushed must be a model of the package, a detector, a preset, a run folder or a file. "

@@ -101,6 +101,13 @@ def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
     return detector
 
 
+def is_detector(name: str | Path) -> bool:
+    """Whether it is the name of a detector: of a .zip file, a shipped one, a preset or a repository that holds one."""
+    if str(name).startswith(HUB):
+        return (from_hub(str(name), FILE) / FILE).is_file()
+    return Path(name).suffix == ".zip" or (Path(name) / FILE).is_file() or str(name) in shipped(".zip")
+
+
 def _described(model):
     """What a file says of the model."""
     if model is None or isinstance(model, keras.Model):
