@@ -101,7 +101,9 @@ class Onnx(SavedModel):
     def write(self, module: tf.Module, saved: Path, path: Path) -> None:
         onnx, tf2onnx = needed("onnx", "export", "ONNX"), needed("tf2onnx", "export", "ONNX")
         with quiet():
-            model, _ = tf2onnx.convert.from_function(module.serve, module.serve.input_signature, opset=OPSET)
+            model, _ = tf2onnx.convert.from_function(
+                module.serve, module.serve.input_signature, opset=OPSET, custom_op_handlers={"Log1p": (_log1p, [])}
+            )
         for value in (*model.graph.input, *model.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
         onnx.save(model, str(path))
@@ -123,6 +125,15 @@ class Onnx(SavedModel):
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         return lambda given: dict(zip(names, session.run(names, given), strict=True))
+
+
+def _log1p(context, node, name, args):
+    """log(1 + x) of a node, which ONNX does not have."""
+    one = context.make_const(f"{name}_one", np.ones((), "float32")).output[0]
+    total = context.make_node("Add", [node.input[0], one])
+    node.type = "Log"
+    context.replace_input(node, node.input[0], total.output[0], 0)
+    return node
 
 
 class OpenVino(SavedModel):
