@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from keras_gen.cli import detect, measure, show, train, tune, walks  # noqa: F401  (each adds its verbs)
+from keras_gen.cli import detect, export, measure, show, train, tune, walks  # noqa: F401  (each adds its verbs)
 from keras_gen.cli.app import app
 from keras_gen.cli.options import with_imports
 

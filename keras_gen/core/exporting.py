@@ -16,7 +16,7 @@ from keras_gen.core import provenance
 from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import choice
 from keras_gen.core.part import Part
-from keras_gen.export import Draws, Graph, Value, check, summary, write
+from keras_gen.export import LIMIT, Draws, Graph, Value, check, summary, write
 from keras_gen.version import __version__
 
 # Abilities that are parts, in the order in which they are what people run; with the name of the output.
@@ -54,6 +54,7 @@ class Exportable(Part):
         images: Any = None,
         labels: Any = None,
         quantize: str | None = None,
+        limit: float = LIMIT,
     ) -> Path:
         """Writes a part of the model to a file that runs without this package: for servers, phones, browsers.
 
@@ -62,8 +63,8 @@ class Exportable(Part):
         `sample(seed=)`. A model with `ema` is written with its averages. The parts of a model of a table take and give
         the slots of `table.spec.encode`.
 
-        The file is run and compared with the model: a difference above 1e-4 is refused, of outputs beyond 1, as scores
-        in nats, relative to the largest. It says about itself what it is and takes: `keras_gen.export.read_metadata`.
+        The file is run and compared with the model: a difference above `limit` is refused; of outputs without a range, as
+        codes and scores in nats, relative to the largest. It says about itself what it is and takes: `keras_gen.export.read_metadata`.
 
         Args:
             filepath: a folder for "tf_saved_model", else a file that ends in .tflite, .onnx or .xml. What is there is
@@ -78,6 +79,7 @@ class Exportable(Part):
             labels: of the images, of a model that needs them; None for all classes in turn.
             quantize: None, "float16" or "int8" weights of "litert", with float32 inputs and outputs. It is not refused;
                 what it loses is printed: PSNR of images, AUROC of scores, against the images upside down.
+            limit: of the difference from the model.
 
         Returns:
             The path.
@@ -101,7 +103,7 @@ class Exportable(Part):
         if quantize == "int8" and images is None:
             raise ValueError("quantize='int8' needs real data to learn ranges from. Received: images=None")
         graph = parts[part]
-        written = write(graph, path, format, self._examples(graph, images, labels), quantize=quantize)
+        written = write(graph, path, format, self._examples(graph, images, labels), quantize=quantize, limit=limit)
         if verbose is None or verbose:
             print(summary(path, written, images is None))
         return path

@@ -12,7 +12,8 @@ from keras_gen.export.formats import FORMATS, Run, SavedModel, save
 from keras_gen.export.graph import Graph
 from keras_gen.extras import needed
 
-LIMIT = 1e-4  # of a difference, of outputs beyond 1 relative to the largest of them
+LIMIT = 1e-4  # of a difference between a file and its model
+SMALLEST = 1e-3  # of what a difference is relative to: below it all is noise
 QUANTIZED = ("float16", "int8")
 
 
@@ -55,6 +56,7 @@ def write(
     examples: dict[str, np.ndarray],
     odd: np.ndarray | None = None,
     quantize: str | None = None,
+    limit: float = LIMIT,
 ) -> dict[str, Any]:
     """Writes a graph to a file, and returns what stands in its metadata.
 
@@ -69,6 +71,7 @@ def write(
         odd: (B, ...) of what is unlike normal data, for the AUROC that a quantised score loses; None for the examples
             upside down.
         quantize: None, "float16" or "int8", of "litert".
+        limit: of the difference; of outputs without a range, as scores, relative to the largest of them.
 
     Raises:
         RuntimeError: if the format cannot hold the graph, or the file gives something else than the model.
@@ -84,11 +87,11 @@ def write(
         found = run(examples)
         alone = run({name: value[:1] for name, value in examples.items()})
         metadata["compared_on"] = len(next(iter(examples.values())))
-        metadata["largest_difference"] = max(_difference(found, expected), _difference(alone, expected))
-        if quantize is None and not metadata["largest_difference"] <= LIMIT:
+        metadata["largest_difference"] = max(_difference(graph, made, expected) for made in (found, alone))
+        if quantize is None and not metadata["largest_difference"] <= limit:
             raise RuntimeError(
-                f"Nothing was written: what a file gives must be within {LIMIT:g} of what the model gives, of outputs "
-                f"beyond 1 relative to the largest. Received: format={format!r}, which differs by "
+                f"Nothing was written: what a file gives must be within {limit:g} of what the model gives, of outputs "
+                f"without a range relative to the largest. Received: format={format!r}, which differs by "
                 f"{metadata['largest_difference']:.2g}"
             )
         if quantize is not None:
@@ -155,15 +158,16 @@ def _made(graph: Graph, kind: SavedModel, saved: Path, path: Path, quantize, exa
         raise RuntimeError(f"Nothing was written: the format cannot hold this part. Received: {reason}") from error
 
 
-def _difference(found, expected):
-    """The largest of all outputs, as far as both go; of values beyond 1 relative to the largest of them."""
+def _difference(graph, found, expected):
+    """The largest of all outputs, as far as both go; of those without a range relative to the largest of them."""
     worst = 0.0
     for name, value in expected.items():
         there = np.asarray(found[name], "float64")
         here = np.asarray(value[: len(there)], "float64")
-        if there.shape != here.shape:
+        if there.shape != here.shape or not np.isfinite(there).all():
             return float("inf")
-        worst = max(worst, float(np.max(np.abs(there - here), initial=0) / max(1, np.max(np.abs(value), initial=0))))
+        scale = max(np.max(np.abs(value), initial=0), SMALLEST) if graph.outputs[name].range is None else 1.0
+        worst = max(worst, float(np.max(np.abs(there - here), initial=0) / scale))
     return worst
 
 
