@@ -31,11 +31,11 @@ def vae():
 
 
 def test_draws_are_uniform_and_normal():
-    draws = export.Draws(tf.range(20_000))
-    shares, normal = draws.uniform(40).numpy(), draws.normal(41).numpy()
+    draws = export.Draws(tf.range(10_000))
+    shares, normal = draws.uniform(20).numpy(), draws.normal(21).numpy()
     assert 0 < shares.min() < shares.max() < 1
-    assert stats.kstest(shares.ravel(), "uniform").statistic < 0.002  # of 800,000
-    assert stats.kstest(normal.ravel(), "norm").statistic < 0.002
+    assert stats.kstest(shares.ravel(), "uniform").statistic < 0.004  # of 200,000
+    assert stats.kstest(normal.ravel(), "norm").statistic < 0.004
     assert [np.mean(normal**k) for k in (1, 2, 3, 4)] == pytest.approx([0, 1, 0, 3], abs=0.02)
     bins = [np.histogram(column, 20, (0, 1))[0] for column in shares.T]
     assert min(stats.chisquare(counts).pvalue for counts in bins) > 1e-4
@@ -43,16 +43,16 @@ def test_draws_are_uniform_and_normal():
 
 def test_draws_are_independent():
     """Of units, of neighbouring seeds, of one draw and the next, and of the two halves of a normal draw."""
-    draws = export.Draws(tf.range(20_000))
-    first, second = draws.normal(40).numpy(), draws.normal(40).numpy()
-    bound = 4.5 / np.sqrt(len(first))  # standard deviations
+    draws = export.Draws(tf.range(10_000))
+    first, second = draws.normal(20).numpy(), draws.normal(20).numpy()
+    bound = 5.5 / np.sqrt(len(first))  # standard deviations: of 5,000 numbers, 1 in 5,000 times
     together = np.corrcoef(np.concatenate([first, second], axis=1), rowvar=False)
-    assert np.abs(together - np.eye(80)).max() < bound
+    assert np.abs(together - np.eye(40)).max() < bound
     squares = np.corrcoef(np.concatenate([first, second], axis=1) ** 2, rowvar=False)
-    assert np.abs(squares - np.eye(80)).max() < bound
-    for shift in (1, 2, 46337 % 20_000):
-        assert np.abs(np.corrcoef(first[shift:], first[:-shift], rowvar=False)[:40, 40:]).max() < bound
-    assert len(np.unique(first[:, 0])) > 19_900
+    assert np.abs(squares - np.eye(40)).max() < bound
+    for shift in (1, 2, 46337 % 10_000):
+        assert np.abs(np.corrcoef(first[shift:], first[:-shift], rowvar=False)[:20, 20:]).max() < bound
+    assert len(np.unique(first[:, 0])) > 9_950
 
 
 def test_a_draw_is_a_function_of_its_seed():
@@ -76,7 +76,10 @@ def test_a_mixture_is_drawn_from_as_it_is():
 # === Files ===
 
 
-@pytest.mark.parametrize("format", ENDINGS)
+FORMATS = [pytest.param(name, marks=[pytest.mark.extended] if name == "openvino" else []) for name in ENDINGS]
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_file_gives_what_the_model_gives(vae, tmp_path, format, capsys):
     """Any batch, every part that has another kind of input, and the same image of a seed in every format."""
     images = {}
@@ -99,22 +102,21 @@ def test_a_file_gives_what_the_model_gives(vae, tmp_path, format, capsys):
     assert "16 examples" in said[0]
 
 
-def test_a_file_says_what_it_is(vae, tmp_path):
-    for format, ending in ENDINGS.items():
-        path = vae.export(tmp_path / f"encoder{ending}", format, part="encoder", images=IMAGES, verbose=False)
-        said = export.read_metadata(path)
-        assert said["model"] == "VAE"
-        assert said["part"] == "encoder"
-        assert said["made_by"] == f"keras_gen {kg.__version__}"
-        unit = "pixels divided by 255, channels last"
-        assert said["inputs"] == {
-            "data": {"shape": [None, *SHAPE], "dtype": "float32", "range": [0, 1], "unit": unit}
-        }
-        assert said["outputs"]["code"]["shape"] == [None, 3]
-        assert said["largest_difference"] < 1e-5
-        assert said["compared_on"] == 16
-    with zipfile.ZipFile(tmp_path / "encoder.tflite") as file:  # without this package
-        assert json.loads(file.read("keras_gen.json"))["model"] == "VAE"
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_says_what_it_is(vae, tmp_path, format):
+    path = vae.export(tmp_path / f"encoder{ENDINGS[format]}", format, part="encoder", images=IMAGES, verbose=False)
+    said = export.read_metadata(path)
+    assert said["model"] == "VAE"
+    assert said["part"] == "encoder"
+    assert said["made_by"] == f"keras_gen {kg.__version__}"
+    unit = "pixels divided by 255, channels last"
+    assert said["inputs"] == {"data": {"shape": [None, *SHAPE], "dtype": "float32", "range": [0, 1], "unit": unit}}
+    assert said["outputs"]["code"]["shape"] == [None, 3]
+    assert said["largest_difference"] < 1e-5
+    assert said["compared_on"] == 16
+    if format == "litert":
+        with zipfile.ZipFile(path) as file:  # without this package
+            assert json.loads(file.read("keras_gen.json"))["model"] == "VAE"
     with pytest.raises(ValueError, match="must be a file that `export` wrote"):
         export.read_metadata(tmp_path / "nothing.onnx")
 
@@ -167,8 +169,8 @@ print(*{name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "k
 
 
 def test_a_file_that_gives_something_else_is_refused_and_the_old_one_stays(vae, tmp_path, monkeypatch):
-    for format, ending in {"litert": ".tflite", "tf_saved_model": ""}.items():
-        path = vae.export(tmp_path / f"one{ending}", format, part="decoder", verbose=False)
+    for format, name in {"litert": "one.tflite", "tf_saved_model": "one"}.items():
+        path = vae.export(tmp_path / format / name, format, part="decoder", verbose=False)
         before = export.read_metadata(path)
         kind = type(formats.FORMATS[format])
         opened = kind.open
@@ -179,15 +181,11 @@ def test_a_file_that_gives_something_else_is_refused_and_the_old_one_stays(vae, 
         monkeypatch.setattr(kind, "open", shifted)
         with pytest.raises(RuntimeError, match="Nothing was written: what a file gives must be within 0.0001"):
             vae.export(path, format, part="encoder", verbose=False)
-        vae.export(tmp_path / f"two{ending}", format, limit=1.0, verbose=False)
-        monkeypatch.undo()
         assert export.read_metadata(path) == before
-        assert sorted(p.name for p in tmp_path.iterdir() if "one" in p.name) == [path.name]  # nothing is left beside it
-        vae.export(path, format, part="encoder", verbose=False)
+        vae.export(path, format, part="encoder", limit=1.0, verbose=False)
+        monkeypatch.undo()
         assert export.read_metadata(path)["part"] == "encoder"
-        assert {p.name[0] for p in tmp_path.iterdir()} == {"o", "t"}
-        for kept in ("one", "two"):
-            (tmp_path / f"{kept}{ending}").rename(tmp_path / f"t{format}{kept}")
+        assert [p.name for p in path.parent.iterdir()] == [name]  # nothing is left beside it
 
 
 def test_wrong_calls_are_sentences(vae, tmp_path, monkeypatch):
@@ -206,7 +204,7 @@ def test_wrong_calls_are_sentences(vae, tmp_path, monkeypatch):
         ((tmp_path / "a.tflite", "litert"), {"quantize": "int8"}, ValueError, "needs real data"),
         ((tmp_path / "a",), {"images": IMAGES[:, :4]}, ValueError, "VAE"),
         ((tmp_path / "a",), {"images": IMAGES * 255}, ValueError, "[0, 1]"),
-        ((tmp_path / "a",), {"input_signature": [keras.InputSpec((1, *SHAPE))]}, ValueError, "`input_signature`"),
+        ((tmp_path / "a",), {"input_signature": [keras.InputSpec(shape=(1, *SHAPE))]}, ValueError, "`input_signature`"),
     ]
     for arguments, options, kind, sentence in calls:
         with pytest.raises(kind) as caught:
@@ -258,7 +256,8 @@ def test_figures_by_hand():
     assert quality.psnr(np.zeros((2, 2)), np.full((2, 2), 0.1)) == pytest.approx(20)
     assert quality.auroc(np.array([3.0, 1.0]), np.array([2.0, 0.0])) == 0.75
     graph = export.Graph(lambda x: x, {}, {"image": export.Value(range=(0, 1)), "score": export.Value()})
-    found, expected = {"image": np.full(3, 0.5), "score": np.full(3, 99.0)}, {"image": np.zeros(3), "score": np.full(3, 100.0)}
+    found = {"image": np.full(3, 0.5), "score": np.full(3, 99.0)}
+    expected = {"image": np.zeros(3), "score": np.full(3, 100.0)}
     assert writing._difference(graph, found, expected) == 0.5
     assert writing._difference(graph, {**found, "image": np.zeros(3)}, expected) == pytest.approx(0.01)
     assert writing._difference(graph, {**found, "image": np.full(3, np.nan)}, expected) == np.inf

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -63,8 +62,9 @@ class Exportable(Part):
         `sample(seed=)`. A model with `ema` is written with its averages. The parts of a model of a table take and give
         the slots of `table.spec.encode`.
 
-        The file is run and compared with the model: a difference above `limit` is refused; of outputs without a range, as
-        codes and scores in nats, relative to the largest. It says about itself what it is and takes: `keras_gen.export.read_metadata`.
+        The file is run and compared with the model: a difference above `limit` is refused; of outputs without a range,
+        as codes and scores in nats, relative to the largest. It says about itself what it is and takes:
+        `keras_gen.export.read_metadata`.
 
         Args:
             filepath: a folder for "tf_saved_model", else a file that ends in .tflite, .onnx or .xml. What is there is

@@ -1,8 +1,8 @@
 """Random numbers by plain integer arithmetic, which every format can hold: a function of (seed, draw, unit).
 
 TensorFlow's generators cannot leave TensorFlow. This one is a Feistel network over pairs of numbers below a prime p,
-whose squares are below 2^31: (l, r) -> (r, l + (r + k)^2 + (r + k) mod p), first of the seed alone, then of the seed and
-the unit. It is for pictures, not for secrets.
+whose squares are below 2^31: (l, r) -> (r, l + (r + k)^2 + (r + k) mod p), first of the seed alone, then of the seed
+and the unit. It is for pictures, not for secrets.
 """
 
 import math

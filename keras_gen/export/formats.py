@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -86,8 +85,7 @@ class LiteRT(SavedModel):
             return json.loads(file.read(BESIDE))
 
     def open(self, path: Path) -> Run:
-        with warnings.catch_warnings(), quiet():
-            warnings.simplefilter("ignore")  # of its next home, another package
+        with quiet():  # it warns of its next home, another package
             runner = tf.lite.Interpreter(str(path)).get_signature_runner(SIGNATURE)
         return lambda given: runner(**given)
 

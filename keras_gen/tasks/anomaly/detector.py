@@ -287,5 +287,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         resized = keras.ops.image.resize(
             maps[..., None].astype("float32"), size, interpolation="bilinear", data_format="channels_last"
         )
-        smoothing = [0.0] + [exporting.SMOOTHED * full / small for full, small in zip(size, maps.shape[1:], strict=True)]
+        smoothing = [0.0] + [
+            exporting.SMOOTHED * full / small for full, small in zip(size, maps.shape[1:], strict=True)
+        ]
         return ndimage.gaussian_filter(np.asarray(resized)[..., 0].astype("float64"), smoothing)
