@@ -16,6 +16,7 @@ import cyclopts
 from keras_gen.cli import (  # noqa: F401  (each adds its verbs)
     detect,
     explore,
+    export,
     measure,
     push,
     show,

@@ -14,6 +14,7 @@ from keras_gen.core.abilities import Abilities
 from keras_gen.core.arguments import DataShape, Decay, Seed
 from keras_gen.core.config import Configured
 from keras_gen.core.ema import Averaged
+from keras_gen.core.exporting import Exportable
 from keras_gen.core.fitting import Fitted
 from keras_gen.core.intake import Intake
 from keras_gen.core.presets import Shared
@@ -24,7 +25,7 @@ from keras_gen.files import write_atomically
 from keras_gen.table.spec import TableSpec
 
 
-class GenerativeModel(Configured, Abilities, Averaged, Networks, Shared, Fitted):
+class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Shared, Fitted):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
