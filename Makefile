@@ -36,6 +36,7 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(BIN)/python docs/broken.py docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 linkcheck: .venv/installed

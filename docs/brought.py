@@ -59,7 +59,7 @@ def api() -> dict[str, str]:
     """Name -> text of each page of the API."""
     pages = {"index": INDEX.format(models="\n   ".join(models()), rooms="\n   ".join(sorted(rooms())))}
     for name in models():
-        pages[name] = f"{heading(name)}.. currentmodule:: keras_gen\n\n.. autoclass:: {name}\n   :members:\n"
+        pages[name] = f"{heading(name)}.. currentmodule:: keras_gen\n\n.. autoclass:: {name}\n   :members: {methods(name)}\n"
     top = [name for name in kg.public.__all__ if name not in models() and not inspect.ismodule(getattr(kg, name))]
     pages["keras_gen"] = heading("keras_gen") + "".join(map(entry("keras_gen", kg), top))
     for room, names in rooms().items():
@@ -67,6 +67,15 @@ def api() -> dict[str, str]:
         text = heading(f"keras_gen.{room}") + f".. automodule:: keras_gen.{room}\n   :no-members:\n\n"
         pages[room] = text + "".join(map(entry(f"keras_gen.{room}", module), names))
     return pages
+
+
+def methods(name: str) -> str:
+    """What a model offers, and the public methods that its family adds to those of every model."""
+    cls = getattr(kg, name)
+    family = cls.__mro__[: cls.__mro__.index(kg.GenerativeModel)]
+    own = {key for owner in family for key in vars(owner) if not key.startswith("_")}
+    documented = (key for key in own | cls.offers if getattr(getattr(cls, key), "__doc__", None))
+    return ", ".join(sorted(key for key in documented if callable(getattr(cls, key))))
 
 
 def heading(text):

@@ -29,7 +29,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"keras_gen\.(boltzmann|metrics|core|models|data|tuning|training|tasks|layers|table|evaluation|testing|networks)\..*"),
 ]
 
-myst_enable_extensions = ["colon_fence", "dollarmath", "deflist", "attrs_block"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
@@ -40,6 +40,7 @@ autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False  # what a method of Keras does is said by Keras
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
+smartquotes = False  # `bound="iwae"` is code, in docstrings without backticks too
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Shapes", "Score unit", "Reference", "Methods that ask a trained model of the package"]
 

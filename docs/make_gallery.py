@@ -38,8 +38,15 @@ def reconstructions(model):
 
 
 @recipe
+def start():
+    """What the five lines make."""
+    model = kg.VAE((8, 8, 1), latent_dim=2)
+    trained(model, 60, kg.data.load("digits"), optimizer="adam")
+    return model.sample(64, seed=1), 16
+
+
+@recipe
 def linear_autoencoder():
-    """Twelve of 32 units, which span the plane of the first principal components, and reconstructions."""
     return reconstructions(trained(kg.LinearAutoencoder(SHAPE, 32), 20, optimizer="adam"))
 
 
@@ -51,14 +58,13 @@ def autoencoder():
 @recipe
 def sparse_autoencoder():
     """What 48 units look for."""
-    body = {"encoder": "shallow", "decoder": "shallow"}
-    model = trained(kg.SparseAutoencoder(SHAPE, 100, rho=0.05, beta=3.0, **body), 60, optimizer="adam")
-    return kg.tasks.filters(model, 48), 12
+    model = kg.SparseAutoencoder(SHAPE, 100, rho=0.05, beta=3.0, encoder="shallow", decoder="tied")
+    return kg.tasks.filters(trained(model, 60, optimizer="adam"), 48), 12
 
 
 @recipe
 def contractive_autoencoder():
-    model = kg.ContractiveAutoencoder(SHAPE, 100, weight=0.1, encoder="shallow", decoder="shallow")
+    model = kg.ContractiveAutoencoder(SHAPE, 100, weight=0.1, encoder="shallow", decoder="tied")
     return kg.tasks.filters(trained(model, 60, optimizer="adam"), 48), 12
 
 
@@ -87,18 +93,20 @@ def mixture_vae():
     return model.sample(120, labels=np.repeat(np.arange(10), 12), seed=1), 12
 
 
+def machine(model):
+    steps = 100 * 60
+    return trained(model, 60, digits(binarize="static", batch_size=50), **model.default_optimizers(None, steps))
+
+
 @recipe
 def deep_belief_network():
-    model = kg.DeepBeliefNetwork(SHAPE, hidden_units=(500, 500, 1000))
-    trained(model, 90, digits(binarize="dynamic", batch_size=50), **model.default_optimizers())
-    return model.sample(60, seed=1), 12
+    """Reconstructions: the samples of so short a training are all alike."""
+    return reconstructions(machine(kg.DeepBeliefNetwork(SHAPE, (200, 200))))
 
 
 @recipe
 def deep_boltzmann_machine():
-    model = kg.DeepBoltzmannMachine(SHAPE, hidden_units=(300, 500), pretraining=0.4)
-    trained(model, 60, digits(binarize="dynamic", batch_size=50), **model.default_optimizers())
-    return model.sample(60, seed=1), 12
+    return machine(kg.DeepBoltzmannMachine(SHAPE, (200, 200), pretraining=0.3)).sample(60, seed=1, steps=1000), 12
 
 
 @recipe
@@ -119,7 +127,7 @@ def heat_map():
         image[4 + i : 6 + i, 4:24] = 1.0
     detector = kg.tasks.AnomalyDetector(kg.load("vae_mnist_conv16"), "reconstruction").fit(normal)
     maps = np.asarray(detector.heatmap(odd)).reshape(images.shape)
-    return kg.images.rows(images, odd, np.clip(maps / maps.max(), 0, 1)), 12
+    return kg.images.rows(images, odd, maps / maps.max(axis=(1, 2, 3), keepdims=True)), 12
 
 
 @recipe
@@ -144,7 +152,7 @@ def main():
         if made is not None:
             images, columns = made
             columns = columns or int(np.shape(images)[1] if np.ndim(images) == 5 else 12)
-            kg.images.save_grid(np.reshape(images, (-1, *SHAPE)), PICTURES / f"{name}.png", columns=columns)
+            kg.images.save_grid(np.reshape(images, (-1, *np.shape(images)[-3:])), PICTURES / f"{name}.png", columns=columns)
         print(f"{name}: {time.time() - start:.0f} s", flush=True)
 
 

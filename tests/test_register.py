@@ -1,14 +1,13 @@
-"""A class of one's own, by the README's page alone, in the command, runs and searches. 40 s in one process."""
+"""A class of one's own, by the page on it alone, in the command, runs and searches. 40 s in one process."""
 
 import json
 import os
-import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from unittest import mock
 
+import pages
 import pytest
 
 import keras_gen as kg
@@ -16,14 +15,11 @@ from keras_gen import cli
 from keras_gen.training import registry
 from keras_gen.training.config import RunConfig
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-PAGE = re.search(r"## A model of your own.*?```python\n(.*?)```", README, re.DOTALL)[1]
+PAGE, _, SECOND = pages.examples(pages.PAGES["your_own_model"])
+CONTRACT = pages.examples(pages.PAGES["your_own_model"], skipped=True)[0]
 SMALL = ["--limit", "60", "--epochs", "1", "--verbose", "0"]
 DENSE = ["--latent-dim", "3", "--encoder", "dense", "--decoder", "dense"]
 
-
-CONTRACT = textwrap.dedent(re.search(r"The contract that.*?\n\n((?:    [^\n]+\n|\n)+)", README, re.DOTALL)[1])
-SECOND = re.search(r"An argument of its own.*?```python\n(.*?)```", README, re.DOTALL)[1]
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import functools
 import math
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
+import pages
 import pytest
 import tensorflow as tf
 from keras import ops
@@ -22,10 +22,9 @@ CASES = {case.name: case for case in ZOO}
 # === Papers ===
 
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
 _namespace = {"__name__": __name__}
-exec(re.search(r"## A model of your own.*?```python\n(.*?)```", README, re.DOTALL)[1], _namespace)
-TCVAE = _namespace["TCVAE"]  # the README's page, as it stands there
+exec(pages.examples(pages.PAGES["your_own_model"])[0], _namespace)
+TCVAE = _namespace["TCVAE"]  # as it stands on the page
 
 
 @keras.saving.register_keras_serializable("tests")
