@@ -19,7 +19,7 @@ def offered(subject: Any) -> bool:
 def build(subject: Any) -> None:
     codes = subject.codes
     scales = codes is not None and codes.has_prior and subject.is_of_images
-    about = " A truncation below 1 keeps codes closer to the middle: less varied, and more often right." if scales else ""
+    about = " A truncation below 1 keeps codes closer to the middle: less varied, more often right." if scales else ""
     gr.Markdown(f"Draws from the model: the same seed gives the same ones.{about}")
     with gr.Row():
         seed = controls.seed()
