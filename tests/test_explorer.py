@@ -129,7 +129,7 @@ def test_what_is_said_of_an_image(vae):
     assert "Normal" in said
     [cars] = subjects.opened("cars_detector")
     assert panels_of(cars) == ["Your image"]
-    assert "An anomaly" in picture.answers(cars, np.random.default_rng(0).random((32, 32, 3), "float32"))
+    assert "An anomaly" in picture.answers(cars, np.zeros((32, 32, 3), "float32"))
     assert picture.answers(subject_of("separator"), IMAGES[0], mix=True).count("<figure") == 5
     assert picture.answers(subject_of("cyclegan"), CASES["cyclegan"].x[0]).count("<figure") == 3
     noisy = picture.corrupted(IMAGES[:1], "gaussian", 0.3)
@@ -404,9 +404,9 @@ def test_uploads_and_downloads_of_a_browser(reader, tmp_path):
     reader.open("cars_detector")
     chosen = page.locator(".kg-pad:visible input[type=file]")
     car = tmp_path / "car.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype="uint8")).save(car)
+    Image.effect_noise((70, 50), 90).save(car)
     reader.changes("an upload", lambda: chosen.set_input_files(car))
-    assert "anomaly" in page.locator(".kg-verdict:visible").inner_text()
+    assert "Normal" in page.locator(".kg-verdict:visible").inner_text()
     for name, content, sentence in (
         ("text.txt", b"a text", "no image that can be read"),
         ("half.png", car.read_bytes()[:500], "no image that can be read"),
