@@ -19,8 +19,12 @@ from keras_gen.explorer.panels import picture, plane, sliders
 from keras_gen.files import shipped
 
 # What is moved of a model that has no sliders of codes: the panel and the control.
-OTHERS = {"denoiser_mnist": ("Your image", "input[type=range]"), "super_resolution_mnist": ("Your image", ".kg-another"),
-          "cars_detector": ("Your image", ".kg-clear"), "vae_mnist_2d": ("Plane", ".kg-plane")}  # fmt: skip
+OTHERS = {
+    "cars_detector": ("Your image", ".kg-clear"),
+    "denoiser_mnist": ("Your image", "input[type=range]"),
+    "super_resolution_mnist": ("Your image", ".kg-another"),
+    "vae_mnist_2d": ("Plane", ".kg-plane"),
+}
 SLIDER = ("Codes", "input[type=range]")
 MOVE = """async ([selector, count]) => {
   const seen = () => [...document.querySelectorAll(".kg-figure img, .kg-table")].filter((one) => one.offsetParent);
@@ -34,7 +38,8 @@ MOVE = """async ([selector, count]) => {
       control.value = Number(control.min) + share * (control.max - control.min);
       control.dispatchEvent(new Event("input", { bubbles: true }));
     } else if (selector === ".kg-plane") {
-      control.dispatchEvent(new KeyboardEvent("keydown", { key: i % 40 < 20 ? "ArrowLeft" : "ArrowRight", bubbles: true }));
+      const key = i % 40 < 20 ? "ArrowLeft" : "ArrowRight";
+      control.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
     } else control.click();
     await new Promise((done, fail) => {
       const observer = new MutationObserver(() => {
@@ -122,8 +127,8 @@ def main(moves=60):
                 for name, row in found.items()
             ),
             "figures": found,
-            "settings": f"medians of {moves} moves, and in brackets what 95 % stay below; a slider of a code, the plane, "
-            "the level of noise, another example, an upload",
+            "settings": f"medians of {moves} moves, and in brackets what 95 % stay below; a slider of a code, the "
+            "plane, the level of noise, another example, an upload",
             "seed": 0,
             "minutes": (time.time() - start) / 60,
         },

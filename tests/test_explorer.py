@@ -123,6 +123,13 @@ def test_samples_are_the_models(vae):
     assert bytes_of(samples.drawn(conditional, 1, 4, 0.5, None)) != bytes_of(samples.drawn(conditional, 1, 4, 0.5, 1))
 
 
+def test_an_autoencoder_draws_from_where_codes_are():
+    [subject] = subjects.opened(kg.LinearAutoencoder((8, 8, 1), 3))
+    assert "Samples" in panels_of(subject)
+    first, other = (bytes_of(samples.drawn(subject, seed, 4, 1.0, None)) for seed in (1, 2))
+    assert first != other
+
+
 def test_what_is_said_of_an_image(vae):
     said = picture.answers(vae, vae.x[0])
     assert said.count("<figure") == 3  # as given, the reconstruction, what is unusual
@@ -134,7 +141,7 @@ def test_what_is_said_of_an_image(vae):
     assert picture.answers(subject_of("cyclegan"), CASES["cyclegan"].x[0]).count("<figure") == 3
     noisy = picture.corrupted(IMAGES[:1], "gaussian", 0.3)
     assert 0.2 < np.std(noisy - IMAGES[:1]) < 0.3
-    assert picture.answers(subject_of("denoising"), IMAGES[0], level=0.3).count("<figure") == 4
+    assert picture.answers(subject_of("denoising"), IMAGES[0], level=0.3).count("<figure") == 3
     assert "score of this image" in picture.answers(subject_of("conditional_vae"), IMAGES[0], LABELS[0])
 
 
@@ -223,6 +230,17 @@ def test_wrong_calls_get_a_sentence(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ImportError, match=r'The explorer needs gradio: pip install "keras-gen\[explorer\]"'):
         kg.explore("vae_mnist_2d")
+
+
+def test_a_link_is_asked_for_in_colab_alone(vae, monkeypatch):
+    asked = []
+    monkeypatch.setattr(page, "page_of", lambda subjects: None)
+    monkeypatch.setattr(page, "serve", lambda blocks, share, port, host: asked.append((share, port, host)))
+    kg.explore(vae.model)
+    monkeypatch.setitem(sys.modules, "google.colab", object())
+    kg.explore(vae.model, port=7900)
+    kg.explore(vae.model, share=False)
+    assert asked == [(False, None, "127.0.0.1"), (True, 7900, "127.0.0.1"), (False, None, "127.0.0.1")]
 
 
 def test_it_is_served_to_this_machine_alone(vae):
@@ -422,10 +440,15 @@ def test_uploads_and_downloads_of_a_browser(reader, tmp_path):
         assert "Traceback" not in page.content()
     page.wait_for_timeout(500)
     assert page.locator(".kg-figure:visible").count() >= 1
+    reader.open("vae_mnist_2d")
+    next(title for title in reader.panels() if title == "Attribute")
+    page.get_by_label("Gain what is of class").click()
+    reader.changes("a class", page.get_by_role("option", name="3", exact=True).click)
+    page.get_by_role("button", name="Or by images of your own").click()
+    page.locator("input[type=file]:not(.kg-pad *)").first.set_input_files([car, tmp_path / "clear.png"])
+    reader.changes("two groups", lambda: page.locator("input[type=file]:not(.kg-pad *)").last.set_input_files(car))
     reader.open("dcgan_mnist")
-    for title in reader.panels():
-        if title == "Samples":
-            break
+    next(title for title in reader.panels() if title == "Samples")
     with page.expect_download() as started:
         page.locator(".kg-figure:visible a").click()
     assert started.value.suggested_filename == "samples_0.png"
