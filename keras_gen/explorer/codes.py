@@ -7,7 +7,7 @@ import numpy as np
 
 MOST_UNITS = 10  # that are moved; the others stay
 KL_EXAMPLES = 500
-PROBES = 16  # codes at which the effect of a unit on the image is measured
+PROBES = 8  # codes at which the effect of a unit on the image is measured
 EXTENT = 3.0  # standard deviations of a normal prior
 
 

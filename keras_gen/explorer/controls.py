@@ -29,12 +29,11 @@ def following(value: Any) -> int:
 def classes(names: list[str], needed: bool, without: str = "any", label: str = "Class") -> Any:
     """A choice of a class, by its number, hidden where there are none; or `without` one, unless it is needed."""
     choices = [(name, i) for i, name in enumerate(names)]
-    if not needed:
+    if not needed or not names:
         choices.insert(0, (without, NO_CLASS))
-    first = choices[0][1] if choices else NO_CLASS
     if len(names) > BUTTONS:
-        return gr.Dropdown(choices, value=first, label=label)
-    return gr.Radio(choices, value=first, label=label, visible=bool(names))
+        return gr.Dropdown(choices, value=choices[0][1], label=label)
+    return gr.Radio(choices, value=choices[0][1], label=label, visible=bool(names))
 
 
 def as_label(value: Any) -> int | None:

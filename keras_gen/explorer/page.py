@@ -12,6 +12,7 @@ from keras_gen.explorer.events import MOVING
 from keras_gen.explorer.panels import PANELS
 from keras_gen.explorer.subjects import Subject
 
+HOUR = 3600  # seconds after which uploaded files are deleted
 BUTTONS = 6  # models that stand as buttons; more are a list
 FIRST_PORT, PORTS = 7860, 100
 # Fonts of the system: others would be fetched.
@@ -24,7 +25,7 @@ def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
     for title, panels in offered.items():
         if not panels:
             raise ValueError(f"There is nothing to explore: no panel is for what it offers. Received: {title}")
-    with gr.Blocks(analytics_enabled=False, title="keras_gen explorer") as blocks:
+    with gr.Blocks(analytics_enabled=False, title="keras_gen explorer", delete_cache=(HOUR, HOUR)) as blocks:
         gr.HTML(widgets.style(), padding=False)
         if len(subjects) == 1:
             _build(subjects[0], offered[subjects[0].title])

@@ -5,14 +5,14 @@ import functools
 import inspect
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_gen import data as data_room
-from keras_gen import saving, training
+from keras_gen import saving, tasks, training
 from keras_gen.core import GenerativeModel
 from keras_gen.explorer.codes import Codes, codes_of
 from keras_gen.explorer.quick import Quick
@@ -43,6 +43,7 @@ class Subject:
     labels: np.ndarray | None = None
     targets: np.ndarray | None = None
     class_names: list[str] = dataclasses.field(default_factory=list)
+    _last: tuple[bytes, Any] | None = None
 
     @functools.cached_property
     def quick(self) -> Quick:
@@ -61,11 +62,26 @@ class Subject:
             return self.detector
         if not {"reconstruct", "score"} & self.offers or len(self.x) < FEWEST:
             return None
-        from keras_gen.tasks import AnomalyDetector
-
         with warnings.catch_warnings(), self.lock:
             warnings.simplefilter("ignore")  # that it is not trained: the page shows it
-            return AnomalyDetector(self.model).fit(self.x)
+            return tasks.AnomalyDetector(self.model).fit(self.x)
+
+    def last(self, answer: Callable, x: np.ndarray) -> Any:
+        """What `answer(subject, x)` gives; of the array that it was last asked about, what it gave then."""
+        asked = x.tobytes()
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, answer(self, x)
+        return self._last[1]
+
+    @functools.cached_property
+    def sampler(self) -> Any:
+        """Samples of an autoencoder, by a mixture fitted to the codes of its examples, None where there are none."""
+        if self.x is None or len(self.x) < FEWEST or self.needs_labels or {"sample", "separate"} & self.offers:
+            return None
+        if self.codes is None or "encode" not in self.offers:
+            return None
+        with self.lock:
+            return tasks.CodeSampler(self.model).fit(self.x)
 
     @property
     def lock(self) -> threading.RLock:
@@ -124,9 +140,7 @@ def _open(one, data):
     """The subject of one model, detector or name."""
     title = Path(one).name if isinstance(one, str | Path) else type(one).__name__
     if isinstance(one, str | Path) and (Path(one).suffix == ".zip" or str(one) in shipped(".zip")):
-        from keras_gen.tasks import AnomalyDetector
-
-        one = AnomalyDetector.load(one)
+        one = tasks.AnomalyDetector.load(one)
     run = None
     if isinstance(one, str | Path):
         run = training.open_run(one) if Path(one).is_dir() else None

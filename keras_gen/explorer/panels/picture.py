@@ -86,6 +86,7 @@ def answers(
         mix: whether it is mixed with examples, for a model that separates.
     """
     quick, model, offers = subject.quick, subject.model, subject.offers
+    x = np.asarray(x, "float32")
     labels, figures, words = None if label is None else [label], [], []
     if "denoise" in offers:
         noisy = corrupted(x[None], noise, level)
@@ -104,8 +105,9 @@ def answers(
     if "translate" in offers:
         figures += translations(subject, x, backward)
     if subject.judge is not None and not backward:
-        figures += heat(subject, x)
-        words.append(verdict(subject, x))
+        unusual, word = subject.last(judged, x)  # noise that is added changes nothing of it
+        figures += unusual
+        words.append(word)
     elif "score" in offers:
         words.append(f"The model's score of this image is {quick('score', x[None], labels)[0]:.4g}.")
     if getattr(model, "has_category", True) and hasattr(model, "classify"):
@@ -134,6 +136,11 @@ def translations(subject: Any, x: np.ndarray, backward: bool) -> list[str]:
         there = model.translate(x[None], direction=ways[0])
         back = model.translate(np.asarray(there), direction=ways[1])
     return [show.picture(there[0], "Translation", "translation"), show.picture(back[0], "And back", "back")]
+
+
+def judged(subject: Any, x: np.ndarray) -> tuple[list[str], str]:
+    """The figure of what is unusual in an image, and the verdict."""
+    return heat(subject, x), verdict(subject, x)
 
 
 def heat(subject: Any, x: np.ndarray) -> list[str]:

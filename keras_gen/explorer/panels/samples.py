@@ -13,13 +13,15 @@ COUNT, MOST, COLUMNS = 16, 100, 8
 
 
 def offered(subject: Any) -> bool:
-    return "sample" in subject.offers
+    return "sample" in subject.offers or subject.sampler is not None
 
 
 def build(subject: Any) -> None:
     codes = subject.codes
-    scales = codes is not None and codes.has_prior and subject.is_of_images
-    about = " A truncation below 1 keeps codes closer to the middle: less varied, and more often right." if scales else ""
+    scales = "sample" in subject.offers and codes is not None and codes.has_prior and subject.is_of_images
+    about = " A truncation below 1 keeps codes closer to the middle: less varied, more often right." if scales else ""
+    if subject.sampler is not None:
+        about = " It has no distribution of codes of its own: one was fitted to the codes of examples, a mixture."
     gr.Markdown(f"Draws from the model: the same seed gives the same ones.{about}")
     with gr.Row():
         seed = controls.seed()
@@ -42,8 +44,11 @@ def build(subject: Any) -> None:
 def drawn(subject: Any, seed: int, count: int, scale: float, label: int | None) -> str:
     """Samples as HTML: a grid of images, or a table."""
     name = f"samples_{seed}"
-    if scale == 1:
-        with subject.quick.lock:
+    if subject.sampler is not None:
+        with subject.lock:
+            made = subject.sampler.sample(count, seed)
+    elif scale == 1:
+        with subject.lock:
             made = subject.model.sample(count, **({} if label is None else {"labels": label}), seed=seed)
     else:
         made = truncated(subject, seed, count, scale, label)

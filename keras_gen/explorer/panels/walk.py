@@ -6,7 +6,7 @@ import gradio as gr
 
 from keras_gen import tasks
 from keras_gen.explorer import controls, show
-from keras_gen.explorer.events import CLICKED, told, whole
+from keras_gen.explorer.events import CLICKED, MOVING, told, whole
 
 TITLE = "Walk"
 WALKS, MOST, STEPS = 6, 12, 24
@@ -41,10 +41,13 @@ def build(subject: Any) -> None:
 
     @told
     def answered(seed, unit, walks, size, label):
-        given = controls.as_seed(seed), unit, whole(walks, "number of walks", 1, MOST), size, controls.as_label(label)
-        return walked(subject, *given)
+        count = whole(walks, "number of walks", 1, MOST)
+        return walked(subject, controls.as_seed(seed), unit, count, size, controls.as_label(label))
 
-    go.click(answered, [seed, unit, walks, size, label], shown, **CLICKED)
+    given = [seed, unit, walks, size, label]
+    go.click(answered, given, shown, **CLICKED)
+    for control in given:
+        control.input(answered, given, shown, **MOVING)
 
 
 def walked(
