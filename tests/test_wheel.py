@@ -81,8 +81,8 @@ def test_the_wheel_works_where_it_alone_is_installed(environment, tmp_path):
     done = run(command, tmp_path, "sample", "vae_mnist_2d", "--count", "4", "--seed", "1", "--out", "four.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "four.png").is_file()
-    done = run(command, tmp_path, "train", "vae", "--data", "mnist_mini", "--limit", "200", "--epochs", "1", "--no-figures",
-               "--verbose", "0", "--out", "run")  # fmt: skip
+    options = "--data mnist_mini --limit 200 --epochs 1 --no-figures --verbose 0 --out run"
+    done = run(command, tmp_path, "train", "vae", *options.split())
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "model.keras").is_file()
     done = run(command, tmp_path, "sample", "dcgan_mnist", "--out", "eight.png")  # a shipped one that is fetched
