@@ -14,9 +14,9 @@ from playwright.sync_api import sync_playwright
 from racing import write
 
 import keras_gen as kg
+from keras_gen.downloads import shipped
 from keras_gen.explorer import subjects
 from keras_gen.explorer.panels import picture, plane, sliders
-from keras_gen.files import shipped
 
 # What is moved of a model that has no sliders of codes: the panel and the control.
 OTHERS = {

@@ -18,9 +18,9 @@ from zoo import IMAGES, LABELS, ZOO
 
 import keras_gen as kg
 from keras_gen import cli
+from keras_gen.downloads import shipped
 from keras_gen.explorer import page, show, subjects, uploads
 from keras_gen.explorer.panels import attribute, between, picture, plane, rows, samples, sliders, walk
-from keras_gen.files import shipped
 
 CASES = {case.name: case for case in ZOO}
 MOVED = ("vae_mnist_2d", "conditional_vae_mnist", "dcgan_mnist", "infogan_mnist", "denoiser_mnist",

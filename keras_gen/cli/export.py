@@ -6,7 +6,8 @@ from typing import Any, Literal
 import keras_gen as kg
 from keras_gen.cli.app import Force, app
 from keras_gen.cli.options import choose_table, named_data
-from keras_gen.files import refuse_overwrite, shipped
+from keras_gen.downloads import shipped
+from keras_gen.files import refuse_overwrite
 
 COUNT = 100  # examples that a file is compared on
 

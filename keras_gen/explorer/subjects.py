@@ -14,9 +14,9 @@ import numpy as np
 from keras_gen import data as data_room
 from keras_gen import saving, tasks, training
 from keras_gen.core import GenerativeModel
+from keras_gen.downloads import shipped
 from keras_gen.explorer.codes import Codes, codes_of
 from keras_gen.explorer.quick import Quick
-from keras_gen.files import shipped
 
 EXAMPLES = 1000  # that are kept
 FEWEST = 19  # that set a threshold at 5 % of false alarms
