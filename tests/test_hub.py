@@ -257,6 +257,8 @@ def test_what_a_model_offers_is_what_is_shown(tmp_path):
     assert "AUROC, ships among cars" in (tmp_path / "cars" / "README.md").read_text()
     with pytest.raises(FileNotFoundError, match="must have a file model.keras, and holds AnomalyDetector"):
         kg.load(tmp_path / "cars")
+    assert kept.origin == tmp_path / "cars" / "detector.zip"
+    assert kept.fit(np.random.default_rng(0).random((19, 32, 32, 3))).origin is None
 
 
 def test_the_card_of_a_run_says_what_is_recorded(tmp_path):
