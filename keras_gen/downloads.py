@@ -113,7 +113,7 @@ def fetched(entry: Shipped) -> Path:
         raise ConnectionError(
             f"{entry.file} ({megabytes(entry.size)}) does not come with the installation, and could not be fetched "
             f"({getattr(error, 'reason', error)}). Without network, get {entry.url} elsewhere and put it to "
-            f"{entry.kept}{there}. Received: {entry.name}"
+            f"{entry.kept}{there}; KERAS_GEN_CACHE names another folder. Received: {entry.name}"
         ) from None
     return entry.kept
 

@@ -14,7 +14,7 @@ from keras_gen.core import GenerativeModel
 from keras_gen.downloads import shipped as shipped
 
 MAX_EXPANSION = 100  # of a part of a file, when it is unpacked
-METADATA = "metadata.json"  # of a preset
+METADATA, MODEL, DETECTOR = "metadata.json", "model.keras", "detector.zip"  # files of a preset
 SMALL = 100_000  # bytes; of fewer any expansion is harmless
 
 
@@ -50,10 +50,10 @@ def load(name: str | Path) -> GenerativeModel:
     """
     path = Path(name)
     if str(name).startswith(downloads.HUB):
-        folder = downloads.from_hub(str(name), METADATA, "README.md", "model.keras")
-        path = file_of_preset(folder, "model.keras", name)
+        folder = downloads.from_hub(str(name), METADATA, "README.md", MODEL)
+        path = file_of_preset(folder, MODEL, name)
     elif path.is_dir():
-        path = file_of_preset(path, "model.keras") if (path / METADATA).is_file() else latest(path)
+        path = file_of_preset(path, MODEL) if (path / METADATA).is_file() else latest(path)
     elif not path.is_file():
         if path.suffix or len(path.parts) > 1:
             raise FileNotFoundError(f"There is no such model file or run folder. Received: {name}")
@@ -100,6 +100,13 @@ def load(name: str | Path) -> GenerativeModel:
     return model
 
 
+def is_detector(name: str | Path) -> bool:
+    """Whether it is the name of a detector: of a .zip file, a shipped one, a preset or a repository that holds one."""
+    if str(name).startswith(downloads.HUB):
+        return (downloads.from_hub(str(name), DETECTOR) / DETECTOR).is_file()
+    return Path(name).suffix == ".zip" or (Path(name) / DETECTOR).is_file() or str(name) in shipped(".zip")
+
+
 def file_of_preset(folder: Path, name: str, received: str | Path | None = None) -> Path:
     """A file of a preset, of the size and checksum that its metadata.json says, if it has one.
 
@@ -112,12 +119,13 @@ def file_of_preset(folder: Path, name: str, received: str | Path | None = None) 
     try:
         said = json.loads((folder / METADATA).read_text()) if (folder / METADATA).is_file() else {}
         kind, known = said.get("class", ""), said.get("files", {}).get(name)
-    except (ValueError, AttributeError):
+        described = known and (known["size"], known["sha256"])
+    except (ValueError, AttributeError, KeyError, TypeError):
         raise ValueError(f"The {METADATA} of this preset is damaged. Received: {received}") from None
     if not path.is_file():
         holds = f", and holds {kind}: load it by the `load` or `from_preset` of that class" if kind else ""
         raise FileNotFoundError(f"This must have a file {name}{holds}. Received: {received}")
-    if known and (known["size"], known["sha256"]) != (path.stat().st_size, downloads.sha256_of(path)):
+    if described and described != (path.stat().st_size, downloads.sha256_of(path)):
         raise ValueError(
             f"{name} is not the file that {METADATA} describes: it is damaged or was replaced, and must be fetched or "
             f"saved again. Received: {received}"

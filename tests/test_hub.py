@@ -109,8 +109,8 @@ def test_shipped_models_are_fetched_once(installed, monkeypatch, capsys):
     assert len(asked) == 2
     assert main(["list"]) == 0
     listed = capsys.readouterr().out
-    assert "detector.zip" in listed
-    assert "fetched when loaded" in listed
+    assert re.search(r"small +│ model +│ 0.1 MB +│ here", listed)
+    assert re.search(r"detector +│ detector +│ 0.0 MB +│ fetched when loaded", listed)
     monkeypatch.delenv("KERAS_GEN_RELEASES")
     assert entry.url == f"https://github.com/keras-gen/keras-gen/releases/download/v{kg.__version__}/small.keras"
 
@@ -257,6 +257,8 @@ def test_what_a_model_offers_is_what_is_shown(tmp_path):
     assert "AUROC, ships among cars" in (tmp_path / "cars" / "README.md").read_text()
     with pytest.raises(FileNotFoundError, match="must have a file model.keras, and holds AnomalyDetector"):
         kg.load(tmp_path / "cars")
+    assert kept.origin == tmp_path / "cars" / "detector.zip"
+    assert kept.fit(np.random.default_rng(0).random((19, 32, 32, 3))).origin is None
 
 
 def test_the_card_of_a_run_says_what_is_recorded(tmp_path):

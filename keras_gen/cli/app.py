@@ -52,9 +52,10 @@ def list_() -> None:
     models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
     for row in [*overview.rows(), *_own()]:
         models.add_row(row.name, row.what, ", ".join(row.offers))
-    coming = Table("name", "file", "size", "where", title="Shipped models: kg.load(NAME)")
+    coming = Table("name", "what", "size", "where", title="Shipped models: kg.load(NAME)")
     for entry in shipped("").values():
-        coming.add_row(entry.name, entry.file, megabytes(entry.size), "here" if entry.path else "fetched when loaded")
+        kind = "detector" if entry.file.endswith(".zip") else "model"
+        coming.add_row(entry.name, kind, megabytes(entry.size), "here" if entry.path else "fetched when loaded")
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
     sources.add_row("mnist_mini", "5,000 + 1,000 digits of MNIST, 28 x 28, embedded; no network")

@@ -78,7 +78,7 @@ def detect(
     is_table = Path(folder).suffix.lower() in SUFFIXES and Path(folder).is_file()
     if not is_table and not Path(folder).is_dir():
         raise FileNotFoundError(f"FOLDER must be a folder of images, or a table. Received: {folder}, which is none")
-    from keras_gen.tasks.anomaly.storage import is_detector
+    from keras_gen.saving import is_detector
 
     if is_detector(run):
         if extractor is not None or normal is not None:

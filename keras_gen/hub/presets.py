@@ -13,8 +13,7 @@ from keras_gen.files import refuse_overwrite, write_atomically, write_json
 from keras_gen.hub.card import PLACE, card
 from keras_gen.hub.preview import draw
 from keras_gen.hub.records import records_of
-from keras_gen.saving import METADATA
-from keras_gen.tasks import AnomalyDetector
+from keras_gen.saving import DETECTOR, METADATA, MODEL
 from keras_gen.version import __version__
 
 FORMAT = 1
@@ -40,7 +39,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METADATA).unlink(missing_ok=True)  # of another model: it comes last again
     (folder / "preview.png").unlink(missing_ok=True)
-    file = folder / ("model.keras" if is_model else "detector.zip")
+    file = folder / (MODEL if is_model else DETECTOR)
     if is_model:
         saving.save(thing, file, optimizer)
     else:
@@ -66,9 +65,9 @@ def save(
     return folder
 
 
-def load(cls: type, name: str | Path) -> Any:
+def load(cls: Any, name: str | Path) -> Any:
     """What a preset holds, for a class that asks for it."""
-    return AnomalyDetector.load(name) if issubclass(cls, AnomalyDetector) else saving.load(name)
+    return saving.load(name) if issubclass(cls, GenerativeModel) else cls.load(name)
 
 
 presets.announce(save, load)

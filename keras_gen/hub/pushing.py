@@ -5,17 +5,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from keras_gen import saving
+from keras_gen import saving, tasks
 from keras_gen.core.presets import Shared
 from keras_gen.downloads import HUB, check_repository, endpoint, in_sentences
 from keras_gen.extras import needed
 from keras_gen.hub.card import PLACE
-from keras_gen.saving import METADATA
-from keras_gen.tasks import AnomalyDetector
-from keras_gen.tasks.anomaly.storage import is_detector
+from keras_gen.saving import DETECTOR, METADATA, MODEL
 from keras_gen.version import __version__
 
-FILES = ("model.keras", "detector.zip", "README.md", METADATA, "preview.png")
+FILES = (MODEL, DETECTOR, "README.md", METADATA, "preview.png")
 
 
 def push(
@@ -88,9 +86,9 @@ def _preset(source, folder, card):
                     "The card of a preset is written: edit its README.md, or give this to `save_to_preset`. "
                     f"Received: {given}"
                 )
-            saving.file_of_preset(path, "detector.zip" if (path / "detector.zip").is_file() else "model.keras")
+            saving.file_of_preset(path, DETECTOR if saving.is_detector(path) else MODEL)
             return path
-        source = AnomalyDetector.load(source) if is_detector(source) else saving.load(source)
+        source = tasks.AnomalyDetector.load(source) if saving.is_detector(source) else saving.load(source)
     if not isinstance(source, Shared):
         raise ValueError(
             "What is pushed must be a model of the package, a detector, a preset, a run folder or a file. "

@@ -130,7 +130,8 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         x = self.taken(X, reset=True)
         calibration.check_enough(len(x), self.false_alarms)
         choosing.warn_if_untrained(self.model)
-        self.origin = None  # it is not the one of a file any more
+        if "origin" in vars(self):
+            del self.origin  # it is not the one of a file any more
         self.data_shape_ = x.shape[1:]
         self.method_ = choosing.choose_method(self, x)
         self.measure_ = choosing.measure_of(self, self.method_)

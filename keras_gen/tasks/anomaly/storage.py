@@ -14,11 +14,11 @@ from keras_gen import saving
 from keras_gen.core import GenerativeModel
 from keras_gen.downloads import HUB, fetched, from_hub, shipped
 from keras_gen.files import write_atomically
+from keras_gen.saving import DETECTOR, METADATA
 from keras_gen.tasks.anomaly import choosing
 from keras_gen.version import __version__
 
 FORMAT = 1
-FILE = "detector.zip"  # of a preset
 SETTINGS, ARRAYS, MODEL = "detector.json", "arrays.npz", "model.keras"
 LEARNT = ("threshold_", "pixel_threshold_", "method_", "data_shape_", "n_features_in_", "feature_names_in_")
 
@@ -62,9 +62,9 @@ def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
     """The detector of a file, or of the name of a shipped one; see `AnomalyDetector.load`."""
     path = Path(name)
     if str(name).startswith(HUB):
-        path = saving.file_of_preset(from_hub(str(name), saving.METADATA, "README.md", FILE), FILE, name)
+        path = saving.file_of_preset(from_hub(str(name), METADATA, "README.md", DETECTOR), DETECTOR, name)
     elif path.is_dir():
-        path = saving.file_of_preset(path, FILE)
+        path = saving.file_of_preset(path, DETECTOR)
     elif not path.is_file():
         known = shipped(".zip")
         if str(name) not in known:
@@ -99,13 +99,6 @@ def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
         raise ValueError(f"This file is not a detector that `save` wrote ({error}). Received: {path}") from None
     detector.origin = path
     return detector
-
-
-def is_detector(name: str | Path) -> bool:
-    """Whether it is the name of a detector: of a .zip file, a shipped one, a preset or a repository that holds one."""
-    if str(name).startswith(HUB):
-        return (from_hub(str(name), FILE) / FILE).is_file()
-    return Path(name).suffix == ".zip" or (Path(name) / FILE).is_file() or str(name) in shipped(".zip")
 
 
 def _described(model):
