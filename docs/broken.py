@@ -19,7 +19,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.anchors |= {given[key] for key in ("id", "name") if given.get(key)}
-        self.targets += [given[key] for key in ("href", "src") if given.get(key) and tag in ("a", "img", "link", "script")]
+        if tag in ("a", "img", "link", "script"):
+            self.targets += [given[key] for key in ("href", "src") if given.get(key)]
 
 
 def links(folder: Path) -> Iterator[str]:

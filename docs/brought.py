@@ -4,19 +4,25 @@ Pages link to these files by their place in the repository, `../notebooks/01_fir
 there too. In the build they lie beside the pages.
 """
 
+import importlib
 import inspect
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import imports
 
 import keras_gen as kg
-from keras_gen import core, testing
 from keras_gen.face import names_of
 
-COPIED = {"notebooks": ("*.ipynb",), "benchmarks": ("RESULTS.md", "results/*.md", "results/*.png"), "saved_models": ("*.md", "*.png")}  # fmt: skip
-FAMILIES = ("autoencoders", "variational", "adversarial", "translation", "boltzmann")
+COPIED = {
+    "notebooks": ("*.ipynb",),
+    "benchmarks": ("RESULTS.md", "results/*.md", "results/*.png"),
+    "saved_models": ("*.md", "*.png"),
+}
+BESIDE = ("core", "testing", "export")  # no names of `kg`: for those who write a model, or run a file without it
 
 
 def write(docs: Path) -> None:
@@ -42,30 +48,34 @@ def links(app, name, source) -> None:
     source[0] = source[0].replace("](../", "](")
 
 
-def models() -> list[str]:
-    """The names of the models, by family."""
-    return list(kg.models.__all__)
-
-
-def rooms() -> dict[str, list[str]]:
-    """Room -> its public names, of every room of `kg`, and of what those need who write a model."""
+def rooms() -> dict[str, ModuleType]:
+    """The rooms that have names for users."""
     named = {name: getattr(kg, name) for name in [*kg.public.__all__, "tuning"]}
-    found = {name: list(dir(value)) for name, value in named.items() if inspect.ismodule(value)}
-    own = [name for name in names_of(vars(core))() if name != "GenerativeModel"]  # which is a name of `kg`
-    return found | {"core": own, "testing": names_of(vars(testing))()}
+    beside = {name: importlib.import_module(f"keras_gen.{name}") for name in BESIDE if find_spec(f"keras_gen.{name}")}
+    return {name: room for name, room in (named | beside).items() if inspect.ismodule(room)}
+
+
+def names(room: ModuleType) -> list[str]:
+    """The public names of a room, without classes that are names of `kg`."""
+    found = dir(room) if "__dir__" in vars(room) else names_of(vars(room))()
+    return [name for name in found if not (name in models_and_top() and inspect.isclass(getattr(room, name)))]
+
+
+def models_and_top() -> list[str]:
+    """The names of `kg` that are no rooms."""
+    return [name for name in kg.public.__all__ if not inspect.ismodule(getattr(kg, name))]
 
 
 def api() -> dict[str, str]:
     """Name -> text of each page of the API."""
-    pages = {"index": INDEX.format(models="\n   ".join(models()), rooms="\n   ".join(sorted(rooms())))}
-    for name in models():
-        pages[name] = f"{heading(name)}.. currentmodule:: keras_gen\n\n.. autoclass:: {name}\n   :members: {methods(name)}\n"
-    top = [name for name in kg.public.__all__ if name not in models() and not inspect.ismodule(getattr(kg, name))]
-    pages["keras_gen"] = heading("keras_gen") + "".join(map(entry("keras_gen", kg), top))
-    for room, names in rooms().items():
-        module = kg.tuning if room == "tuning" else {"core": core, "testing": testing}.get(room) or getattr(kg, room)
-        text = heading(f"keras_gen.{room}") + f".. automodule:: keras_gen.{room}\n   :no-members:\n\n"
-        pages[room] = text + "".join(map(entry(f"keras_gen.{room}", module), names))
+    pages = {"index": INDEX.format(models="\n   ".join(kg.models.__all__), rooms="\n   ".join(sorted(rooms())))}
+    for name in kg.models.__all__:
+        entry = f".. currentmodule:: keras_gen\n\n.. autoclass:: {name}\n   :members: {methods(name)}\n"
+        pages[name] = heading(name) + entry
+    top = [name for name in models_and_top() if name not in kg.models.__all__]
+    pages["keras_gen"] = heading("keras_gen") + "".join(entry_of(kg, name) for name in top)
+    for name, room in rooms().items():
+        pages[name] = heading(room.__name__) + entries(room)
     return pages
 
 
@@ -82,22 +92,22 @@ def heading(text):
     return f"{text}\n{'=' * len(text)}\n\n"
 
 
-def entry(module_name, module):
-    """A function that writes the lines of a name of a room."""
+def entries(module):
+    """The lines of a module and its names."""
+    text = f".. automodule:: {module.__name__}\n   :no-members:\n\n"
+    return text + "".join(entry_of(module, name) for name in names(module))
 
-    def write(name):
-        value = getattr(module, name)
-        if inspect.ismodule(value):
-            inner = "".join(map(entry(value.__name__, value), names_of(vars(value))()))
-            return f".. automodule:: {value.__name__}\n   :no-members:\n\n{inner}"
-        here = f".. currentmodule:: {module_name}\n\n"
-        if inspect.isclass(value):
-            return f"{here}.. autoclass:: {name}\n   :members:\n\n"
-        if inspect.isfunction(value):
-            return f"{here}.. autofunction:: {name}\n\n"
-        return f"{here}.. py:data:: {name}\n\n   {constant(value)}\n\n"
 
-    return write
+def entry_of(module, name):
+    """The lines of a name of a module."""
+    value, here = getattr(module, name), f".. currentmodule:: {module.__name__}\n\n"
+    if inspect.ismodule(value):
+        return entries(value)
+    if inspect.isclass(value):
+        return f"{here}.. autoclass:: {name}\n   :members:\n\n"
+    if inspect.isfunction(value):
+        return f"{here}.. autofunction:: {name}\n\n"
+    return f"{here}.. py:data:: {name}\n\n   {constant(value)}\n\n"
 
 
 def constant(value):

@@ -10,6 +10,7 @@ import brought  # noqa: E402
 import docstrings  # noqa: E402
 
 import keras_gen  # noqa: E402
+from keras_gen.version import HOME  # noqa: E402
 
 project = "keras_gen"
 author = "the authors of keras_gen"
@@ -24,9 +25,14 @@ extensions = [
 ]
 exclude_patterns = ["_build", "README.md"]
 nitpicky = True
-nitpick_ignore_regex = [
+INNER = (
+    "boltzmann core data evaluation explorer export hub layers metrics models networks table tasks testing "
+    "training tuning"
+)
+nitpick_ignore_regex = [  # types in signatures that have no page
     ("py:.*", r"(?!keras_gen\.).*"),  # of Keras, NumPy and others there is no inventory without a network
-    ("py:.*", r"keras_gen\.(boltzmann|metrics|core|models|data|tuning|training|tasks|layers|table|evaluation|testing|networks)\..*"),
+    ("py:.*", rf"keras_gen\.({INNER.replace(' ', '|')})\..*"),
+    ("py:obj", "keras_gen.explore"),
 ]
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
@@ -48,7 +54,11 @@ html_theme = "furo"
 html_title = f"keras_gen {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
-html_theme_options = {"source_repository": "https://github.com/keras-gen/keras-gen/", "source_branch": "main", "source_directory": "docs/"}  # fmt: skip
+html_theme_options = {
+    "source_repository": f"{HOME}/",
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
 html_show_sourcelink = False
 copybutton_exclude = ".linenos, .gp, .go"
 linkcheck_timeout = 20

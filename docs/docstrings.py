@@ -7,6 +7,7 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 CODE = re.compile(r"`([^`]*)`(\w?)")
+SECTION = re.compile(r"(^(?:Args|Returns|Raises|Shapes|Reference|Example):$|\Z)", re.MULTILINE)
 MARKUP = re.compile(r"([*|\\]|_\b|\b_(?=\W|$))")
 
 
@@ -14,7 +15,7 @@ def escape(app, what, name, obj, options, lines) -> None:
     """Makes literals of what stands between backticks, and escapes the markup of what does not."""
     text = "\n".join(lines)
     if what in ("module", "class", "function", "method"):
-        before, section, rest = re.split(r"(^(?:Args|Returns|Raises|Shapes|Reference|Example):$|\Z)", text, 1, re.M)
+        before, section, rest = re.split(SECTION, text, maxsplit=1)
         before = re.sub(r"((?:^|\n)[^\s-][^\n]*\n\n)(?=    )", r"\1::\n\n", before)
         text = before + section + rest
     parts, end = [], 0

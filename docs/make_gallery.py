@@ -152,7 +152,8 @@ def main():
         if made is not None:
             images, columns = made
             columns = columns or int(np.shape(images)[1] if np.ndim(images) == 5 else 12)
-            kg.images.save_grid(np.reshape(images, (-1, *np.shape(images)[-3:])), PICTURES / f"{name}.png", columns=columns)
+            images = np.reshape(images, (-1, *np.shape(images)[-3:]))
+            kg.images.save_grid(images, PICTURES / f"{name}.png", columns=columns)
         print(f"{name}: {time.time() - start:.0f} s", flush=True)
 
 

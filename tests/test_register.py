@@ -21,7 +21,6 @@ SMALL = ["--limit", "60", "--epochs", "1", "--verbose", "0"]
 DENSE = ["--latent-dim", "3", "--encoder", "dense", "--decoder", "dense"]
 
 
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder that holds the page as a module, to work in; afterwards the class is forgotten."""

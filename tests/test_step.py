@@ -2,7 +2,6 @@
 
 import functools
 import math
-import re
 
 import keras
 import numpy as np
