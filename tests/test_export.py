@@ -226,8 +226,9 @@ def test_a_model_without_parts_says_so(tmp_path):
         Bare(SHAPE).export(tmp_path / "bare")
 
 
-def test_what_a_chain_draws_is_no_part():
-    assert "sample" not in kg.RBM(SHAPE, 4).export_parts()
+def test_what_a_chain_draws_is_no_part(tmp_path):
+    with pytest.raises(ValueError, match="What RBM draws cannot be exported: each step of a Gibbs chain compares"):
+        kg.RBM(SHAPE, 4).export(tmp_path / "sample", part="sample")
 
 
 # === Quantised ===

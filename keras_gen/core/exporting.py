@@ -38,6 +38,8 @@ SEED = Value((), "int32", (0, 2**31 - 1), "one for each example: the same seed g
 class Exportable(Part):
     """Part of `GenerativeModel`: `export`."""
 
+    undrawable = "it does not say how, in `drawn_by`"  # why there is no part "sample", where the model samples
+
     def drawn_by(self, draws: Draws, labels=None) -> tf.Tensor:
         """What `sample` draws, with numbers that other programs can draw too. -> (B, *data_shape).
 
@@ -102,6 +104,12 @@ class Exportable(Part):
         parts = self.export_parts()
         if not parts:
             self._cannot("export", ": it has no part that another program could run")
+        if part == "sample" and part not in parts and part in self.offers:
+            reason = "rows are drawn of their likelihood after the decoder" if self.table is not None else self.undrawable
+            raise ValueError(
+                f"What {type(self).__name__} draws cannot be exported: {reason}. Its parts are {', '.join(parts)}. "
+                "Received: part='sample'"
+            )
         part = choice(parts).check("part", next(iter(parts)) if part is None else part)
         if quantize == "int8" and images is None:
             raise ValueError("quantize='int8' needs real data to learn ranges from. Received: images=None")
