@@ -105,7 +105,9 @@ class Exportable(Part):
         if not parts:
             self._cannot("export", ": it has no part that another program could run")
         if part == "sample" and part not in parts and part in self.offers:
-            reason = "rows are drawn of their likelihood after the decoder" if self.table is not None else self.undrawable
+            reason = (
+                "rows are drawn of their likelihood after the decoder" if self.table is not None else self.undrawable
+            )
             raise ValueError(
                 f"What {type(self).__name__} draws cannot be exported: {reason}. Its parts are {', '.join(parts)}. "
                 "Received: part='sample'"
