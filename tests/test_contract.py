@@ -15,7 +15,7 @@ from keras_gen.core import batched
 ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable", "exports"}
 SLOW = {  # three minutes; the same checks of the other games are quick
     ("cyclegan", "learning"), ("cyclegan", "xla"), ("cyclegan", "repeatable"), ("cyclegan", "saving"),
-    ("cyclegan", "mixed_precision"), ("pix2pix", "learning"),
+    ("cyclegan", "mixed_precision"), ("pix2pix", "learning"), ("cyclegan", "exports"),
 }  # fmt: skip
 # Real devices, of one class for each kind of step in `make test`. Of every row, variants too, `replicas` shows in a
 # twentieth of the time that two of them give the weights of one.

@@ -33,8 +33,8 @@ def export(
         run: run folder, .keras file or shipped model; or a detector, saved or shipped.
         out: a folder for tf_saved_model, else a file that ends in .tflite, .onnx or .xml.
         format: of TensorFlow, of phones, of most runtimes, or of processors of Intel.
-        part: encoder, decoder, generator, critic, score, sample (an image of each seed) or what else the model has, which a
-            wrong name lists; if not given, what people run.
+        part: encoder, decoder, generator, critic, score, sample (an image of each seed) or what else the model has: a
+            wrong name lists all; if not given, what people run.
         data: to compare on; the run's own held-out split if not given, or else mnist_mini for gray images.
         quantize: weights of litert; the loss of PSNR or AUROC is told.
         limit: of the difference from the model; of codes and scores relative to the largest.

@@ -4,7 +4,6 @@ A model has nothing to add, but for `drawn_by`, where it draws.
 """
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,14 @@ SEED = Value((), "int32", (0, 2**31 - 1), "one for each example: the same seed g
 class Exportable(Part):
     """Part of `GenerativeModel`: `export`."""
 
-    # Of (draws, labels) to a batch of what `sample` draws, tensors, by a `Draws`: for models that sample.
-    drawn_by: Callable[..., Any] | None = None
+    undrawable = "it does not say how, in `drawn_by`"  # why there is no part "sample", where the model samples
+
+    def drawn_by(self, draws: Draws, labels=None) -> tf.Tensor:
+        """What `sample` draws, with numbers that other programs can draw too. -> (B, *data_shape).
+
+        A model that defines it has the part "sample".
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot draw inside a graph")
 
     def export(  # type: ignore[override]  # Keras' own, with more to say
         self,
@@ -99,6 +104,14 @@ class Exportable(Part):
         parts = self.export_parts()
         if not parts:
             self._cannot("export", ": it has no part that another program could run")
+        if part == "sample" and part not in parts and part in self.offers:
+            reason = (
+                "rows are drawn of their likelihood after the decoder" if self.table is not None else self.undrawable
+            )
+            raise ValueError(
+                f"What {type(self).__name__} draws cannot be exported: {reason}. Its parts are {', '.join(parts)}. "
+                "Received: part='sample'"
+            )
         part = choice(parts).check("part", next(iter(parts)) if part is None else part)
         if quantize == "int8" and images is None:
             raise ValueError("quantize='int8' needs real data to learn ranges from. Received: images=None")
@@ -119,7 +132,7 @@ class Exportable(Part):
         for name, (shapes, _) in self.network_parts().items():
             if name not in parts:
                 parts[name] = self._graph(name, self._by_network(name), shapes, OF_NETWORKS.get(name, name))
-        if self.drawn_by is not None and "sample" in self.offers and self.table is None:
+        if type(self).drawn_by is not Exportable.drawn_by and "sample" in self.offers and self.table is None:
             shapes = {"seed": (), **({} if self.data_spec.num_classes is None else {"labels": ()})}
             parts["sample"] = self._graph("sample", self._by_seeds, shapes, "image")
         first = [name for name in DEFAULTS if name in parts][:1]
@@ -150,7 +163,6 @@ class Exportable(Part):
         return function
 
     def _by_seeds(self, seed, labels=None):
-        assert self.drawn_by is not None  # there is no such part without
         return self.drawn_by(Draws(seed), labels)
 
     def _input(self, name, shape):

@@ -24,7 +24,7 @@ class Draws:
 
     def __init__(self, seeds: tf.Tensor):
         parts = seeds[:, None], tf.truncatediv(seeds, PRIME)[:, None]
-        self._pair = [_remainder(_remainder(part) + PRIME) for part in parts]  # 0 or more, whatever comes
+        self._right, self._left = (_remainder(_remainder(part) + PRIME) for part in parts)  # 0 or more, whatever comes
         self._count = 0
 
     def uniform(self, size: int) -> tf.Tensor:
@@ -32,7 +32,7 @@ class Draws:
         keys = np.random.default_rng(self._count).integers(PRIME, size=(2, ROUNDS))
         self._count += 1
         units = np.arange(size)[None]
-        left, right = _mixed(*self._pair, keys[0])
+        left, right = _mixed(self._left, self._right, keys[0])
         left, right = left + tf.constant(units // PRIME, tf.int32), right + tf.constant(units % PRIME, tf.int32)
         left, right = _mixed(_remainder(left), _remainder(right), keys[1])
         shares = (tf.cast(left, tf.float32) + (tf.cast(right, tf.float32) + 0.5) / PRIME) / PRIME

@@ -86,7 +86,9 @@ class LiteRT(SavedModel):
 
     def open(self, path: Path) -> Run:
         with quiet():  # it warns of its next home, another package
-            runner = tf.lite.Interpreter(str(path)).get_signature_runner(SIGNATURE)
+            interpreter = tf.lite.Interpreter(str(path))
+            interpreter.allocate_tensors()
+        runner = interpreter.get_signature_runner(SIGNATURE)
         return lambda given: runner(**given)
 
 

@@ -288,7 +288,7 @@ def check_repeatable(case: Case) -> None:
 @check
 def check_exports(case: Case) -> None:
     """Every part is written as a saved model, which gives what the model gives, for a batch of one and of others."""
-    model = trained(case).model
+    model = case.model()
     parts = model.export_parts()
     assert parts, f"{case.cls.__name__} has nothing to export"
     with tempfile.TemporaryDirectory() as folder:

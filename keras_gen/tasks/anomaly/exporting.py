@@ -127,7 +127,7 @@ def _(measure: methods.Latent, x):
 
 @measured.register
 def _(measure: memory.Neighbors, x):
-    vectors = _vectors(measure.features.of_tensors(x), measure.features.scaling, measure.pooling)
+    vectors = _vectors(_maps(measure, x), measure.features.scaling, measure.pooling)
     vectors = (vectors - measure.centre.astype("float32")) / measure.scale.astype("float32")
     nearest = _nearest(vectors, measure.memory.astype("float32"), min(measure.k, len(measure.memory)))
     return tf.reduce_mean(nearest, axis=1)
@@ -135,7 +135,7 @@ def _(measure: memory.Neighbors, x):
 
 @measured.register
 def _(measure: memory.Gaussian, x):
-    maps = measure.features.of_tensors(x)
+    maps = _maps(measure, x)
     is_map = len(maps[0].shape) == 4
     found = (_patches if is_map else _vectors)(maps, measure.features.scaling)
     found = tf.gather(found, measure.chosen, axis=-1)
@@ -147,13 +147,18 @@ def _(measure: memory.Gaussian, x):
 
 @measured.register
 def _(measure: memory.Patches, x):
-    maps = _patches(measure.features.of_tensors(x), measure.features.scaling, averaged=True)
+    maps = _patches(_maps(measure, x), measure.features.scaling, averaged=True)
     size, width = maps.shape[1:3], maps.shape[3]
     nearest = _nearest(tf.reshape(maps, (-1, width)), measure.memory.astype("float32"), 1)
     return tf.reshape(nearest, (-1, *size))
 
 
 # === Features ===
+
+
+def _maps(measure, x):
+    """A list, as of `features.Features`; `graph_of` has seen to it that there is one."""
+    return measure.features.of_tensors(x)
 
 
 def _vectors(maps, scaling, pooling="mean"):
