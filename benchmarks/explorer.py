@@ -20,9 +20,9 @@ from keras_gen.explorer.panels import picture, plane, sliders
 
 # What is moved of a model that has no sliders of codes: the panel and the control.
 OTHERS = {
-    "cars_detector": ("Your image", ".kg-clear"),
+    "cars_detector": ("Your image", ".kg-upload"),
     "denoiser_mnist": ("Your image", "input[type=range]"),
-    "super_resolution_mnist": ("Your image", ".kg-another"),
+    "super_resolution_mnist": ("Your image", ".kg-upload"),
     "vae_mnist_2d": ("Plane", ".kg-plane"),
 }
 SLIDER = ("Codes", "input[type=range]")
@@ -79,8 +79,8 @@ def in_browser(browser, name, count):
     panel, selector = OTHERS.get(name, SLIDER)
     page.get_by_role("tab", name=panel).click()
     page.locator(f"{selector} >> visible=true").first.wait_for()
-    if name == "cars_detector":  # each clearing draws another colour, so that there is something to tell
-        times = [moved(page, i) for i in range(count + 3)]
+    if selector == ".kg-upload":
+        times = [uploaded(page, i) for i in range(count + 3)]
     else:
         times = page.evaluate(MOVE, [selector, count + 3])
     page.close()
@@ -88,10 +88,10 @@ def in_browser(browser, name, count):
     return times[3:]
 
 
-def moved(page, i):
-    """Milliseconds of one upload of an image to the detector of cars."""
-    script = MOVE.replace("control.click()", "PUT").replace(
-        "PUT",
+def uploaded(page, i):
+    """Milliseconds of one upload, of a box that is another each time."""
+    script = MOVE.replace(
+        "control.click()",
         "{ const canvas = document.createElement('canvas'); canvas.width = canvas.height = 32;"
         f"const pen = canvas.getContext('2d'); pen.fillStyle = 'rgb({(37 * i) % 256}, {(91 * i) % 256}, 80)';"
         f"pen.fillRect({i % 20}, 3, 10, 20);"
@@ -99,7 +99,7 @@ def moved(page, i):
         "data.items.add(new File([blob], 'box.png')); const file = document.querySelector('.kg-pad input[type=file]');"
         "file.files = data.files; file.dispatchEvent(new Event('change')); }",
     )
-    return page.evaluate(script, [".kg-clear", 1])[0]
+    return page.evaluate(script, [".kg-upload", 1])[0]
 
 
 def main(moves=60):
@@ -128,7 +128,7 @@ def main(moves=60):
             ),
             "figures": found,
             "settings": f"medians of {moves} moves, and in brackets what 95 % stay below; a slider of a code, the "
-            "plane, the level of noise, another example, an upload",
+            "plane, the level of noise, or an upload",
             "seed": 0,
             "minutes": (time.time() - start) / 60,
         },

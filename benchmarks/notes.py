@@ -73,6 +73,12 @@ NOTES = {
         "a model is that of `predict`, of a generator that of its network's; of the RBM and the detector that of their "
         "own method. The detector was quantised with cars as normal and ships as anomalies.",
     },
+    "explorer": {
+        "chosen": "-",
+        "error": "95 % of the moves, in brackets",
+        "note": "Server and browser share two cores with each other and with other loads, which the figures in the "
+        "browser feel; in process a move takes what the model takes. The browser has the screen of a test, none.",
+    },
     "fakes": {"chosen": NOT_RECORDED},
     "features_1000": {"chosen": f"{TRAINING} (L2); otherwise {NOT_RECORDED}", "shares": ("features",)},
     "fidelity_of_generators": {

@@ -257,15 +257,14 @@ def test_it_is_served_to_this_machine_alone(vae):
 
 
 @pytest.mark.extended
-def test_every_model_has_a_page_and_compiled_is_as_eager():
-    for name, case in CASES.items():
+def test_compiled_is_as_eager():
+    for name in ("gan", "gan_conditional", "semi_supervised_vae", "vae_vamp", "adversarial_autoencoder_clusters",
+                 "deep_belief_network", "rbm_gaussian", "separator", "denoising_pool_colour"):  # fmt: skip
         subject = subject_of(name)
         page.page_of([subject])
-        if subject.codes is None or hasattr(subject.model, "traversal"):
-            continue
         z, label = subject.codes.draw(2, 0), subject.codes.some_class()
         expected = subject.model.decode(z, **({} if label is None else {"labels": [label] * 2}))
-        np.testing.assert_allclose(subject.codes.decode(z, label), expected, atol=1e-5, err_msg=case.name)
+        np.testing.assert_allclose(subject.codes.decode(z, label), expected, atol=1e-5, err_msg=name)
 
 
 # === In a browser ===
@@ -279,23 +278,25 @@ class Reader:
     """A browser's page of the explorer, and what went wrong on it."""
 
     def __init__(self, page, url):
-        self.page, self.url, self.wrong = page, url, []
+        self.page, self.url, self.wrong, self.shown = page, url, [], None
         page.set_default_timeout(20_000)
-        page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("request", lambda asked: None if self.is_own(asked.url) else self.wrong.append(asked.url))
 
     def is_own(self, url):
         return url.startswith((self.url, "data:", "blob:"))
 
-    def open(self, name=None):
-        """The page anew, and on it a model."""
-        self.page.goto(self.url)
-        self.page.get_by_role("heading", name=MOVED[0]).wait_for()
-        if name not in (None, MOVED[0]):
+    def open(self, name):
+        """Shows a model."""
+        if self.shown is None:
+            self.page.goto(self.url)
+            self.page.get_by_role("heading", name=MOVED[0]).wait_for()
+        if name != (self.shown or MOVED[0]):
             self.page.get_by_label("Model", exact=True).click()
             self.page.get_by_role("option", name=name, exact=True).click()
             self.page.get_by_role("heading", name=name).wait_for()
+        self.shown = name
 
     def panels(self):
         """Yields the title of each panel once it is shown, those behind the dots too."""

@@ -17,7 +17,7 @@ def explore(
     data: str | None = None,
     port: int | None = None,
     host: str = "127.0.0.1",
-    share: bool = False,
+    share: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Open a page in the browser on which to move codes, draw samples and show images to a model.
 

@@ -20,9 +20,9 @@ def told(answer: Callable) -> Callable:
         try:
             return answer(*args, **kwargs)
         except (ValueError, OSError, NotImplementedError, TypeError) as error:
-            raise gr.Error(str(error), title="This cannot be done", print_exception=False) from None
+            raise gr.Error(str(error), print_exception=False) from None
         except tf.errors.OpError as error:
-            raise gr.Error(error.message, title="This cannot be done", print_exception=False) from None
+            raise gr.Error(error.message, print_exception=False) from None
 
     return wrapper
 

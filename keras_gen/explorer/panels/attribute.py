@@ -111,7 +111,7 @@ def made_of(subject: Any, direction: Any, x: np.ndarray, strengths: Any) -> np.n
 def applied(subject: Any, direction: Any, x: np.ndarray, strength: float) -> str:
     """The image with so much of the attribute, as HTML."""
     made = made_of(subject, direction, x, [strength])
-    return show.picture(made[0], f"With {strength:g} of the attribute", "attribute")
+    return show.picture(made[0], f"Strength {strength:g}", "attribute")
 
 
 def row(subject: Any, direction: Any, x: np.ndarray) -> str:
