@@ -1,5 +1,7 @@
 """The shipped models: `python benchmarks/ship.py NAME` trains one into saved_models/, with card and picture.
 
+`python benchmarks/ship.py index` writes index.json, by which an installation knows the files that it fetches.
+
 TFDS_DATA_DIR must lead to the prepared MNIST.
 """
 
@@ -13,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import keras_gen as kg
+from keras_gen.downloads import sha256_of
+from keras_gen.files import write_json
 
 FOLDER = Path(__file__).parents[1] / "saved_models"
 RECIPES = {}
@@ -190,10 +194,21 @@ def vae_wine():
     return settings, limits, picture
 
 
+def index():
+    """What index.json must say: name, file, size and SHA-256 of each shipped model and detector."""
+    files = sorted(path for path in FOLDER.iterdir() if path.suffix in (".keras", ".zip"))
+    return [
+        {"name": path.stem, "file": path.name, "size": path.stat().st_size, "sha256": sha256_of(path)} for path in files
+    ]
+
+
 def main():
     name = sys.argv[1] if len(sys.argv) == 2 else None
+    if name == "index":
+        write_json(FOLDER / "index.json", index())
+        return
     if name not in RECIPES:
-        sys.exit(f"usage: python benchmarks/ship.py NAME, one of {', '.join(RECIPES)}")
+        sys.exit(f"usage: python benchmarks/ship.py NAME, one of index, {', '.join(RECIPES)}")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         settings, limits, picture = RECIPES[name]()
         model = kg.training.train(out=f"{folder}/run", verbose=2, **settings)
@@ -228,6 +243,7 @@ def main():
 Units: {UNITS if model.table is None else UNITS_OF_ROWS}
 """
     )
+    write_json(FOLDER / "index.json", index())
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import time
 import numpy as np
 from anomalies import interval
 from measuring import PHOTOGRAPHS
-from ship import FOLDER
+from ship import FOLDER, index
 
 import keras_gen as kg
+from keras_gen.files import write_json
 from keras_gen.tasks.anomaly.pictures import draw_histogram
 
 NAME, COUNT = "cars_detector", 800  # photographs: a file of less than 2 MB
@@ -51,6 +52,7 @@ def main():
 | ships found | {found:.1%} |
 """
     )
+    write_json(FOLDER / "index.json", index())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, read, and those that come with the package."""
+"""Files: written whole or not at all, and read."""
 
 import csv
 import json
@@ -7,13 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-SHIPPED = [Path(__file__).parent / "saved_models", Path(__file__).parents[1] / "saved_models"]  # wheel, checkout
-
-
-def shipped(suffix: str = ".keras") -> dict[str, Path]:
-    """The models that come with the package, or its detectors, ".zip". Name -> path."""
-    return {path.stem: path for folder in SHIPPED for path in sorted(folder.glob(f"*{suffix}"))}
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:

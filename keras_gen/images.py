@@ -1,6 +1,7 @@
 """Image grids and files. A file of generated images says so, and what made them."""
 
 import contextlib
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -150,23 +151,29 @@ def save_image(image: np.ndarray, path: str | Path, scale: int = 1) -> Path:
         ValueError: if the image's shape or range, or the ending of the path, is another.
     """
     path = Path(path)
-    made_by = getattr(image, "provenance", None)
-    options = _file_options(path.suffix.lower(), _marks(made_by))
-    if options is None:
+    if path.suffix.lower() not in PICTURES:
         raise ValueError(f"`path` must end in {', '.join(PICTURES)}. Received: path={path}")
+    content = as_bytes(image, path.suffix.lower(), scale)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return path
+
+
+def as_bytes(image: np.ndarray, suffix: str = ".png", scale: int = 1) -> bytes:
+    """What `save_image` writes to a file of such an ending: to send a picture without a file."""
+    options = _file_options(suffix, _marks(getattr(image, "provenance", None)))
     image = np.asarray(image)
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[-1] not in (1, 3):
         raise ValueError(f"`image` must be (H, W), (H, W, 1) or (H, W, 3). Received: shape={image.shape}")
     _check_range("image", image)
-    picture = _picture(image, scale)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: picture.save(temporary, **options))
-    return path
+    content = io.BytesIO()
+    _picture(image, scale).save(content, **options)
+    return content.getvalue()
 
 
 def _file_options(suffix, marks):
-    """What Pillow is told of a file and its marks; None of an ending that is not of PICTURES."""
+    """What Pillow is told of a file and its marks, by its ending."""
     if suffix == ".png":
         info = PngImagePlugin.PngInfo()
         for key, text in marks.items():
@@ -175,10 +182,10 @@ def _file_options(suffix, marks):
     exif = Image.Exif()
     if JSON_KEY in marks:
         exif[EXIF_DESCRIPTION] = marks[JSON_KEY]
-    as_bytes = {"exif": exif, "xmp": marks.get(XMP_KEY, "").encode()}
+    inside = {"exif": exif, "xmp": marks.get(XMP_KEY, "").encode()}
     if suffix == ".webp":
-        return {"format": "WEBP", "lossless": True, **as_bytes}
-    return {"format": "JPEG", "quality": 95, "subsampling": 0, **as_bytes} if suffix in PICTURES else None
+        return {"format": "WEBP", "lossless": True, **inside}
+    return {"format": "JPEG", "quality": 95, "subsampling": 0, **inside}
 
 
 def save_grid(images: np.ndarray, path: str | Path, columns: int | None = None, padding: int = 2) -> Path:

@@ -41,6 +41,10 @@ class NormalPrior:
         """n codes, (n, D) float32, by a `numpy.random.Generator`."""
         return rng.standard_normal((n, self.size)).astype("float32")
 
+    def draw_by(self, draws) -> tf.Tensor:
+        """Codes by an `export.Draws`, inside a graph. -> (B, D)."""
+        return draws.normal(self.size)
+
 
 class MixtureOfNormals(keras.layers.Layer):
     """`p(z) = sum_k pi_k N(z; m_k, diag v_k)`. A subclass says in `components` where pi, m and v come from.
@@ -84,6 +88,14 @@ class MixtureOfNormals(keras.layers.Layer):
             components = rng.choice(len(weights), size=n, p=weights / weights.sum())
         noise = rng.standard_normal((n, means.shape[1]))
         return (means[components] + np.exp(0.5 * log_variances[components]) * noise).astype("float32")
+
+    def draw_by(self, draws) -> tf.Tensor:
+        """Codes from any components by an `export.Draws`, inside a graph. -> (B, D)."""
+        log_weights, means, log_variances = self.components()
+        below = ops.cumsum(ops.exp(log_weights))[:-1]
+        component = ops.sum(ops.cast(draws.uniform(1) > below, "int32"), axis=-1)
+        deviation = ops.exp(0.5 * ops.take(log_variances, component, axis=0))
+        return ops.take(means, component, axis=0) + deviation * draws.normal(means.shape[1])
 
 
 @keras.saving.register_keras_serializable("keras_gen")

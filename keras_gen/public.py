@@ -10,18 +10,30 @@ try:
 
         startup.leave_out_warnings_of_models()
 except ModuleNotFoundError as _error:
-    raise ImportError('keras_gen needs TensorFlow: pip install "keras-gen[cpu]", or "keras-gen[cuda]".') from _error
-
-import keras as _keras
-
-if _keras.backend.backend() != "tensorflow":
+    if _error.name != "tensorflow":
+        raise
     raise ImportError(
-        "keras_gen runs on Keras with the TensorFlow backend; set KERAS_BACKEND=tensorflow before importing keras. "
-        f"Received: backend={_keras.backend.backend()!r}"
+        'keras_gen needs TensorFlow, of which there is a build for each kind of machine: pip install "keras-gen[cpu]", '
+        'or "keras-gen[cuda]" for NVIDIA GPUs.'
+    ) from None
+
+try:
+    import keras as _keras
+
+    _backend = _keras.backend.backend()
+except ModuleNotFoundError as _error:  # Keras imports its backend at once
+    if _error.name not in ("jax", "torch", "openvino"):
+        raise
+    _backend = _error.name
+if _backend != "tensorflow":
+    raise ImportError(
+        "keras_gen runs on Keras with the TensorFlow backend: set KERAS_BACKEND=tensorflow before importing keras. "
+        f"Received: backend={_backend!r}"
     )
 
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
+from keras_gen import hub as hub
 from keras_gen import images as images
 from keras_gen import information as information
 from keras_gen import layers as layers
@@ -33,6 +45,7 @@ from keras_gen import priors as priors
 from keras_gen import tasks as tasks
 from keras_gen import training as training
 from keras_gen.core import GenerativeModel as GenerativeModel
+from keras_gen.explorer import explore as explore
 from keras_gen.models import *
 from keras_gen.saving import load as load
 from keras_gen.training import open_run as open_run

@@ -1,5 +1,6 @@
 """Models on disk: .keras files, written whole or not at all, the shipped ones, and those of run folders."""
 
+import json
 import re
 import warnings
 import zipfile
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import keras
 
+from keras_gen import downloads
 from keras_gen.core import GenerativeModel
-from keras_gen.files import shipped as shipped
+from keras_gen.downloads import shipped as shipped
 
 MAX_EXPANSION = 100  # of a part of a file, when it is unpacked
+METADATA, MODEL, DETECTOR = "metadata.json", "model.keras", "detector.zip"  # files of a preset
 SMALL = 100_000  # bytes; of fewer any expansion is harmless
 
 
@@ -31,30 +34,34 @@ def save(model: GenerativeModel, path: str | Path, optimizer: bool = True) -> No
 
 
 def load(name: str | Path) -> GenerativeModel:
-    """Loads a model: a .keras file, a run folder, or the name of a shipped model.
+    """Loads a model: a .keras file, a run folder, a preset, a shipped model, or one of the Hugging Face Hub.
 
     Args:
-        name: path of a .keras file or of a run folder, or a name such as "vae_mnist_2d"; `shipped()` lists them.
+        name: path of a .keras file, of a run folder or of what `save_to_preset` wrote; a name such as "vae_mnist_2d",
+            of those that `shipped()` lists; "hf://user/name", or "hf://user/name@revision".
 
     Returns:
         The model, compiled if it was saved so.
 
     Raises:
-        FileNotFoundError: if there is no such file, folder or shipped model.
-        ValueError: if the file is not a whole .keras file.
+        FileNotFoundError: if there is no such file, folder, shipped model or repository.
+        ConnectionError: if it cannot be fetched.
+        ValueError: if the file is not a whole .keras file, or not that of its preset.
     """
     path = Path(name)
-    if path.is_dir():
-        path = latest(path)
+    if str(name).startswith(downloads.HUB):
+        folder = downloads.from_hub(str(name), METADATA, "README.md", MODEL)
+        path = file_of_preset(folder, MODEL, name)
+    elif path.is_dir():
+        path = file_of_preset(path, MODEL) if (path / METADATA).is_file() else latest(path)
     elif not path.is_file():
         if path.suffix or len(path.parts) > 1:
             raise FileNotFoundError(f"There is no such model file or run folder. Received: {name}")
         if str(name) not in shipped():
             raise FileNotFoundError(
-                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}; they are in the folder "
-                f"saved_models of the project's repository. Received: {name}"
+                f"The shipped models are {', '.join(shipped()) or 'not in this installation'}. Received: {name}"
             )
-        path = shipped()[str(name)]
+        path = downloads.fetched(shipped()[str(name)])
     if path.suffix != ".keras":
         raise ValueError(
             f"Models are .keras files, and cannot be .h5 files or pickles, which can run code. Received: {path}"
@@ -89,7 +96,41 @@ def load(name: str | Path) -> GenerativeModel:
             f"This file holds a {type(model).__name__}, not a model of this package: load it with "
             f"`keras.saving.load_model`. Received: {path}"
         )
+    model.origin = path
     return model
+
+
+def is_detector(name: str | Path) -> bool:
+    """Whether it is the name of a detector: of a .zip file, a shipped one, a preset or a repository that holds one."""
+    if str(name).startswith(downloads.HUB):
+        return (downloads.from_hub(str(name), DETECTOR) / DETECTOR).is_file()
+    return Path(name).suffix == ".zip" or (Path(name) / DETECTOR).is_file() or str(name) in shipped(".zip")
+
+
+def file_of_preset(folder: Path, name: str, received: str | Path | None = None) -> Path:
+    """A file of a preset, of the size and checksum that its metadata.json says, if it has one.
+
+    Args:
+        folder: of the preset.
+        name: of the file.
+        received: what a user asked for; None for the folder.
+    """
+    path, received = folder / name, folder if received is None else received
+    try:
+        said = json.loads((folder / METADATA).read_text()) if (folder / METADATA).is_file() else {}
+        kind, known = said.get("class", ""), said.get("files", {}).get(name)
+        described = known and (known["size"], known["sha256"])
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise ValueError(f"The {METADATA} of this preset is damaged. Received: {received}") from None
+    if not path.is_file():
+        holds = f", and holds {kind}: load it by the `load` or `from_preset` of that class" if kind else ""
+        raise FileNotFoundError(f"This must have a file {name}{holds}. Received: {received}")
+    if described and described != (path.stat().st_size, downloads.sha256_of(path)):
+        raise ValueError(
+            f"{name} is not the file that {METADATA} describes: it is damaged or was replaced, and must be fetched or "
+            f"saved again. Received: {received}"
+        )
+    return path
 
 
 def check_sizes(path):

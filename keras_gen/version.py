@@ -1,4 +1,4 @@
 """The version, and where the project lives: where everything can import them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 HOME = "https://github.com/keras-gen/keras-gen"

@@ -14,7 +14,7 @@ import pytest
 import keras_gen as kg
 from keras_gen import saving
 from keras_gen.core.execution import XLA_PAYS_FROM
-from keras_gen.files import shipped
+from keras_gen.downloads import shipped
 
 MODELS = [getattr(kg.models, name) for name in kg.models.__all__]
 
@@ -52,12 +52,12 @@ def test_readme_fits_two_screens_and_has_the_two_commands():
 
 
 def test_shipped_detectors_load_and_have_cards():
-    for name, path in shipped(".zip").items():
+    for name, entry in shipped(".zip").items():
         detector = kg.tasks.AnomalyDetector.load(name)
         odd = np.zeros((2, *detector.data_shape_), "float32")  # nothing to be seen
         assert (detector.predict(odd) == -1).all()
-        assert path.stat().st_size < 2_000_000
-        card = path.with_suffix(".md").read_text()
+        assert entry.size < 2_000_000
+        card = entry.card.read_text()
         for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
             assert word in card
 
@@ -68,7 +68,7 @@ def test_shipped_models_load_and_have_cards():
         *("vae_mnist_2d", "denoiser_mnist", "vae_mnist_conv16", "conditional_vae_mnist"),
         *("dcgan_mnist", "infogan_mnist", "aae_mnist_2d", "super_resolution_mnist", "rbm_mnist"),
     } <= set(shipped)
-    for name, path in shipped.items():
+    for name, entry in shipped.items():
         model = kg.load(name)
         x = np.zeros((2, *model.data_shape), "float32")
         if "translate" in model.offers:
@@ -77,11 +77,11 @@ def test_shipped_models_load_and_have_cards():
             assert model.reconstruct(x, **model.label_kwargs([0, 1])).shape == x.shape
         else:
             assert model.sample(2, seed=0).shape == x.shape
-        card = path.with_suffix(".md").read_text()
+        card = entry.card.read_text()
         for word in ("Data", "Seed", "minutes", "held-out", "Limits", name):
             assert word in card, f"{word} is not in the card of {name}"
         if model.table is None:  # of which there is a histogram
-            assert kg.images.provenance(path.with_suffix(".png"))["model"] == type(model).__name__
+            assert kg.images.provenance(entry.path.with_suffix(".png"))["model"] == type(model).__name__
 
 
 # === Results ===

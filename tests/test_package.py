@@ -10,6 +10,7 @@ from pathlib import Path
 
 import imports
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_gen"
@@ -99,9 +100,28 @@ def test_what_is_exported_says_what_it_returns():
 
 
 def test_version_is_said_once():
+    """In version.py; a citation and the changes name the same one."""
     import keras_gen as kg
 
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == kg.__version__
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (\S+) \((.*)\)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert (citation["version"], str(citation["date-released"])) == newest.groups()
+    assert newest[1] == kg.__version__
+
+
+def test_workflows_call_what_there_is():
+    """GitHub's files are YAML, each Python that is supported is tested, and each `make` has its rule."""
+    targets = set(re.findall(r"^(\S+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    files = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github").rglob("*.yml")}
+    assert {"tests.yml", "docs.yml", "release.yml", "bug.yml", "idea.yml"} <= set(files)
+    for path in (ROOT / ".github" / "workflows").iterdir():
+        assert set(re.findall(r"run: make (\S+)$", path.read_text(), re.MULTILINE)) <= targets
+    versions = files["tests.yml"]["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert [f"Programming Language :: Python :: {v}" for v in versions] == [
+        line for line in project["classifiers"] if re.search(r"3\.\d+$", line)
+    ]
 
 
 def run(code):
@@ -134,6 +154,22 @@ def test_import_adds_little_to_importing_keras_and_refuses_other_backends():
         "rich",
         "tensorboard",
     }
+
+
+def test_no_tensorflow_and_other_backends_are_one_sentence_each():
+    """In Python the last line, in the command the only one; help and lists need neither."""
+    hidden = "import sys; sys.modules['tensorflow'] = None; "
+    jax = "import os; os.environ['KERAS_BACKEND'] = 'jax'; "
+    for reason, sentence in ((hidden, 'pip install "keras-gen[cpu]"'), (jax, "KERAS_BACKEND=tensorflow")):
+        error = run(reason + "import keras_gen").stderr
+        assert sentence in error.splitlines()[-1]
+        assert "During handling" not in error
+        called = "import sys; sys.argv = ['keras-gen', *{}]; from keras_gen import cli; sys.exit(cli.main())"
+        done = run(reason + called.format("['sample', 'vae_mnist_2d']"))
+        (line,) = done.stderr.splitlines()
+        assert sentence in line
+        assert done.returncode == 1
+        assert run(reason + called.format("['list']")).returncode == 0
 
 
 def test_import_is_quiet():

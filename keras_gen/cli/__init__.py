@@ -13,7 +13,17 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from keras_gen.cli import detect, measure, show, train, tune, walks  # noqa: F401  (each adds its verbs)
+from keras_gen.cli import (  # noqa: F401  (each adds its verbs)
+    detect,
+    explore,
+    export,
+    measure,
+    push,
+    show,
+    train,
+    tune,
+    walks,
+)
 from keras_gen.cli.app import app
 from keras_gen.cli.options import with_imports
 
@@ -38,7 +48,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except cyclopts.CycloptsError as error:
         unknown = isinstance(error, cyclopts.UnknownCommandError) and tokens[:1] == ["train"]
         return _fail(f"{_plain(error)}{OWN if unknown else ''}", 2)
-    except FloatingPointError as error:
+    except ModuleNotFoundError:
+        raise  # a broken installation
+    except (FloatingPointError, ImportError) as error:  # no TensorFlow, another backend, an extra that is missing
         return _fail(error, 1)
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         return _fail(error, 2)

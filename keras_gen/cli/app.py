@@ -13,8 +13,8 @@ from rich.table import Table
 
 import keras_gen as kg
 from keras_gen.cli import overview
+from keras_gen.downloads import is_elsewhere, megabytes, shipped
 from keras_gen.files import refuse_overwrite
-from keras_gen.files import shipped as shipped_models
 
 app = cyclopts.App(
     name="keras-gen",
@@ -36,7 +36,7 @@ def writes(function: Callable) -> Callable:
         given = signature.bind(*args, **options)
         given.apply_defaults()
         out, run = given.arguments["out"], given.arguments["run"]
-        if out is not None and (Path(run).exists() or run in shipped_models()):  # or else that is what is wrong
+        if out is not None and (Path(run).exists() or is_elsewhere(run)):  # or else that is what is wrong
             refuse_overwrite(out, force)
         function(*args, **options)
 
@@ -52,9 +52,10 @@ def list_() -> None:
     models = Table("model", "what", "offers", title="Models: keras-gen train MODEL")
     for row in [*overview.rows(), *_own()]:
         models.add_row(row.name, row.what, ", ".join(row.offers))
-    shipped = Table("name", "file", title="Shipped models: kg.load(NAME)")
-    for name, path in shipped_models().items():
-        shipped.add_row(name, path.name)
+    coming = Table("name", "what", "size", "where", title="Shipped models: kg.load(NAME)")
+    for entry in shipped("").values():
+        kind = "detector" if entry.file.endswith(".zip") else "model"
+        coming.add_row(entry.name, kind, megabytes(entry.size), "here" if entry.path else "fetched when loaded")
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
     sources.add_row("mnist_mini", "5,000 + 1,000 digits of MNIST, 28 x 28, embedded; no network")
@@ -63,7 +64,7 @@ def list_() -> None:
     sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")
     sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
     sources.add_row("FILE.csv, FILE.parquet", "a table: numbers, categories, dates, missing values; --target COLUMN")
-    for table in (models, sources, shipped):
+    for table in (models, sources, coming):
         Console().print(table)
 
 

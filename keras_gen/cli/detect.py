@@ -9,7 +9,8 @@ from cyclopts import Parameter
 import keras_gen as kg
 from keras_gen.cli.app import Force, app
 from keras_gen.cli.options import check_option, choose_images, named_data
-from keras_gen.files import refuse_overwrite, shipped
+from keras_gen.downloads import shipped
+from keras_gen.files import refuse_overwrite
 from keras_gen.table.files import SUFFIXES
 
 REPORT = ("scores.csv", "worst.png", "histogram.png", "metrics.json")
@@ -77,7 +78,9 @@ def detect(
     is_table = Path(folder).suffix.lower() in SUFFIXES and Path(folder).is_file()
     if not is_table and not Path(folder).is_dir():
         raise FileNotFoundError(f"FOLDER must be a folder of images, or a table. Received: {folder}, which is none")
-    if Path(run).suffix == ".zip" or run in shipped(".zip"):
+    from keras_gen.saving import is_detector
+
+    if is_detector(run):
         if extractor is not None or normal is not None:
             raise ValueError(f"A saved detector needs neither --extractor nor --normal. Received: {run} with one")
         detector = kg.tasks.AnomalyDetector.load(run)

@@ -9,7 +9,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -72,9 +72,19 @@ def _from_text(annotation):
     if annotation == keras.Model | None:
         return str | None
     if isinstance(annotation, types.UnionType):
-        kept = [part for part in typing.get_args(annotation) if part is not keras.Model]
+        kept = [part for part in typing.get_args(annotation) if not _is_of_python(part)]
         return typing.Union[tuple(kept)]  # noqa: UP007  (a union made from a list)
     return annotation
+
+
+def _is_of_python(annotation):
+    """Whether no text can stand for it: a model, a callback, a function."""
+    import keras
+
+    parts = (annotation, *typing.get_args(annotation))
+    return typing.get_origin(annotation) is Callable or {keras.Model, keras.callbacks.Callback} & {
+        part for part in parts if isinstance(part, type)
+    }
 
 
 def with_imports(tokens: list[str]) -> list[str]:
@@ -136,7 +146,7 @@ def choose_data(
 
     They are held out, or, where test data have defects and `normal` data are asked for, others.
     """
-    open_run = kg.open_run(run) if Path(run).is_dir() else None
+    open_run = kg.open_run(run) if Path(run).is_dir() and not (Path(run) / "metadata.json").is_file() else None
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
     if model.target_mode is not None and (source is not None or open_run is None):

@@ -62,7 +62,14 @@ def add_models() -> None:
 
 
 @app.command
-def resume(run: str, *, epochs: int | None = None, devices: int | None = None, verbose: int = 1) -> None:
+def resume(
+    run: str,
+    *,
+    epochs: int | None = None,
+    devices: int | None = None,
+    verbose: int = 1,
+    callbacks: str | None = None,
+) -> None:
     """Go on with a run from its last complete checkpoint.
 
     Args:
@@ -70,6 +77,7 @@ def resume(run: str, *, epochs: int | None = None, devices: int | None = None, v
         epochs: new total number of epochs.
         devices: how many devices train together from now on.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+        callbacks: where a function is that makes callbacks of Keras for a run, such as my_module:my_callbacks.
     """
-    kg.training.resume(run, epochs, devices, verbose)
+    kg.training.resume(run, epochs, devices, verbose, callbacks)
     print(f"{run}: trained.")

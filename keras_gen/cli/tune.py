@@ -31,6 +31,7 @@ def tune(
     workers: int = 1,
     seed: int = 0,
     verbose: int = 1,
+    callbacks: str | None = None,
     out: str,
 ) -> None:
     """Search the hyperparameters of a model that are best by a metric of held-out images.
@@ -61,6 +62,7 @@ def tune(
         workers: processes of this machine that train at the same time; one that ends too early is started again.
         seed: of the choices, the weights and the metrics.
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
+        callbacks: where a function is that makes callbacks of Keras for a run, such as my_module:my_callbacks.
         out: folder of the search.
     """
     tuning = kg.tuning  # imported now: Keras Tuner takes a second
@@ -78,7 +80,7 @@ def tune(
             model, data, objective, None if space is None else tuning.parse_space(space), trials, out=out,
             algorithm=algorithm, epochs=epochs, batch_size=batch_size, final_epochs=final_epochs, patience=patience,
             binarize=binarize, target=target, kinds=kinds, limit=limit, devices=devices,
-            workers=workers, seed=seed, verbose=verbose, **arguments,
+            workers=workers, seed=seed, verbose=verbose, callbacks=callbacks, **arguments,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on with this search.") from None

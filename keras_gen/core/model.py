@@ -14,8 +14,10 @@ from keras_gen.core.abilities import Abilities
 from keras_gen.core.arguments import DataShape, Decay, Seed
 from keras_gen.core.config import Configured
 from keras_gen.core.ema import Averaged
+from keras_gen.core.exporting import Exportable
 from keras_gen.core.fitting import Fitted
 from keras_gen.core.intake import Intake
+from keras_gen.core.presets import Shared
 from keras_gen.core.scalars import Adjustable
 from keras_gen.core.spec import DataSpec, Targets
 from keras_gen.core.views import Networks
@@ -23,7 +25,7 @@ from keras_gen.files import write_atomically
 from keras_gen.table.spec import TableSpec
 
 
-class GenerativeModel(Configured, Abilities, Averaged, Networks, Fitted):
+class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Shared, Fitted):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
     Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).

@@ -54,6 +54,7 @@ class Rows(Part):
         """
         self._check_table("impute", "reconstruct")
         table, rounds = self.table, whole(1).check("rounds", rounds)
+        table.check(frame)
         missing = table.missing(frame).to_numpy()
         slots = np.concatenate(
             [np.repeat(missing[:, [i]], column.width, axis=1) for i, (column, _) in enumerate(table.modelled)], axis=1

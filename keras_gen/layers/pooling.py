@@ -29,7 +29,8 @@ class SwitchPooling(keras.layers.Layer):
         x = ops.reshape(x, (-1, rows, WINDOW, columns, WINDOW, channels))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, columns, 2, 2, C)
         x = ops.reshape(x, (-1, rows, columns, WINDOW * WINDOW, channels))
-        switches = ops.one_hot(ops.argmax(x, axis=3), WINDOW * WINDOW, axis=3, dtype=self.compute_dtype)
+        first = tf.argmax(x, axis=3, output_type="int32")  # not Keras' argmax, which fewer formats can hold
+        switches = ops.one_hot(first, WINDOW * WINDOW, axis=3, dtype=self.compute_dtype)
         return ops.max(x, axis=3), switches
 
     def compute_output_spec(self, x) -> tuple[keras.KerasTensor, keras.KerasTensor]:

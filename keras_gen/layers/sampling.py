@@ -56,7 +56,9 @@ def fixed_noise(draws: int, size: int, seed: int, scaled: bool = True) -> np.nda
 
 def repeat_batch(x, times: int) -> tf.Tensor:
     """The batch, `times` times over. (B, ...) -> (times * B, ...)."""
-    return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
+    # Not a tile of x itself: the converter of LiteRT takes that for one that a product needs not, whatever the batch.
+    whole = ops.tile(x[None], (times, *[1] * len(x.shape)))
+    return ops.reshape(whole, (times * ops.shape(x)[0], *x.shape[1:]))
 
 
 def per_draw(loss: Callable, x, images, draws: int | None = None) -> tf.Tensor:

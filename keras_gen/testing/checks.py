@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gen import export
 from keras_gen.core import AdversarialModel, GenerativeModel
 from keras_gen.core.abilities import ABILITIES
 from keras_gen.testing import processes
@@ -282,3 +283,21 @@ def check_repeatable(case: Case) -> None:
         fit(one.model, case.pair(), epochs=3)
         assert_equal(one.weights, one.model.get_weights(), "weights of two equal trainings")
     assert_equal(case.model().get_weights(), case.model().get_weights(), "weights of two new models")
+
+
+@check
+def check_exports(case: Case) -> None:
+    """Every part is written as a saved model, which gives what the model gives, for a batch of one and of others."""
+    model = case.model()
+    parts = model.export_parts()
+    assert parts, f"{case.cls.__name__} has nothing to export"
+    with tempfile.TemporaryDirectory() as folder:
+        for part, graph in parts.items():
+            path = model.export(Path(folder) / "part", part=part, images=case.x[:5], verbose=False)
+            run, given = export.open_file(path), case.labels_of(slice(3))
+            method = {"encoder": "encode", "reconstruct": "reconstruct", "score": "score", "translate": "translate"}
+            if part in method and method[part] in model.offers:
+                found = run({"data": case.x[:3], **{name: value.astype("int32") for name, value in given.items()}})
+                expected = np.asarray(getattr(model, method[part])(case.x[:3], **given))
+                tolerance = 1e-4 * max(1, np.abs(expected).max())
+                assert_equal([found[next(iter(graph.outputs))]], [expected], f"{part} of the file", tolerance)

@@ -9,6 +9,7 @@ from keras_gen import saving
 from keras_gen.core import GenerativeModel, distribution
 from keras_gen.training.config import RunConfig
 from keras_gen.training.run import Run, Training
+from keras_gen.training.trackers import Callbacks
 
 
 def train(
@@ -45,6 +46,7 @@ def train(
     figures: bool = True,
     seed: int = 0,
     verbose: int = 1,
+    callbacks: Callbacks | None = None,
     **arguments: Any,
 ) -> GenerativeModel:
     """Trains a model on data and leaves a run folder.
@@ -90,6 +92,8 @@ def train(
         figures: at the end, take the metrics on the held-out split and draw the codes.
         seed: of weights, noise and shuffling.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+        callbacks: of Keras, such as those of a tracker of experiments: a list, a function that makes the list for a
+            `Run`, or a text that says where the function is, such as my_module:my_callbacks.
         **arguments: of the model's constructor.
 
     Returns:
@@ -107,10 +111,10 @@ def train(
         balance=balance, num_labels=num_labels, limit=limit, on_error=on_error, split_folders=split_folders,
         classes_from=classes_from, target_column=target, kinds=kinds, devices=devices, figures=figures, seed=seed,
     )  # fmt: skip
-    return begin(config, out, verbose)
+    return begin(config, out, verbose, callbacks)
 
 
-def begin(config: RunConfig, out: str | Path, verbose: int = 1) -> GenerativeModel:
+def begin(config: RunConfig, out: str | Path, verbose: int = 1, callbacks: Callbacks | None = None) -> GenerativeModel:
     """Trains what a config asks for, in a folder that must not exist yet."""
     folder = Path(out)
     clustered = distribution.num_machines() > 1  # who is started again after a failure gets the same command
@@ -121,7 +125,7 @@ def begin(config: RunConfig, out: str | Path, verbose: int = 1) -> GenerativeMod
         )
     if clustered and not saving.is_complete(folder):
         distribution.strategy(config.devices)  # first: to look at data may start TensorFlow
-    training = Training(folder, config.with_classes(), verbose)
+    training = Training(folder, config.with_classes(), verbose, callbacks)
     if clustered:
         return training.join()
     made = not folder.exists()
@@ -137,7 +141,11 @@ def begin(config: RunConfig, out: str | Path, verbose: int = 1) -> GenerativeMod
 
 
 def resume(
-    folder: str | Path, epochs: int | None = None, devices: int | None = None, verbose: int = 1
+    folder: str | Path,
+    epochs: int | None = None,
+    devices: int | None = None,
+    verbose: int = 1,
+    callbacks: Callbacks | None = None,
 ) -> GenerativeModel:
     """Goes on with a run from its last complete checkpoint, as if it had not been interrupted.
 
@@ -146,6 +154,7 @@ def resume(
         epochs: the new total, to train longer than was asked for at first; None for what was asked for.
         devices: how many train together from now on; None for as many as were asked for.
         verbose: 0 silent, 1 a progress bar, 2 one line per epoch.
+        callbacks: as `train` takes them: those of the first call are not recorded.
 
     Returns:
         The trained model.
@@ -159,7 +168,7 @@ def resume(
         warnings.warn("The cosine schedule has ended: the added epochs train with a learning rate of 0.", stacklevel=2)
     changes = {"epochs": epochs, "devices": devices}
     config = config.replace(**{name: value for name, value in changes.items() if value is not None})
-    training = Training(Path(folder), config, verbose)
+    training = Training(Path(folder), config, verbose, callbacks)
     training.prepare()
     if training.writes:
         config.write(folder)

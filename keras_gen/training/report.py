@@ -6,11 +6,13 @@ import json
 import math
 import shlex
 from pathlib import Path
+from typing import Any
 
 from keras_gen import evaluation, plots
 from keras_gen.evaluation.rows import written
 from keras_gen.files import read_columns
 from keras_gen.saving import is_complete
+from keras_gen.training.config import RunConfig
 from keras_gen.training.page import Html, element, facts, joined, page, picture, table
 
 EPOCHS = 10  # rows of the history
@@ -64,7 +66,7 @@ def _card(run, metrics, model):
     pairs = {
         "Model": f"{config.cls.__name__} ({config.model})",
         "Parameters": None if parameters is None else f"{parameters:,}",
-        **_data(config),
+        **data_facts(config),
         "Columns": None if getattr(model, "table", None) is None else model.table.describe(),
         "Epochs": f"{metrics['epochs']} of {config.epochs}" if is_complete(run.folder) else
         f"{done} of {config.epochs}: not complete, go on with keras-gen resume",
@@ -76,8 +78,8 @@ def _card(run, metrics, model):
     return facts(pairs)
 
 
-def _data(config):
-    """What the run read; of data that are no longer there, their name alone."""
+def data_facts(config: RunConfig) -> dict[str, Any]:
+    """What a run read; of data that are no longer there, their name alone."""
     names = {"Data": " and ".join(name for name in (config.source, config.target) if name is not None)}
     try:
         info = config.info()

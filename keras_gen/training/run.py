@@ -30,6 +30,7 @@ from keras_gen.training.checkpoints import Checkpoints, restore
 from keras_gen.training.config import VALIDATION_IMAGES, RunConfig
 from keras_gen.training.header import Header
 from keras_gen.training.report import html_of
+from keras_gen.training.trackers import Callbacks, made_for
 
 MAP_IMAGES = 5_000
 
@@ -39,10 +40,11 @@ class Run:
 
     Args:
         folder: of the run.
+        config: of the run; read from the folder if not given.
     """
 
-    def __init__(self, folder: str | Path):
-        self.folder, self.config = Path(folder), RunConfig.read(folder)
+    def __init__(self, folder: str | Path, config: RunConfig | None = None):
+        self.folder, self.config = Path(folder), RunConfig.read(folder) if config is None else config
 
     @functools.cached_property
     def model(self) -> GenerativeModel:
@@ -91,10 +93,12 @@ class Training:
         folder: of the run.
         config: of the run.
         verbose: as of `fit`.
+        callbacks: of the user.
     """
 
-    def __init__(self, folder: Path, config: RunConfig, verbose: int = 0):
+    def __init__(self, folder: Path, config: RunConfig, verbose: int = 0, callbacks: Callbacks | None = None):
         self.folder, self.config, self.writes = folder, config, distribution.is_chief()
+        self.given = callbacks
         self.verbose = verbose if self.writes else 0
 
     def join(self) -> GenerativeModel:
@@ -147,6 +151,7 @@ class Training:
         classes = None if config.cls.target_mode is not None else config.info().num_classes
         shown = config.load(config.validation_split, labels=classes is not None, limit=VALIDATION_IMAGES)
         self.originals, self.labels = choose_originals(shown, classes)
+        self.callbacks = made_for(self.given, Run(self.folder, config))
         for name in ("checkpoints", "samples") if self.writes else ():
             (self.folder / name).mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder / name).close()  # may we write there?
@@ -175,6 +180,7 @@ class Training:
         if self.writes:
             self._finish(start)
         distribution.wait_for_workers(self.strategy)  # whoever is started again before it is complete finds the others
+        self.model.origin = self.folder / "model.keras"
         return self.model
 
     def _train(self):
@@ -183,7 +189,7 @@ class Training:
         history = History(self.folder / "history.csv", self.done, self.writes)
         best = None if config.patience is None else lambda: 1 + best_epoch(history.rows)
         stop_early = None if config.patience is None else StopEarly(history, config.patience)
-        callbacks = [StopOnNonFinite(), history, *([] if stop_early is None else [stop_early])]
+        callbacks = [StopOnNonFinite(), history, *self.callbacks, *([] if stop_early is None else [stop_early])]
         if self.writes:
             callbacks[1:1] = [
                 keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False),
@@ -204,6 +210,7 @@ class Training:
                 callbacks=callbacks,
                 verbose=self.verbose,
             )
+            self.epoch = len(history.rows)  # a callback of the user may have stopped it
         distribution.wait_for_workers(self.strategy)  # until the chief has written the last checkpoint
         if best is not None:
             self.epoch = best()

@@ -8,7 +8,9 @@ from keras_gen.models import Autoencoder
 from keras_gen.models.autoencoders.base import BaseAutoencoder
 
 
-def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", verbose: int = 1) -> Autoencoder:
+def stack(
+    models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", verbose: int = 1, callbacks=None
+) -> Autoencoder:
     """Trains autoencoders one after the other, each on the codes of the one below, and puts them together.
 
     Source: Hinton and Salakhutdinov 2006; Bengio et al. 2007, "Greedy layer-wise training of deep networks".
@@ -22,6 +24,8 @@ def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", 
         optimizer: of the models that are not compiled, by name or as a `keras.optimizers.Optimizer`, of which each
             model gets a copy.
         verbose: as of `fit`.
+        callbacks: a function that makes the callbacks of Keras for one model, given the model, because each `fit`
+            needs its own.
 
     Returns:
         `unroll(models)`: a deep `Autoencoder` to fine-tune, or to turn `as_classifier`.
@@ -35,7 +39,8 @@ def stack(models, x, epochs: int = 10, batch_size: int = 128, optimizer="adam", 
             given = keras.optimizers.get(optimizer)
             model.compile(optimizer=type(given).from_config(given.get_config()))
         dataset = not hasattr(x, "shape")
-        model.fit(x, batch_size=None if dataset else batch_size, epochs=epochs, verbose=verbose)
+        own = None if callbacks is None else callbacks(model)
+        model.fit(x, batch_size=None if dataset else batch_size, epochs=epochs, verbose=verbose, callbacks=own)
         x = model.encode(x)
     return unroll(models)
 

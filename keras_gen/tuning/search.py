@@ -21,6 +21,7 @@ from keras_gen.files import write_json
 from keras_gen.training.api import begin, resume
 from keras_gen.training.config import RunConfig
 from keras_gen.training.registry import find_model, modules_of
+from keras_gen.training.trackers import Callbacks, check_maker
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers as processes
 from keras_gen.tuning.keras_tuner import ALGORITHMS, Tuner
@@ -73,6 +74,7 @@ def search(
     workers: int = 1,
     seed: int = 0,
     verbose: int = 1,
+    callbacks: Callbacks | None = None,
     **arguments: Any,
 ) -> Search | None:
     """Searches for the hyperparameters of a model with the best metric on held-out images.
@@ -104,6 +106,8 @@ def search(
         workers: processes of this machine that train at the same time. One that ends too early is started again.
         seed: of the choices, the weights and the metrics.
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
+        callbacks: a function that makes the callbacks of Keras for a run, given the `Run`, of each trial and of the
+            best trained again; with workers a text that says where it is, such as my_module:my_callbacks.
         **arguments: of the constructor, the same in all trials.
 
     Returns:
@@ -135,6 +139,7 @@ def search(
     for option, value in {"final_epochs": final_epochs, "patience": patience}.items():
         if value is not None:
             check_whole(1, **{option: value})
+    check_maker(callbacks, of_processes=workers > 1)
     if workers > 1 and processes.role() != "alone":
         raise ValueError(
             "Leave `workers` out: on several machines each process of a search must be one, chief or worker. "
@@ -162,7 +167,7 @@ def search(
         ) from None
     config = _shared_config(settings)
     settings["objective"] = objective or first_objective(config)
-    trials = Trials(Path(out), settings, config, verbose)
+    trials = Trials(Path(out), settings, config, verbose, callbacks)
     _check(trials)
     if processes.role() == "worker":
         trials.join()
@@ -170,7 +175,7 @@ def search(
         return None
     with trials.begun():
         if workers > 1:
-            processes.run(trials, min(workers, max_trials), modules_of(config.model))
+            processes.run(trials, min(workers, max_trials), modules_of(config.model), callbacks)
         else:
             Tuner(trials).search()
         return _finish(trials, final_epochs or epochs)
@@ -236,10 +241,10 @@ def _check(trials):
         )
 
 
-def run_worker(folder: str | Path) -> None:
+def run_worker(folder: str | Path, callbacks: str | None = None) -> None:
     """What a process of `workers.run` does: the chief chooses, a worker trains."""
     settings = json.loads((Path(folder) / "search.json").read_text())
-    Tuner(Trials(Path(folder), settings, _shared_config(settings), verbose=0)).search()
+    Tuner(Trials(Path(folder), settings, _shared_config(settings), 0, callbacks)).search()
 
 
 def _finish(trials, epochs):
@@ -255,8 +260,8 @@ def _finish(trials, epochs):
     if not told.is_file() or json.loads(told.read_text()) != about or not (folder / "config.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
         write_json(told, about)
-        begin(trials.config_of(best["values"], epochs=epochs), folder, trials.verbose_runs)
+        begin(trials.config_of(best["values"], epochs=epochs), folder, trials.verbose_runs, trials.callbacks)
     elif not saving.is_complete(folder):
-        resume(folder, verbose=trials.verbose_runs)
+        resume(folder, verbose=trials.verbose_runs, callbacks=trials.callbacks)
     write_report(trials, records, best)
     return Search(best["values"], best["figure"], records, trials.folder)

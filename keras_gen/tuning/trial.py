@@ -53,16 +53,17 @@ class Trial:
         return record
 
     def _train(self) -> GenerativeModel:
-        verbose = self.trials.verbose_runs
+        verbose, callbacks = self.trials.verbose_runs, self.trials.callbacks
         if (self.folder / "config.json").is_file():
             if saving.is_complete(self.folder):
                 return saving.load(self.folder / "model.keras")
-            return resume(self.folder, verbose=verbose)
+            return resume(self.folder, verbose=verbose, callbacks=callbacks)
         shutil.rmtree(self.folder, ignore_errors=True)  # of a run that was killed before it was one
         folders = (Trial(self.trials, self.values, fewer).folder for fewer in range(self.epochs - 1, 0, -1))
         shorter = next((folder for folder in folders if saving.is_complete(folder)), None)
         if shorter is None:
-            return begin(self.trials.config_of(self.values, epochs=self.epochs, figures=False), self.folder, verbose)
+            config = self.trials.config_of(self.values, epochs=self.epochs, figures=False)
+            return begin(config, self.folder, verbose, callbacks)
         # Hyperband goes on with its best.
         partial = self.trials.folder / "tuner" / self.name
         shutil.rmtree(partial, ignore_errors=True)
@@ -70,7 +71,7 @@ class Trial:
         (partial / "metrics.json").unlink()
         RunConfig.read(partial).replace(epochs=self.epochs).write(partial)
         partial.rename(self.folder)
-        return resume(self.folder, verbose=verbose)
+        return resume(self.folder, verbose=verbose, callbacks=callbacks)
 
     def _judge(self, model: GenerativeModel) -> float:
         if self.trials.objective is not None:

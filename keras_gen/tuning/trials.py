@@ -13,6 +13,7 @@ from rich.console import Console
 
 from keras_gen.files import write_json
 from keras_gen.training.config import RunConfig
+from keras_gen.training.trackers import Callbacks
 from keras_gen.tuning import space as spaces
 from keras_gen.tuning import workers
 from keras_gen.tuning.objectives import OBJECTIVES, HeldOut
@@ -27,9 +28,18 @@ class Trials:
         settings: everything asked for, as search.json holds it.
         config: what the runs of all trials have in common.
         verbose: 0 silent, 1 a line for each trial, 2 and the epochs of each.
+        callbacks: what makes those of each run.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], config: RunConfig, verbose: int):
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        config: RunConfig,
+        verbose: int,
+        callbacks: Callbacks | None = None,
+    ):
+        self.callbacks = callbacks
         self.folder, self.settings, self.config, self.verbose = folder, settings, config, verbose
         self.space = spaces.read(settings["space"])
         self.objective = OBJECTIVES.get(settings["objective"])

@@ -20,6 +20,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_gen.files import write_json
+from keras_gen.training.trackers import Callbacks
 
 PATIENCE = 600  # seconds that a worker waits for the chief
 RESTARTS = 5  # of one process, without a trial that ends meanwhile
@@ -46,13 +47,19 @@ def at_work_on(folder: Path, trial: dict) -> Iterator[None]:
     note.unlink(missing_ok=True)
 
 
-def run(trials, count: int, modules: Sequence[str] = ()) -> None:
+def run(trials, count: int, modules: Sequence[str] = (), callbacks: Callbacks | None = None) -> None:
     """Lets a chief and some workers, which import `modules`, do the trials; starts those again that end too early.
+
+    Args:
+        trials: the `Trials`.
+        count: of the workers.
+        modules: those of users' own classes.
+        callbacks: where to import what makes those of each run.
 
     Raises:
         RuntimeError: if one ends again and again without a trial that is done meanwhile, with its last words.
     """
-    pool = WorkerPool(trials, count, modules)
+    pool = WorkerPool(trials, count, modules, callbacks)
     try:
         pool.work()
     finally:
@@ -62,8 +69,8 @@ def run(trials, count: int, modules: Sequence[str] = ()) -> None:
 class WorkerPool:
     """The processes of a search on this machine."""
 
-    def __init__(self, trials, count, modules):
-        self.trials, self.count, self.modules = trials, count, modules
+    def __init__(self, trials, count, modules, callbacks=None):
+        self.trials, self.count, self.modules, self.callbacks = trials, count, modules, str(callbacks or "")
         self.workers = [f"worker{i}" for i in range(count)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -116,7 +123,10 @@ class WorkerPool:
                 own["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: self.count] or [gpus[index % len(gpus)]])
             with open(self._log(who), "a") as log:
                 self.processes[who] = subprocess.Popen(
-                    [sys.executable, "-m", __package__, str(self.trials.folder), str(os.getpid()), *self.modules],
+                    [
+                        *(sys.executable, "-m", __package__, str(self.trials.folder), str(os.getpid())),
+                        *(self.callbacks, *self.modules),
+                    ],
                     env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,  # an interrupt of the terminal is for who started them
                 )  # fmt: skip

@@ -319,3 +319,10 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         noise = rng.standard_normal((n, self.latent_dim)).astype("float32")
         z = np.asarray(self.pattern.transform(noise, rng.random(n).astype("float32"), component))
         return self.decode(z, **({"labels": labels} if self.has_category else {}))
+
+    def drawn_by(self, draws, labels=None) -> tf.Tensor:
+        """What `sample` draws, by an `export.Draws`. -> (B, *data_shape)."""
+        by_label = self.label_use == "prior" and labels is not None
+        component = labels if by_label else draws.whole(self.pattern.num_components)
+        z = self.pattern.transform(draws.normal(self.latent_dim), draws.uniform(1)[:, 0], component)
+        return self.decode(z, **({"labels": labels} if self.has_category else {}))

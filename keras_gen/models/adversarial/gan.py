@@ -87,6 +87,10 @@ class GAN(BaseGAN):
         """Images of latents. (B, latent_dim) -> (B, *data_shape)."""
         return self.generate(self.with_label(z, labels))
 
+    def drawn_by(self, draws, labels=None) -> tf.Tensor:
+        """What `sample` draws, by an `export.Draws`. -> (B, *data_shape)."""
+        return self.decode(draws.normal(self.latent_dim), **({} if labels is None else {"labels": labels}))
+
     @drawn
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim)).astype("float32")

@@ -227,6 +227,11 @@ class InfoGAN(Categorical, BaseGAN):
         latents = np.concatenate([noise, one_hot, codes], axis=-1).astype("float32")
         return self.decode(latents)
 
+    def drawn_by(self, draws, labels=None) -> tf.Tensor:
+        """What `sample` draws, of any category and codes, by an `export.Draws`. -> (B, *data_shape)."""
+        codes = 2 * draws.uniform(self.num_continuous) - 1
+        return self.generate(self.joined(draws.normal(self.noise_dim), draws.whole(self.num_categories), codes))
+
     def traversal(self, unit, steps=11, rows=10, seed=None) -> np.ndarray:
         """Images along one continuous code, a row for each category in turn, the rest of the latent held.
 

@@ -19,6 +19,11 @@ class GibbsSampling(Part):
     The model has a `machine`, a `boltzmann.Machine`, and `means(states, seed)`: the data, given visible states of it.
     """
 
+    undrawable = (
+        "each step of a Gibbs chain compares a uniform number with a mean, whose last digits differ between runtimes, so "
+        "that after some steps a seed has another image in each; run the chain around its parts"
+    )
+
     @property
     def loops(self) -> bool:
         """Whether a training step contains loops, which XLA slows down on a CPU; see `core.execution`."""

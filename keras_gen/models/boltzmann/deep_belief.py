@@ -275,8 +275,10 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
             for i, (machine, generator) in enumerate(zip(self.machines, self.generators, strict=False)):
                 mean = machine(below)
                 # One set of numbers for all images, so that no image's score depends on its neighbours.
-                key = distribution.noise_key(self.seed, draw, f"score {i}")
-                above = tf.cast(distribution.uniform((1, mean.shape[-1]), key) < mean, tf.float32)
+                with tf.init_scope():  # constants of a graph, which every format of `export` can hold
+                    key = distribution.noise_key(self.seed, draw, f"score {i}")
+                    shares = distribution.uniform((1, mean.shape[-1]), key)
+                above = tf.cast(shares < mean, tf.float32)
                 bound += losses.bernoulli(above, mean) - losses.bernoulli(below, generator(above))
                 below = above
             total += bound - self.machine.free_energy(below)

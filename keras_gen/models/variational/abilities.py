@@ -1,6 +1,7 @@
 """What a variational autoencoder can do once it is trained."""
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_gen import layers, losses
@@ -53,6 +54,10 @@ class VariationalAbilities(Part):
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         codes = self.code_prior.draw(n, np.random.default_rng(seed))
         return self.decode(codes, **({} if labels is None else {"labels": labels}))
+
+    def drawn_by(self, draws, labels=None) -> tf.Tensor:
+        """What `sample` draws, by an `export.Draws`. -> (B, *data_shape)."""
+        return self.decode(self.code_prior.draw_by(draws), **({} if labels is None else {"labels": labels}))
 
     @at_once
     @checked

@@ -248,7 +248,9 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     def images(self, z, labels=None, training: bool = False) -> tf.Tensor:
         """The means of p(x | z). (B, latent_dim) -> (B, *data_shape)."""
         given = self.given(labels)
-        return self.image(self.decoder(z if given is None else ops.concatenate([z, given], -1), training=training))
+        if given is not None:
+            z = ops.concatenate([z, given], -1) if self.latent_dim else given  # few formats hold an axis of size 0
+        return self.image(self.decoder(z, training=training))
 
     def _draws(self, mean, log_variance, training=False):
         """Draws of the posterior, of an evaluation the same for each image. -> (k, B, latent_dim)."""

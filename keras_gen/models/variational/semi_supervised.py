@@ -215,7 +215,7 @@ class SemiSupervisedVAE(BaseVAE):
 
     def _known_or_best(self, v, labels):
         """The labels, and where they are unknown the most probable classes. -> (B,)."""
-        best = ops.argmax(self.log_q_classes(v), -1)
+        best = most_probable(self.log_q_classes(v))
         return best if labels is None else ops.where(labels >= 0, ops.cast(labels, best.dtype), best)
 
     def given(self, labels) -> tf.Tensor:
@@ -229,7 +229,7 @@ class SemiSupervisedVAE(BaseVAE):
         def encode(x):
             v = to_visible(x)
             log_q = nested(self.log_q_classes, v, "log_q_classes")
-            return self.posterior_of(v, ops.argmax(log_q, axis=-1))[0]
+            return self.posterior_of(v, most_probable(log_q))[0]
 
         data, code = {"data": self.data_shape}, {"code": (self.latent_dim,), "labels": ()}
         return {
@@ -299,3 +299,8 @@ class SemiSupervisedVAE(BaseVAE):
         chosen = ops.sum(log_q * self.given(classes), axis=-1)
         weights = log_p - losses.normal_log_density(z, mean, log_variance) - chosen
         return ops.reshape(weights, (num_samples, len(x))) + surplus
+
+
+def most_probable(log_q) -> tf.Tensor:
+    """The class of the largest of each row, (B, C) -> (B,); not by Keras' argmax, which fewer formats can hold."""
+    return ops.top_k(log_q, 1)[1][:, 0]

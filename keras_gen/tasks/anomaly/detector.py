@@ -13,16 +13,16 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_gen.core import provenance
+from keras_gen.core.presets import Shared
 from keras_gen.core.renamed import renamed_arguments
-from keras_gen.tasks.anomaly import calibration, choosing, storage
+from keras_gen.tasks.anomaly import calibration, choosing, exporting, storage
 from keras_gen.tasks.anomaly.features import batches
 
-SMOOTHED = 0.5  # positions of a feature map
 Method = Literal["reconstruction", "likelihood", "latent", "critic", "neighbors", "gaussian", "patches"]
 Pooling = Literal["mean", "max", "top"]
 
 
-class AnomalyDetector(OutlierMixin, BaseEstimator):
+class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
     """A detector of what is unlike normal data, with the interface of scikit-learn: 1 is normal, -1 an anomaly.
 
     Methods that ask a trained model of the package:
@@ -127,9 +127,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 are NaN or infinite.
         """
         choosing.check_arguments(self)
-        x = self._taken(X, reset=True)
+        x = self.taken(X, reset=True)
         calibration.check_enough(len(x), self.false_alarms)
         choosing.warn_if_untrained(self.model)
+        if "origin" in vars(self):
+            del self.origin  # it is not the one of a file any more
         self.data_shape_ = x.shape[1:]
         self.method_ = choosing.choose_method(self, x)
         self.measure_ = choosing.measure_of(self, self.method_)
@@ -148,7 +150,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def score_samples(self, X) -> np.ndarray:  # noqa: N803
         """Higher is more normal. (N, ...) -> (N,)."""
         check_is_fitted(self, "threshold_")
-        return np.concatenate([self._scores(self.measure_.measure(part)) for part in batches(self._taken(X))])
+        return np.concatenate([self._scores(self.measure_.measure(part)) for part in batches(self.taken(X))])
 
     def decision_function(self, X) -> np.ndarray:  # noqa: N803
         """The score above the threshold: below 0 is an anomaly. (N, ...) -> (N,)."""
@@ -183,7 +185,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 "A heat map takes images, and a method with maps: reconstruction, or patches and gaussian on feature "
                 f"maps. Received: method={self.method_!r}, data of shape {self.data_shape_}"
             )
-        maps = [self._upsampled(self.measure_.measure(part)) for part in batches(self._taken(X))]
+        maps = [self._upsampled(self.measure_.measure(part)) for part in batches(self.taken(X))]
         heat = np.concatenate(maps)[..., None].astype("float32")
         return provenance.mark(heat, self.model) if self.method_ == "reconstruction" else heat
 
@@ -199,12 +201,47 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self, "threshold_")
         return storage.save(self, path)
 
+    def export(
+        self,
+        path: str | Path,
+        format: str = "tf_saved_model",
+        *,
+        images: Any = None,
+        anomalies: Any = None,
+        quantize: str | None = None,
+        limit: float = 1e-4,
+        verbose: bool = True,
+    ) -> Path:
+        """Writes the fitted detector to a file that runs without this package: data to "score" and "heatmap".
+
+        The thresholds stand in its metadata, `keras_gen.export.read_metadata`. The file is run and compared with the
+        detector; see `export` of a model, and its formats.
+
+        Args:
+            path: a folder for "tf_saved_model", else a file that ends in .tflite, .onnx or .xml.
+            format: "tf_saved_model", "litert", "onnx" or "openvino".
+            images: data to compare on, (N, ...); None for random ones.
+            anomalies: as many, for the AUROC that a quantised file loses; None for the images upside down.
+            quantize: None, "float16" or "int8", of "litert".
+            limit: of the difference from the detector, relative to the largest output.
+            verbose: whether to print what was written.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError, FileExistsError, RuntimeError, ImportError: as `export` of a model; ValueError also where the
+                features are those of a function.
+        """
+        check_is_fitted(self, "threshold_")
+        return exporting.write_detector(self, path, format, images, anomalies, quantize, limit, verbose)
+
     @classmethod
     def load(cls, name: str | Path, extractor: Any = None) -> Self:
         """A detector that `save` wrote. Nothing in such a file can run code.
 
         Args:
-            name: of the file, or of a shipped detector.
+            name: of the file, of a preset, "hf://user/name", or of a shipped detector.
             extractor: the function of features, where the detector had one: a file holds its name only.
 
         Raises:
@@ -219,7 +256,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     # === Data, and what is made of them ===
 
-    def _taken(self, X, reset=False):  # noqa: N803
+    def taken(self, X, reset=False):  # noqa: N803
         """Data as one array, finite, of one shape. (N, ...)."""
         if isinstance(X, tf.data.Dataset):
             stacked = [part[0] if isinstance(part, tuple) else part for part in X.as_numpy_iterator()]
@@ -253,5 +290,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         resized = keras.ops.image.resize(
             maps[..., None].astype("float32"), size, interpolation="bilinear", data_format="channels_last"
         )
-        smoothing = [0.0] + [SMOOTHED * full / small for full, small in zip(size, maps.shape[1:], strict=True)]
+        smoothing = [0.0] + [
+            exporting.SMOOTHED * full / small for full, small in zip(size, maps.shape[1:], strict=True)
+        ]
         return ndimage.gaussian_filter(np.asarray(resized)[..., 0].astype("float64"), smoothing)

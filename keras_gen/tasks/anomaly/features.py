@@ -1,5 +1,6 @@
 """Features by which images are compared: what a network, a function or a model of the package makes of them."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -21,10 +22,12 @@ class Features(NamedTuple):
     Args:
         of: function of (N, ...) to a list of one array (N, D), or of feature maps (N, h, w, C), the finest first.
         scaling: what suits them: "length" 1 for the activations of a network, "standard" for codes and plain vectors.
+        of_tensors: the same of a tensor, inside a graph; None where `of` knows arrays only.
     """
 
     of: Callable[[np.ndarray], list[np.ndarray]]
     scaling: str
+    of_tensors: Callable[[Any], list] | None = None
 
 
 def features_of(model: Any, wants_maps: bool, layers: Sequence[str] | None = None) -> Features:
@@ -39,11 +42,12 @@ def features_of(model: Any, wants_maps: bool, layers: Sequence[str] | None = Non
         ValueError: if maps are wanted and there are none, or there is no such layer.
     """
     if model is None:
-        return Features(_as_they_are, "standard")
+        return Features(_as_they_are, "standard", _as_they_are)
     if hasattr(model, "offers"):
         return _of_ours(model, wants_maps, layers)
     if isinstance(model, keras.Model):
-        return Features(_by_network(_chosen(model, wants_maps, layers)), "length")
+        network = _chosen(model, wants_maps, layers)
+        return Features(_by_network(network), "length", functools.partial(_tensors, network))
     if layers is not None:
         raise ValueError(f"`layers` are those of a keras.Model. Received: layers={layers!r} of a function")
     return Features(lambda x: [np.concatenate([np.asarray(model(part)) for part in batches(x)])], "length")
@@ -136,8 +140,8 @@ def _of_ours(model, wants_maps, layers):
     """Of a model of the package: feature maps of the convolutional body that its images go through, else its codes."""
     body = _body(model)
     if body is not None and (wants_maps or layers is not None or stages(body)):
-        of = _by_network(_chosen(body, wants_maps or layers is None, layers))
-        return Features(_with_averages(model, of), "length")
+        network = _chosen(body, wants_maps or layers is None, layers)
+        return Features(_with_averages(model, _by_network(network)), "length", functools.partial(_tensors, network))
     if wants_maps:
         raise ValueError(
             "Patches need feature maps, as those of a convolutional network (encoder='conv'); with method='neighbors' "
@@ -150,7 +154,7 @@ def _of_ours(model, wants_maps, layers):
         found = np.asarray(model.encode(x), "float32")
         return [found.reshape(len(found), -1)]
 
-    return Features(codes, "standard")
+    return Features(codes, "standard", lambda x: [model.encode(x)])
 
 
 def _body(model):
@@ -203,6 +207,13 @@ def _chosen(network, wants_maps, layers):
     if len(large) > ENOUGH:  # the deepest tell classes apart, not defects
         large = large[:-1]
     return keras.Model(network.inputs[0], large[-2:])
+
+
+def _tensors(network, x):
+    """As of `_by_network`."""
+    channels = network.inputs[0].shape[-1] if getattr(network, "inputs", None) else None
+    x = keras.ops.repeat(x, 3, axis=-1) if len(x.shape) == 4 and x.shape[-1] == 1 and channels == 3 else x
+    return [keras.ops.cast(part, "float32") for part in keras.tree.flatten(network(x, training=False))]
 
 
 def _by_network(network):

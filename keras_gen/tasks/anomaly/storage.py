@@ -12,7 +12,9 @@ import numpy as np
 
 from keras_gen import saving
 from keras_gen.core import GenerativeModel
-from keras_gen.files import shipped, write_atomically
+from keras_gen.downloads import HUB, fetched, from_hub, shipped
+from keras_gen.files import write_atomically
+from keras_gen.saving import DETECTOR, METADATA
 from keras_gen.tasks.anomaly import choosing
 from keras_gen.version import __version__
 
@@ -59,14 +61,18 @@ def save(detector: Any, path: str | Path) -> Path:
 def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
     """The detector of a file, or of the name of a shipped one; see `AnomalyDetector.load`."""
     path = Path(name)
-    if not path.is_file():
+    if str(name).startswith(HUB):
+        path = saving.file_of_preset(from_hub(str(name), METADATA, "README.md", DETECTOR), DETECTOR, name)
+    elif path.is_dir():
+        path = saving.file_of_preset(path, DETECTOR)
+    elif not path.is_file():
         known = shipped(".zip")
         if str(name) not in known:
             raise FileNotFoundError(
                 f"A detector is a .zip file that `save` wrote, or one that is shipped: {', '.join(known) or 'none'}. "
                 f"Received: {name}"
             )
-        path = known[str(name)]
+        path = fetched(known[str(name)])
     try:
         saving.check_sizes(path)
         with zipfile.ZipFile(path) as file:
@@ -91,6 +97,7 @@ def load(cls: type, name: str | Path, extractor: Any = None) -> Any:
         detector.measure_.ready()
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, json.JSONDecodeError, OSError, EOFError) as error:
         raise ValueError(f"This file is not a detector that `save` wrote ({error}). Received: {path}") from None
+    detector.origin = path
     return detector
 
 
