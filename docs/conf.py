@@ -32,7 +32,6 @@ INNER = (
 nitpick_ignore_regex = [  # types in signatures that have no page
     ("py:.*", r"(?!keras_gen\.).*"),  # of Keras, NumPy and others there is no inventory without a network
     ("py:.*", rf"keras_gen\.({INNER.replace(' ', '|')})\..*"),
-    ("py:obj", "keras_gen.explore"),
 ]
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
