@@ -112,7 +112,7 @@ import os, sys
 from pathlib import Path
 import keras_gen, keras
 fit = keras.Model.fit
-keras.Model.fit = lambda *args, **options: fit(*args, **options | {"epochs": min(options.get("epochs", 1), 3)})
+keras.Model.fit = lambda *args, **options: fit(*args, **options | {"epochs": min(options.get("epochs", 1), 2)})
 for page in sys.argv[1:]:
     folder = Path(page).with_suffix("")
     folder.mkdir()
@@ -126,7 +126,7 @@ for page in sys.argv[1:]:
 def test_examples_run(tmp_path):
     """Those of each page in order, in an empty folder with empty names, without prepared data.
 
-    In one process, for importing Keras sixteen times takes a minute, and with three epochs at most. 90 s.
+    In one process, for importing Keras sixteen times takes a minute, and with two epochs at most. 90 s.
     """
     files = []
     for name, text in pages.PAGES.items():  # what is in README is in start.md
