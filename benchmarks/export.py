@@ -138,8 +138,8 @@ def main():
             + "; AUROC lost by the detector "
             + ", ".join(f"{value:.4f} ({to})" for to, value in areas.items()),
             "figures": {"models": found},
-            "settings": f"batches of {COUNT} real examples, fewer of models that hold copies of each; medians of {ROUNDS} rounds "
-            "in turns; quicker than `predict`: "
+            "settings": f"batches of {COUNT} real examples, fewer of models that hold copies of each; medians of "
+            f"{ROUNDS} rounds in turns; quicker than `predict`: "
             + ", ".join(f"{format} {count} of {len(found)}" for format, count in quick.items()),
             "seed": 0,
             "minutes": (time.time() - start) / 60,

@@ -123,27 +123,28 @@ class Exportable(Part):
 
     def export_parts(self) -> dict[str, Graph]:
         """What `export` can write, by name, the default first."""
-        parts = {}
+        parts, about = {}, self._about()
         for ability, (name, output) in OF_ABILITIES.items():
             if ability in self.offers:
                 shapes = {"data": self.data_shape, **({"labels": ()} if self.supervision == "required" else {})}
                 compared = "data" if name == "reconstruct" else None
-                parts[name] = self._graph(name, self._by_ability(ability), shapes, output, compared)
+                parts[name] = self._graph({**about, "part": name}, self._by_ability(ability), shapes, output, compared)
         for name, (shapes, _) in self.network_parts().items():
             if name not in parts:
-                parts[name] = self._graph(name, self._by_network(name), shapes, OF_NETWORKS.get(name, name))
+                output = OF_NETWORKS.get(name, name)
+                parts[name] = self._graph({**about, "part": name}, self._by_network(name), shapes, output)
         if type(self).drawn_by is not Exportable.drawn_by and "sample" in self.offers and self.table is None:
             shapes = {"seed": (), **({} if self.data_spec.num_classes is None else {"labels": ()})}
-            parts["sample"] = self._graph("sample", self._by_seeds, shapes, "image")
+            parts["sample"] = self._graph({**about, "part": "sample"}, self._by_seeds, shapes, "image")
         first = [name for name in DEFAULTS if name in parts][:1]
         return {name: parts[name] for name in [*first, *(name for name in parts if name not in first)]}
 
-    def _graph(self, part, function, shapes, output, compared=None):
+    def _graph(self, about, function, shapes, output, compared=None):
         return Graph(
             function,
             {name: self._input(name, shape) for name, shape in shapes.items()},
             {output: self._output(output)},
-            self._about(part),
+            about,
             self.using_averages,
             compared,
         )
@@ -187,13 +188,12 @@ class Exportable(Part):
             return "slots of a row, as the columns under `table` say"
         return "pixels divided by 255, channels last" if len(self.data_shape) == 3 else ""
 
-    def _about(self, part):
+    def _about(self):
         about = {
             "made_by": f"keras_gen {__version__}",
             "model": type(self).__name__,
             "name": self.name,
             "weights": provenance.weights_hash(self),
-            "part": part,
             "preprocessing": "float32, as under `inputs`; nothing else",
         }
         return about if self.table is None else {**about, "table": self.table.get_config()}
