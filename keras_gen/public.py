@@ -21,8 +21,8 @@ if _keras.backend.backend() != "tensorflow":
     )
 
 from keras_gen import data as data
-from keras_gen import export as export
 from keras_gen import evaluation as evaluation
+from keras_gen import export as export
 from keras_gen import images as images
 from keras_gen import information as information
 from keras_gen import layers as layers
