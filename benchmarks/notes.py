@@ -71,7 +71,8 @@ NOTES = {
         "error": "one run on a loaded machine; times are medians of 7 rounds",
         "note": "Differences of outputs without a range, as scores, are relative to the largest of them. The time of "
         "a model is that of `predict`, of a generator that of its network's; of the RBM and the detector that of their "
-        "own method. The detector was quantised with cars as normal and ships as anomalies.",
+        "own method; `predict` has a cost of its own for each call. What int8 costs differs much: the conditional VAE, "
+        "whose one-hot labels share a scale with its features, is not usable. The detector was quantised with cars as normal and ships as anomalies.",
     },
     "fakes": {"chosen": NOT_RECORDED},
     "features_1000": {"chosen": f"{TRAINING} (L2); otherwise {NOT_RECORDED}", "shares": ("features",)},
