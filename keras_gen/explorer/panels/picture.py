@@ -1,5 +1,6 @@
 """An image that is drawn or uploaded, and all that the model says of it."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -119,9 +120,15 @@ def answers(
     return show.side_by_side(figures) + "".join(f"<p class='kg-verdict'>{word}</p>" for word in words)
 
 
+@functools.cache
+def corruption(kind: str) -> layers.Corruption:
+    """The layer of a kind of noise: to make one takes as long as to use it ten times."""
+    return layers.Corruption(kind, clip=True)
+
+
 def corrupted(x: np.ndarray, kind: str, level: float) -> np.ndarray:
     """Images with noise that is the same each time. (N, H, W, C) -> (N, H, W, C)."""
-    layer, rng = layers.Corruption(kind, level, clip=True), np.random.default_rng(0)
+    layer, rng = corruption(kind), np.random.default_rng(0)
     noise = rng.standard_normal(x.shape) if layer.noise == "normal" else rng.random(x.shape)
     return np.asarray(layer.corrupt(x, noise.astype("float32"), level))
 
