@@ -57,13 +57,17 @@ def build(subject: Any) -> None:
             gr.Warning(note, title="Please note")
         return answers(subject, x, controls.as_label(label), noise, level, backward, mix)
 
-    for control in (invert, label, noise, level, backward, mix):
+    for control in (invert, label, noise, level, mix):
         control.input(answered, given, shown, **MOVING)
+    if subject.targets is None:
+        backward.input(answered, given, shown, **MOVING)
+    else:  # the image is then of the other kind, and answered as any other
+        backward.input(lambda back: widgets.example_value(subject, 0, back), backward, pad, **MOVING)
     pad.change(answered, given, shown, **MOVING)
     if subject.x is not None:
         shown.value = answers(subject, subject.x[0], controls.label_of(subject, 0), noise.value, level.value, False,
                               can_mix)  # fmt: skip
-        controls.give_examples(subject, pad, label if subject.needs_labels else None)
+        controls.give_examples(subject, pad, label if subject.needs_labels else None, backward)
 
 
 def translates_back(subject: Any) -> bool:
