@@ -12,8 +12,8 @@ from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import numpy as np
 import sklearn.datasets
+from claims import CLAIMS
 from measuring import PHOTOGRAPHS
 from racing import write
 
@@ -107,20 +107,6 @@ def main():
             is_model = name in shipped()
             found[name] = of_model(name, images, labels, folder) if is_model else of_detector(name, folder)
         print(name, found[name], flush=True)
-    exact = [row for model in found.values() for key, row in model["files"].items() if key in ENDINGS]
-    worst = max(row["largest_difference"] for row in exact)
-    lost = {
-        to: min(model["files"][f"litert {to}"].get("psnr", np.inf) for model in found.values())
-        for to in ("float16", "int8")
-    }
-    areas = {
-        to: max(
-            before - after
-            for model in found.values()
-            for before, after in [model["files"][f"litert {to}"].get("auroc", (0.0, 0.0))]
-        )
-        for to in lost
-    }
     quick = {
         format: sum(
             model["files"][format]["milliseconds_per_example"] < model["files"]["model"]["milliseconds_per_example"]
@@ -133,13 +119,10 @@ def main():
         {
             "what": f"{len(found)} shipped models as files of {len(ENDINGS)} formats: the largest difference from them",
             "published": "none",
-            "ours": f"{worst:.1e} at most; quantised by LiteRT, PSNR to the model's images at least "
-            + ", ".join(f"{value:.1f} dB ({to})" for to, value in lost.items())
-            + "; AUROC lost by the detector "
-            + ", ".join(f"{value:.4f} ({to})" for to, value in areas.items()),
+            "ours": CLAIMS["export"]({"models": found}),
             "figures": {"models": found},
-            "settings": f"batches of {COUNT} real examples, fewer of models that hold copies of each; medians of {ROUNDS} rounds "
-            "in turns; quicker than `predict`: "
+            "settings": f"batches of {COUNT} real examples, fewer of models that hold copies of each; medians of "
+            f"{ROUNDS} rounds in turns; quicker than `predict`: "
             + ", ".join(f"{format} {count} of {len(found)}" for format, count in quick.items()),
             "seed": 0,
             "minutes": (time.time() - start) / 60,

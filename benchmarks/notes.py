@@ -69,9 +69,11 @@ NOTES = {
     "export": {
         "chosen": "-",
         "error": "one run on a loaded machine; times are medians of 7 rounds",
-        "note": "Differences of outputs without a range, as scores, are relative to the largest of them. The time of "
-        "a model is that of `predict`, of a generator that of its network's; of the RBM and the detector that of their "
-        "own method. The detector was quantised with cars as normal and ships as anomalies.",
+        "note": "Differences of outputs without a range, as scores, are relative to the largest of them. The time of a "
+        "model is that of `predict`, which has a cost of its own for each call; of a generator that of its network, of "
+        "the RBM and the detector that of their own method. What int8 costs differs much: the conditional VAE, whose "
+        "one-hot labels share a scale with its features, is not usable. The detector was quantised with cars as normal "
+        "and ships as anomalies.",
     },
     "explorer": {
         "chosen": "-",

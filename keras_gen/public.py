@@ -33,6 +33,7 @@ if _backend != "tensorflow":
 
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
+from keras_gen import export as export
 from keras_gen import hub as hub
 from keras_gen import images as images
 from keras_gen import information as information

@@ -321,9 +321,9 @@ class Reader:
         before = self.page.evaluate(DIGEST)
         act()
         with contextlib.suppress(Exception):
-            self.page.wait_for_function(f"(before) => ({DIGEST})() !== before", arg=before, timeout=10_000)
+            self.page.wait_for_function(f"(before) => ({DIGEST})() !== before", arg=before, timeout=10_000, polling=50)
         assert self.page.evaluate(DIGEST) != before, f"{what} changes nothing"
-        self.page.wait_for_function(LOADED)
+        self.page.wait_for_function(LOADED, polling=50)
 
     def move_everything(self, where):
         """Moves each slider, choice and field in sight, and asserts of each that the pictures change."""
@@ -368,7 +368,7 @@ def served():
         pytest.skip("There is no `chromium` on the path")
     shown = kg.explore(list(MOVED), prevent_thread_lock=True, quiet=True)
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield shown, browser
         browser.close()
     shown.close(verbose=False)

@@ -15,6 +15,7 @@ from zoo import IMAGES, LABELS, SHAPE, VECTORS, ZOO, dense, gan
 import keras_gen as kg
 from keras_gen import export
 from keras_gen.cli import main
+from keras_gen.core import provenance
 from keras_gen.export import formats, quality, writing
 from keras_gen.priors import MixturePrior
 
@@ -164,6 +165,18 @@ print(*{name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "k
     assert ran.stdout.split() == []
     z = np.random.default_rng(0).standard_normal((3, 3)).astype("float32")
     assert np.load(made) == pytest.approx(np.asarray(vae.decode(z)), abs=1e-6)
+
+
+def test_a_model_of_mixed_precision_is_written_in_float32(tmp_path):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = kg.VAE(SHAPE, 3, encoder="conv", decoder="conv")
+        path = model.export(tmp_path / "encoder.tflite", "litert", part="encoder", images=IMAGES, verbose=False)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        assert export.read_metadata(path)["weights"] == provenance.weights_hash(model)
+        assert export.open_file(path)({"data": IMAGES})["code"] == pytest.approx(model.encode(IMAGES), abs=0.05)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
 
 
 # === Refusals ===

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -64,7 +65,8 @@ class Exportable(Part):
 
         Inputs are float32 as the model's, channels last, with a batch of any size; labels and seeds are int32. Noise is
         an input: the part "sample" makes an image of each seed, the same in every format, but not that of
-        `sample(seed=)`. A model with `ema` is written with its averages. The parts of a model of a table take and give
+        `sample(seed=)`. A model with `ema` is written with its averages, one of mixed precision in
+        float32. The parts of a model of a table take and give
         the slots of `table.spec.encode`.
 
         The file is run and compared with the model: a difference above `limit` is refused; of outputs without a range,
@@ -101,6 +103,9 @@ class Exportable(Part):
                 "`input_signature` must be None: each part has its own, with a batch of any size. "
                 f"Received: input_signature={input_signature}"
             )
+        if self.compute_dtype != "float32":
+            given = {"images": images, "labels": labels, "quantize": quantize, "limit": limit}
+            return in_float32(self).export(filepath, format, verbose, part=part, **given)
         parts = self.export_parts()
         if not parts:
             self._cannot("export", ": it has no part that another program could run")
@@ -123,27 +128,28 @@ class Exportable(Part):
 
     def export_parts(self) -> dict[str, Graph]:
         """What `export` can write, by name, the default first."""
-        parts = {}
+        parts, about = {}, self._about()
         for ability, (name, output) in OF_ABILITIES.items():
             if ability in self.offers:
                 shapes = {"data": self.data_shape, **({"labels": ()} if self.supervision == "required" else {})}
                 compared = "data" if name == "reconstruct" else None
-                parts[name] = self._graph(name, self._by_ability(ability), shapes, output, compared)
+                parts[name] = self._graph({**about, "part": name}, self._by_ability(ability), shapes, output, compared)
         for name, (shapes, _) in self.network_parts().items():
             if name not in parts:
-                parts[name] = self._graph(name, self._by_network(name), shapes, OF_NETWORKS.get(name, name))
+                output = OF_NETWORKS.get(name, name)
+                parts[name] = self._graph({**about, "part": name}, self._by_network(name), shapes, output)
         if type(self).drawn_by is not Exportable.drawn_by and "sample" in self.offers and self.table is None:
             shapes = {"seed": (), **({} if self.data_spec.num_classes is None else {"labels": ()})}
-            parts["sample"] = self._graph("sample", self._by_seeds, shapes, "image")
+            parts["sample"] = self._graph({**about, "part": "sample"}, self._by_seeds, shapes, "image")
         first = [name for name in DEFAULTS if name in parts][:1]
         return {name: parts[name] for name in [*first, *(name for name in parts if name not in first)]}
 
-    def _graph(self, part, function, shapes, output, compared=None):
+    def _graph(self, about, function, shapes, output, compared=None):
         return Graph(
             function,
             {name: self._input(name, shape) for name, shape in shapes.items()},
             {output: self._output(output)},
-            self._about(part),
+            about,
             self.using_averages,
             compared,
         )
@@ -187,13 +193,12 @@ class Exportable(Part):
             return "slots of a row, as the columns under `table` say"
         return "pixels divided by 255, channels last" if len(self.data_shape) == 3 else ""
 
-    def _about(self, part):
+    def _about(self):
         about = {
             "made_by": f"keras_gen {__version__}",
             "model": type(self).__name__,
             "name": self.name,
             "weights": provenance.weights_hash(self),
-            "part": part,
             "preprocessing": "float32, as under `inputs`; nothing else",
         }
         return about if self.table is None else {**about, "table": self.table.get_config()}
@@ -228,3 +233,26 @@ class Exportable(Part):
             else:
                 given[name] = rng.standard_normal(shape)
         return {name: np.asarray(value, graph.inputs[name].dtype) for name, value in given.items()}
+
+
+def in_float32(model: Any) -> Any:
+    """A copy of a model whose layers compute in float32: few formats hold the operations of half a precision."""
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # of networks that are made by name
+    try:
+        copy = type(model).from_config(_with_plain_policies(model.get_config()))
+    finally:
+        keras.config.set_dtype_policy(kept)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_plain_policies(config):
+    """A config whose policies of dtypes are all float32."""
+    if isinstance(config, list | tuple):
+        return [_with_plain_policies(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {**config["config"], "name": "float32"}}
+    return {name: _with_plain_policies(part) for name, part in config.items()}

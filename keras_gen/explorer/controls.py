@@ -48,11 +48,16 @@ def label_of(subject: Any, index: int) -> int | None:
     return 0 if subject.labels is None else int(subject.labels[index % len(subject.labels)])
 
 
-def give_examples(subject: Any, pad: gr.HTML, label: Any = None) -> None:
-    """Lets a pad show another example at a time, and a choice its class."""
+def give_examples(subject: Any, pad: gr.HTML, label: Any = None, backward: Any = None) -> None:
+    """Lets a pad show another example at a time, and a choice its class; or a target where `backward` is chosen."""
 
-    def another(event: gr.EventData):
-        value = widgets.example_value(subject, event.index)
+    def another(back: bool, event: gr.EventData):
+        value = widgets.example_value(subject, event.index, back)
         return value if label is None else (value, label_of(subject, event.index))
 
-    pad.example(another, None, [pad] if label is None else [pad, label], **CLICKED)
+    pad.example(
+        another,
+        [gr.State(False) if backward is None else backward],
+        [pad] if label is None else [pad, label],
+        **CLICKED,
+    )

@@ -1,5 +1,6 @@
 """The page: a tab for each subject, and in it one for each panel that it offers."""
 
+import os
 import socket
 import warnings
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ def page_of(subjects: Sequence[Subject]) -> gr.Blocks:
     for title, panels in offered.items():
         if not panels:
             raise ValueError(f"There is nothing to explore: no panel is for what it offers. Received: {title}")
+    # Gradio sums up all events after each one, for a page of its own that is not served: more and more milliseconds.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
     with gr.Blocks(analytics_enabled=False, title="keras_gen explorer", delete_cache=(HOUR, HOUR)) as blocks:
         gr.HTML(widgets.style(), padding=False)
         if len(subjects) == 1:
@@ -65,7 +68,12 @@ def serve(blocks: gr.Blocks, share: bool, port: int | None, host: str, **options
     chosen = free_port(host) if port is None else port
     if port is not None and not is_free(host, port):
         raise OSError(f"Port {port} of {host} is taken, or may not be used: choose another port. Received: port={port}")
-    look = {"theme": gr.themes.Default(font=FONT, font_mono=MONOSPACED), "footer_links": [], "ssr_mode": False}
+    look = {
+        "theme": gr.themes.Default(font=FONT, font_mono=MONOSPACED),
+        "footer_links": [],
+        "ssr_mode": False,
+        "enable_monitoring": False,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         blocks.launch(share=share, server_port=chosen, server_name=host, **{**look, **options})

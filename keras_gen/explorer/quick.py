@@ -52,8 +52,11 @@ class Quick:
         signature = [tf.TensorSpec((None, *shape), tf.float32)]
         signature += [tf.TensorSpec((None,), tf.int64)] if with_labels else []
 
-        @tf.function(input_signature=signature, autograph=False)
-        def answer(x, labels=None):
-            return getattr(self.model, ability)(x, **({} if labels is None else {"labels": labels}))
+        def plain(x):
+            return getattr(self.model, ability)(x)
 
-        return answer.get_concrete_function()  # a function that is traced anew is warned of
+        def labelled(x, labels):
+            return getattr(self.model, ability)(x, labels=labels)
+
+        function = tf.function(labelled if with_labels else plain, signature, autograph=False)
+        return function.get_concrete_function()  # a function that is traced anew is warned of

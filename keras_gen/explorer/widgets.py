@@ -52,7 +52,8 @@ def pad(subject: Any, title: str, index: int = 0) -> gr.HTML:
     return gr.HTML(first, html_template=template, js_on_load=(HERE / "pad.js").read_text())
 
 
-def example_value(subject: Any, index: int) -> dict[str, str]:
-    """The value of a pad that shows an example."""
-    index %= len(subject.x)
-    return {"src": show.data_url(subject.x[index]), "name": f"example {index + 1}"}
+def example_value(subject: Any, index: int, backward: bool = False) -> dict[str, str]:
+    """The value of a pad that shows an example, or, to translate it backward, one of the targets, where there are."""
+    examples = subject.targets if backward and subject.targets is not None else subject.x
+    index %= len(examples)
+    return {"src": show.data_url(examples[index]), "name": f"example {index + 1}"}

@@ -12,7 +12,7 @@ from keras_gen.export.graph import Graph
 def lost(graph: Graph, run: Run, examples: dict[str, np.ndarray], odd: np.ndarray | None = None) -> dict[str, Any]:
     """Figures of the model and of the file, by name.
 
-    - "psnr": of images, in dB, how like the model's own images those of the file are; and where the graph
+    - "psnr": of images in [0, 1], in dB, how like the model's own images those of the file are; and where the graph
       reconstructs, "psnr_of_data", [the model's, the file's], how like the data.
     - "auroc": of scores, [the model's, the file's], of telling the examples from `odd`.
 
@@ -24,7 +24,7 @@ def lost(graph: Graph, run: Run, examples: dict[str, np.ndarray], odd: np.ndarra
     """
     figures: dict[str, Any] = {}
     both = graph.eager(examples), run(examples)
-    if "image" in graph.outputs:
+    if "image" in graph.outputs and graph.outputs["image"].range is not None:
         here, there = (made["image"] for made in both)
         figures["psnr"] = psnr(there, here)
         if graph.compared is not None:

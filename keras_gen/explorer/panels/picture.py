@@ -1,5 +1,6 @@
 """An image that is drawn or uploaded, and all that the model says of it."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -56,13 +57,17 @@ def build(subject: Any) -> None:
             gr.Warning(note, title="Please note")
         return answers(subject, x, controls.as_label(label), noise, level, backward, mix)
 
-    for control in (invert, label, noise, level, backward, mix):
+    for control in (invert, label, noise, level, mix):
         control.input(answered, given, shown, **MOVING)
+    if subject.targets is None:
+        backward.input(answered, given, shown, **MOVING)
+    else:  # the image is then of the other kind, and answered as any other
+        backward.input(lambda back: widgets.example_value(subject, 0, back), backward, pad, **MOVING)
     pad.change(answered, given, shown, **MOVING)
     if subject.x is not None:
         shown.value = answers(subject, subject.x[0], controls.label_of(subject, 0), noise.value, level.value, False,
                               can_mix)  # fmt: skip
-        controls.give_examples(subject, pad, label if subject.needs_labels else None)
+        controls.give_examples(subject, pad, label if subject.needs_labels else None, backward)
 
 
 def translates_back(subject: Any) -> bool:
@@ -119,9 +124,15 @@ def answers(
     return show.side_by_side(figures) + "".join(f"<p class='kg-verdict'>{word}</p>" for word in words)
 
 
+@functools.cache
+def corruption(kind: str) -> layers.Corruption:
+    """The layer of a kind of noise: to make one takes as long as to use it ten times."""
+    return layers.Corruption(kind, clip=True)
+
+
 def corrupted(x: np.ndarray, kind: str, level: float) -> np.ndarray:
     """Images with noise that is the same each time. (N, H, W, C) -> (N, H, W, C)."""
-    layer, rng = layers.Corruption(kind, level, clip=True), np.random.default_rng(0)
+    layer, rng = corruption(kind), np.random.default_rng(0)
     noise = rng.standard_normal(x.shape) if layer.noise == "normal" else rng.random(x.shape)
     return np.asarray(layer.corrupt(x, noise.astype("float32"), level))
 

@@ -20,8 +20,8 @@ class GibbsSampling(Part):
     """
 
     undrawable = (
-        "each step of a Gibbs chain compares a uniform number with a mean, whose last digits differ between runtimes, so "
-        "that after some steps a seed has another image in each; run the chain around its parts"
+        "each step of a Gibbs chain compares a uniform number with a mean, whose last digits differ between runtimes, "
+        "so that after some steps a seed has another image in each; run the chain around its parts"
     )
 
     @property

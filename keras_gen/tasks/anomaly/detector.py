@@ -256,7 +256,7 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
 
     # === Data, and what is made of them ===
 
-    def taken(self, X, reset=False):  # noqa: N803
+    def taken(self, X, reset=False) -> np.ndarray:  # noqa: N803
         """Data as one array, finite, of one shape. (N, ...)."""
         if isinstance(X, tf.data.Dataset):
             stacked = [part[0] if isinstance(part, tuple) else part for part in X.as_numpy_iterator()]
