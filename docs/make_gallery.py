@@ -41,7 +41,7 @@ def reconstructions(model):
 def start():
     """What the five lines make."""
     model = kg.VAE((8, 8, 1), latent_dim=2)
-    trained(model, 60, kg.data.load("digits"), optimizer="adam")
+    trained(model, 100, kg.data.load("digits"), optimizer="adam")
     return model.sample(64, seed=1), 16
 
 
