@@ -277,7 +277,7 @@ class DeepBeliefNetwork(GibbsSampling, AdversarialModel):
                 # One set of numbers for all images, so that no image's score depends on its neighbours.
                 with tf.init_scope():  # constants of a graph, which every format of `export` can hold
                     key = distribution.noise_key(self.seed, draw, f"score {i}")
-                    shares = distribution.uniform((1, mean.shape[-1]), key)
+                    shares = np.asarray(distribution.uniform((1, mean.shape[-1]), key))
                 above = tf.cast(shares < mean, tf.float32)
                 bound += losses.bernoulli(above, mean) - losses.bernoulli(below, generator(above))
                 below = above
