@@ -1,18 +1,15 @@
 """The verb that writes a part of a model for other programs."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 import keras_gen as kg
-from keras_gen.cli.app import Force, app
+from keras_gen.cli.app import writes
 from keras_gen.cli.options import choose_table, named_data
-from keras_gen.downloads import shipped
-from keras_gen.files import refuse_overwrite
 
 COUNT = 100  # examples that a file is compared on
 
 
-@app.command
+@writes
 def export(
     run: str,
     *,
@@ -22,7 +19,6 @@ def export(
     data: str | None = None,
     quantize: Literal["float16", "int8"] | None = None,
     limit: float = 1e-4,
-    force: Force = False,
 ) -> None:
     """Write a part of a model to a file that runs without this package, and compare the two.
 
@@ -39,10 +35,9 @@ def export(
         quantize: weights of litert; the loss of PSNR or AUROC is told.
         limit: of the difference from the model; of codes and scores relative to the largest.
     """
-    is_detector = run in shipped(".zip") or Path(run).suffix == ".zip"
-    if is_detector or run in shipped() or Path(run).exists():  # or else that is what is wrong
-        refuse_overwrite(out, force)
-    if is_detector:
+    from keras_gen.saving import is_detector  # now: Keras takes seconds to import
+
+    if is_detector(run):
         detector = kg.tasks.AnomalyDetector.load(run)
         images = None if data is None else kg.data.stack(named_data(data, detector.data_shape_, COUNT)[0])
         images = images[0] if isinstance(images, tuple) else images
@@ -54,7 +49,7 @@ def export(
 
 def _examples(run, data):
     """The model, and images and labels to compare on, or None: of its run, or what has such a shape."""
-    opened = kg.open_run(run) if Path(run).is_dir() else None
+    opened = kg.training.run_of(run)
     model = kg.load(run) if opened is None else opened.model
     if data is not None:
         source: Any = data

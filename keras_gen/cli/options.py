@@ -10,7 +10,6 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import docstring_parser
@@ -146,7 +145,7 @@ def choose_data(
 
     They are held out, or, where test data have defects and `normal` data are asked for, others.
     """
-    open_run = kg.open_run(run) if Path(run).is_dir() and not (Path(run) / "metadata.json").is_file() else None
+    open_run = kg.training.run_of(run)
     model = kg.load(run) if open_run is None else open_run.model
     name = type(model).__name__
     if model.target_mode is not None and (source is not None or open_run is None):

@@ -50,16 +50,16 @@ class Exportable(Part):
 
     def export(  # type: ignore[override]  # Keras' own, with more to say
         self,
-        filepath: str | Path,
+        path: str | Path,
         format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: None = None,
-        *,
         part: str | None = None,
+        *,
         images: Any = None,
         labels: Any = None,
         quantize: str | None = None,
         limit: float = LIMIT,
+        verbose: bool = True,
+        input_signature: None = None,
     ) -> Path:
         """Writes a part of the model to a file that runs without this package: for servers, phones, browsers.
 
@@ -74,11 +74,9 @@ class Exportable(Part):
         `keras_gen.export.read_metadata`.
 
         Args:
-            filepath: a folder for "tf_saved_model", else a file that ends in .tflite, .onnx or .xml. What is there is
+            path: a folder for "tf_saved_model", else a file that ends in .tflite, .onnx or .xml. What is there is
                 replaced, and stays if anything fails.
             format: "tf_saved_model", "litert", "onnx" (extra `export`) or "openvino" (extra `openvino`).
-            verbose: whether to print what was written; None for yes.
-            input_signature: Keras' argument; each part has a signature of its own.
             part: "encoder", "decoder", "generator", "critic", "score", "sample" or what else `export_parts` lists; None
                 for what people run: a translation, else a reconstruction, else the images of latents.
             images: real data to compare on, as `fit` takes them; None for random ones. Of some hundreds the int8 file
@@ -87,6 +85,8 @@ class Exportable(Part):
             quantize: None, "float16" or "int8" weights of "litert", with float32 inputs and outputs. It is not refused;
                 what it loses is printed: PSNR of images, AUROC of scores, against the images upside down.
             limit: of the difference from the model.
+            verbose: whether to print what was written.
+            input_signature: Keras' argument; each part has a signature of its own.
 
         Returns:
             The path.
@@ -97,7 +97,7 @@ class Exportable(Part):
             RuntimeError: if the format cannot hold the part, or the file gives something else than the model.
             ImportError: if the format's library is not installed.
         """
-        path = check(filepath, format, quantize)
+        path = check(path, format, quantize)
         if input_signature is not None:
             raise ValueError(
                 "`input_signature` must be None: each part has its own, with a batch of any size. "
@@ -105,7 +105,7 @@ class Exportable(Part):
             )
         if self.compute_dtype != "float32":
             given = {"images": images, "labels": labels, "quantize": quantize, "limit": limit}
-            return in_float32(self).export(filepath, format, verbose, part=part, **given)
+            return in_float32(self).export(path, format, part, verbose=verbose, **given)
         parts = self.export_parts()
         if not parts:
             self._cannot("export", ": it has no part that another program could run")
@@ -122,7 +122,7 @@ class Exportable(Part):
             raise ValueError("quantize='int8' needs real data to learn ranges from. Received: images=None")
         graph = parts[part]
         written = write(graph, path, format, self._examples(graph, images, labels), quantize=quantize, limit=limit)
-        if verbose is None or verbose:
+        if verbose:
             print(summary(path, written, images is None))
         return path
 

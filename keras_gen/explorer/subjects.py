@@ -14,7 +14,6 @@ import numpy as np
 from keras_gen import data as data_room
 from keras_gen import saving, tasks, training
 from keras_gen.core import GenerativeModel
-from keras_gen.downloads import shipped
 from keras_gen.explorer.codes import Codes, codes_of
 from keras_gen.explorer.quick import Quick
 
@@ -139,11 +138,11 @@ def opened(models: Any, data: Any = None) -> list[Subject]:
 def _open(one, data):
     """The subject of one model, detector or name."""
     title = Path(one).name if isinstance(one, str | Path) else type(one).__name__
-    if isinstance(one, str | Path) and (Path(one).suffix == ".zip" or str(one) in shipped(".zip")):
+    if isinstance(one, str | Path) and saving.is_detector(one):
         one = tasks.AnomalyDetector.load(one)
     run = None
     if isinstance(one, str | Path):
-        run = training.open_run(one) if Path(one).is_dir() else None
+        run = training.run_of(one)
         one = saving.load(one) if run is None else run.model
     if isinstance(one, GenerativeModel):
         subject = Subject(title, one)

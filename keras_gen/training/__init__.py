@@ -5,6 +5,7 @@ from keras_gen.saving import load as load
 from keras_gen.saving import save as save
 from keras_gen.training.api import open_run as open_run
 from keras_gen.training.api import resume as resume
+from keras_gen.training.api import run_of as run_of
 from keras_gen.training.api import train as train
 from keras_gen.training.callbacks import Fidelity as Fidelity
 from keras_gen.training.registry import register as register

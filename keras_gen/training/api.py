@@ -193,3 +193,9 @@ def open_run(folder: str | Path) -> Run:
         >>> run.model.evaluate(run.held_out())  # doctest: +SKIP
     """
     return Run(folder)
+
+
+def run_of(name: str | Path) -> Run | None:
+    """The run of a run folder; None of what else `kg.load` takes: a file, a preset, the name of a model elsewhere."""
+    is_run = Path(name).is_dir() and not (Path(name) / saving.METADATA).is_file()
+    return open_run(name) if is_run else None
