@@ -13,7 +13,8 @@ import keras_gen  # noqa: E402
 from keras_gen.version import HOME  # noqa: E402
 
 project = "keras_gen"
-author = "the authors of keras_gen"
+author = "the developers of keras_gen"
+copyright = f"2026, {author}"
 version = release = keras_gen.__version__
 extensions = [
     "sphinx.ext.autodoc",
