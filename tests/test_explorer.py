@@ -461,7 +461,9 @@ def test_uploads_and_downloads_of_a_browser(reader, tmp_path):
 @pytest.mark.extended
 def test_the_command_prints_where_it_is_and_ends_with_ctrl_c():
     command = [sys.executable, "-m", "keras_gen.cli", "explore", "vae_wine"]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What runs in the background of a shell ignores the signal, and so do its children.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     try:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\n", started.stdout.readline())
         started.send_signal(signal.SIGINT)

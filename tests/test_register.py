@@ -9,6 +9,7 @@ from unittest import mock
 
 import pages
 import pytest
+from test_trackers import MODULE as NOTING
 
 import keras_gen as kg
 from keras_gen import cli
@@ -68,9 +69,11 @@ def test_the_page_is_searched(folder, monkeypatch):
 
 
 @pytest.mark.extended
-def test_workers_of_a_search_know_the_class(folder):
+def test_workers_of_a_search_know_the_class_and_the_callbacks(folder):
+    (folder / "noting.py").write_text(NOTING)
     words = ["--data", "digits", "--space", "beta=1..4", "--trials", "2", "--workers", "2", "--out", "search", *SMALL]
-    assert call("tune", "my_vae", *words) == 0
+    assert call("tune", "my_vae", *words, "--callbacks", "noting:note") == 0
+    assert Path("noted.txt").read_text().split() == ["begun"] * 3  # two trials, the best of them again
 
 
 def test_an_argument_a_term_and_an_ability_of_its_own(folder, capsys):

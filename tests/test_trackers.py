@@ -1,4 +1,7 @@
-"""Callbacks of users, in runs and in searches, and the trackers of the page. About 13 seconds, 26 more extended."""
+"""Callbacks of users, in runs and in searches, and the trackers of the page.
+
+About 13 seconds, 13 more extended; workers are tested in test_register.py.
+"""
 
 import json
 import re
@@ -91,14 +94,6 @@ def test_the_command_finds_callbacks_in_the_folder_in_which_one_works(capsys):
     assert cli.main([*command.replace("run", "other").split(), "noting:nowhere"]) == 2
     assert "Received: 'noting:nowhere'" in capsys.readouterr().err
     assert not Path("other").exists()
-
-
-@pytest.mark.extended
-@pytest.mark.usefixtures("module")
-def test_workers_import_what_makes_callbacks():
-    options = {"limit": 60, "epochs": 1, "verbose": 0, "out": "s", "workers": 2, "callbacks": "noting:note"}
-    tuning.search("autoencoder", "digits", "squared_error", {"latent_dim": [2, 3]}, 2, **options)
-    assert Path("noted.txt").read_text().split() == ["begun"] * 3
 
 
 @pytest.mark.usefixtures("module")
