@@ -116,7 +116,7 @@ def test_resumed_after_a_kill_ends_with_the_same_weights_bit_for_bit(whole_run, 
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}),
+        pytest.param("mixture_vae", {"num_components": 3, "pretraining_epochs": 1}, marks=pytest.mark.extended),
         pytest.param("semi_supervised_vae", {"num_labels": 20}, marks=pytest.mark.extended),
         pytest.param("conditional_vae", {}, marks=pytest.mark.extended),
         pytest.param(
