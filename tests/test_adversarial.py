@@ -81,6 +81,7 @@ def test_gradient_penalty_lies_uniformly_between(monkeypatch):
     assert stats.kstest(points[0].numpy()[:, 0], stats.uniform(1, 2).cdf).pvalue > 0.01
 
 
+@pytest.mark.extended
 def test_discriminator_of_two_known_densities_comes_close_to_the_optimum():
     """D*(x) = p(x) / (p(x) + p_g(x)), Goodfellow et al. 2014, proposition 1: a trained discriminator nearly is it."""
     rng = np.random.default_rng(0)
@@ -676,7 +677,9 @@ def test_saving_in_mixed_precision(auto_scale_loss, tmp_path, recwarn):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("gan", {"ema": 0.9, "discriminator_warmup": 8, "generator_warmup": 20}),
+        pytest.param(
+            "gan", {"ema": 0.9, "discriminator_warmup": 8, "generator_warmup": 20}, marks=pytest.mark.extended
+        ),
         pytest.param("adversarial_autoencoder", {"num_classes": 10, "num_labels": 50}, marks=pytest.mark.extended),
         pytest.param(
             "cyclegan",

@@ -19,7 +19,7 @@ SLOW = {  # three minutes; the same checks of the other games are quick
 }  # fmt: skip
 # Real devices, of one class for each kind of step in `make test`. Of every row, variants too, `replicas` shows in a
 # twentieth of the time that two of them give the weights of one.
-ON_TWO_DEVICES = {"vae", "gan", "pix2pix", "deep_boltzmann_machine", "sparse"}
+ON_TWO_DEVICES = {"vae", "gan", "deep_boltzmann_machine", "sparse"}
 # Files of every part, of one class for each kind of model in `make test`; 25 seconds for the other classes.
 EXPORTED = {"vae", "conditional_vae", "gan", "pix2pix", "denoising", "rbm"}
 FIRST = {case.cls: case for case in reversed(ZOO)}

@@ -19,7 +19,14 @@ from keras_gen.downloads import shipped
 MODELS = [getattr(kg.models, name) for name in kg.models.__all__]
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+SLOW = (kg.CycleGAN, kg.Pix2Pix, kg.InfoGAN, kg.SemiSupervisedVAE)  # 12 seconds
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [pytest.param(cls, marks=[pytest.mark.extended] if cls in SLOW else []) for cls in MODELS],
+    ids=lambda cls: cls.__name__,
+)
 def test_docstring_example(cls):
     """Each line runs, for one epoch where it says more."""
     fit = keras.Model.fit

@@ -388,6 +388,7 @@ def count_openings(monkeypatch, *kinds):
     return opened
 
 
+@pytest.mark.extended
 def test_a_run_opens_its_source_once(tmp_path, monkeypatch):
     """For its shape, classes, splits, training, metrics and pictures; and likewise a run that is gone on with."""
     opened = count_openings(monkeypatch, ArraySource)
@@ -465,6 +466,7 @@ def test_saving_without_the_optimizer(whole_run, tmp_path):
 # === Patience ===
 
 
+@pytest.mark.extended
 def test_a_run_without_progress_stops_and_keeps_its_best(tmp_path, monkeypatch):
     """With a rate this large the second epoch is worse: it stops after two without progress, interrupted or not."""
     options = SMALL | {"epochs": 9, "patience": 2, "learning_rate": 0.1, "figures": False}

@@ -1,6 +1,6 @@
 """Callbacks of users, in runs and in searches, and the trackers of the page.
 
-About 13 seconds, 13 more extended; workers are tested in test_register.py.
+About 8 seconds, 20 more extended; workers are tested in test_register.py.
 """
 
 import json
@@ -49,6 +49,7 @@ def test_a_run_takes_callbacks_and_can_be_stopped_by_one(tmp_path):
     assert json.loads((folder / "metrics.json").read_text())["epochs"] == 3
 
 
+@pytest.mark.extended
 def test_a_search_makes_callbacks_for_each_trial_and_for_the_best(tmp_path):
     runs = []
 
