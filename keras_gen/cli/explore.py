@@ -34,7 +34,7 @@ def explore(
     from keras_gen.explorer import explore as open_page  # now: Gradio takes a second
 
     page = open_page(runs, share, port, host, data, prevent_thread_lock=True, quiet=True)
-    print(page.share_url or page.local_url, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
+        print(page.share_url or page.local_url, flush=True)  # within: who reads the address may press Ctrl-C at once
         threading.Event().wait()
     page.close(verbose=False)
