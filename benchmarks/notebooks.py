@@ -1,9 +1,9 @@
 """Runs the notebooks in full, one after the other, and compares their figures with the stored ones.
 
-    python benchmarks/notebooks.py [01 02 ...]           # run and compare; nothing is changed
+    python benchmarks/notebooks.py [01 02 ...]           # run and compare, then the solutions; nothing is changed
     python benchmarks/notebooks.py --write [01 02 ...]   # run, and store them with their outputs
 
-`make notebooks` compares all. A figure is near the stored one within a quarter of it, or 0.05; of ten figures of a
+`make notebooks` compares all, and runs the solutions of the exercises after each. A figure is near the stored one within a quarter of it, or 0.05; of ten figures of a
 notebook nine must be near, for other processors round otherwise and training carries that on. Lines of `fit` do not
 count. The test suite runs the notebooks in their fast mode, where only cells tagged "exact" have the stored figures.
 """
@@ -18,12 +18,21 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+from nbformat.v4 import new_code_cell
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w]*\d)")
+SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 EPOCH = re.compile(r"Epoch \d+/\d+|.*\d+m?s/(?:step|epoch)")  # lines of `fit`
 RELATIVE, ABSOLUTE, SHARE = 0.25, 0.05, 0.9  # how far figures may lie apart, and how many of a notebook's must not
 EXACT = 1e-3  # for what does not depend on training
+
+
+def solutions(notebook: nbformat.NotebookNode) -> list[str]:
+    """The code in the solutions of its exercises, in order: what a student would run after the last cell."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [code for text in texts for folded in SOLUTION.findall(text) for code in PYTHON.findall(folded)]
 
 
 def executed(
@@ -102,15 +111,18 @@ def main() -> None:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         if arguments.names and path.stem[:2] not in arguments.names:
             continue
-        stored = nbformat.read(path, as_version=4)
+        stored, notebook = (nbformat.read(path, as_version=4) for _ in range(2))
+        solved = [] if arguments.write else [new_code_cell(code) for code in solutions(notebook)]
+        notebook.cells += solved
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            again = executed(nbformat.read(path, as_version=4), folder)
+            again = executed(notebook, folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        again.cells = again.cells[: len(stored.cells)]
         count, apart = differences(stored, again)
         print(f"{path.stem}: {time.perf_counter() - start:.0f} s, {processor:.0f} s of a processor;", end=" ")
-        print(f"{count - len(apart)} of {count} figures as stored", flush=True)
+        print(f"{count - len(apart)} of {count} figures as stored; {len(solved)} solutions run", flush=True)
         if arguments.write:
             nbformat.write(again, path)
         elif len(apart) > (1 - SHARE) * count:
