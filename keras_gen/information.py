@@ -26,6 +26,34 @@ def _p_log(p, q, base):
         return np.where(p > 0, p * np.log(q), 0.0) / math.log(base)
 
 
+def frequencies(*observed: ArrayLike) -> tuple[np.ndarray, ...]:
+    """Relative frequencies `P(x) = h(x) / M`, where h(x) counts x among M observations.
+
+    Of several variables, observed together, the joint table `P(x, y, ...)`.
+
+    Args:
+        *observed: (M,) each, of any type that has an order.
+
+    Returns:
+        The values of each variable, sorted, (K,), (L,), ...; and last the table, (K, L, ...), which sums to 1.
+
+    Example:
+        >>> letters, shares = kg.information.frequencies(list("abracadabra"))
+        >>> letters.tolist(), (11 * shares).round().tolist()
+        (['a', 'b', 'c', 'd', 'r'], [5.0, 2.0, 1.0, 1.0, 2.0])
+    """
+    columns = [np.asarray(values) for values in observed]
+    if not columns or any(c.ndim != 1 or len(c) != len(columns[0]) or not len(c) for c in columns):
+        raise ValueError(
+            "Observations must be arrays of one axis and of the same length, at least 1. Received: shapes "
+            f"{[c.shape for c in columns]}"
+        )
+    values, places = zip(*(np.unique(c, return_inverse=True) for c in columns), strict=True)
+    table = np.zeros([len(v) for v in values])
+    np.add.at(table, places, 1 / len(columns[0]))
+    return *values, table
+
+
 def surprise(p: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
     """Information content `-log p` of an event of probability p. (...) -> (...)."""
     with np.errstate(divide="ignore"):
@@ -80,10 +108,25 @@ def optimal_discriminator(p: ArrayLike, q: ArrayLike) -> np.ndarray:
     return np.divide(p, both, out=np.full(both.shape, 0.5), where=both > 0)
 
 
-def mutual_information(joint: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
-    """`I(X; Y) = KL(p(x, y) || p(x) p(y))`. (..., X, Y), which sums to 1 over both axes -> (...)."""
+def _joint(joint):
     joint = np.asarray(joint, "float64")
     _probabilities("joint", joint.reshape(*joint.shape[:-2], -1))
+    return joint
+
+
+def conditional_entropy(joint: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
+    """`H(X | Y) = -sum_xy p(x, y) log p(x | y) = H(X, Y) - H(Y)`: what is left to learn of X once Y is known.
+
+    (..., X, Y), which sums to 1 over both axes -> (...). The transposed table gives `H(Y | X)`.
+    """
+    joint = _joint(joint)
+    given = joint.sum(axis=-2, keepdims=True)
+    return (_p_log(joint, given, base) - _p_log(joint, joint, base)).sum(axis=(-2, -1))
+
+
+def mutual_information(joint: ArrayLike, base: float = math.e) -> np.ndarray | np.float64:
+    """`I(X; Y) = KL(p(x, y) || p(x) p(y)) = H(X) - H(X | Y)`. (..., X, Y), which sums to 1 over both axes -> (...)."""
+    joint = _joint(joint)
     product = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
     return (_p_log(joint, joint, base) - _p_log(joint, product, base)).sum(axis=(-2, -1))
 

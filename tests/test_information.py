@@ -28,6 +28,32 @@ def test_coins():
     assert info.js_divergence([1.0, 0.0], [0.0, 1.0], base=2) == pytest.approx(1.0)
 
 
+def test_frequencies_are_counts():
+    """h(x) / M, of letters, and of two variables together."""
+    letters, shares = info.frequencies(list("abracadabra"))
+    assert letters.tolist() == list("abcdr")
+    np.testing.assert_allclose(shares, np.array([5, 2, 1, 1, 2]) / 11)
+    x, y = RNG.integers(3, size=200), RNG.integers(4, size=200)
+    *values, table = info.frequencies(x, y)
+    assert [v.tolist() for v in values] == [[0, 1, 2], [0, 1, 2, 3]]
+    np.testing.assert_allclose(table, [[np.mean((x == i) & (y == j)) for j in range(4)] for i in range(3)])
+    for wrong in ((), ([],), ([1, 2], [1]), ([[1, 2]],)):
+        with pytest.raises(ValueError, match="same length.*Received"):
+            info.frequencies(*wrong)
+
+
+def test_conditional_entropy():
+    """Nothing is left of what is copied, all of what is independent; and Cover and Thomas 2006, example 2.2.1."""
+    assert info.conditional_entropy(np.eye(4) / 4) == pytest.approx(0.0)
+    np.testing.assert_allclose(info.conditional_entropy(np.outer(P[0], Q[0])), info.entropy(P[0]))
+    joint = np.array([[4, 2, 2, 8], [2, 4, 2, 0], [1, 1, 2, 0], [1, 1, 2, 0]]) / 32  # X down, Y across
+    assert info.conditional_entropy(joint, base=2) == pytest.approx(11 / 8)
+    assert info.conditional_entropy(joint.T, base=2) == pytest.approx(13 / 8)
+    tables = np.stack([joint, joint.T])
+    lost = info.entropy(tables.sum(-1)) - info.conditional_entropy(tables)
+    np.testing.assert_allclose(info.mutual_information(tables), lost)
+
+
 def test_mutual_information():
     np.testing.assert_allclose(info.mutual_information(np.outer(P[0], Q[0])), 0.0, atol=1e-12)
     assert info.mutual_information(np.eye(4) / 4, base=2) == pytest.approx(2.0)
