@@ -28,7 +28,7 @@ class GaussianLikelihood(keras.layers.Layer):
     Args:
         variance: "learned", one for all values; "per_value", one learned for each; or a number, which stays.
 
-    Call: x (B, ...), mean (B, ...) -> (B,), nats per image.
+    Call: x (B, ...), mean (B, ...) -> (B,), nats per image; of the values where `there`, (B, ...) bool, is True.
     """
 
     FLOOR = 2 * math.log(1e-3)
@@ -49,8 +49,8 @@ class GaussianLikelihood(keras.layers.Layer):
             return math.log(self.variance)
         return self.FLOOR + ops.softplus(LOG_GAIN * self.scaled_log_variance - self.FLOOR)
 
-    def call(self, x, mean) -> tf.Tensor:
-        return losses.gaussian(x, mean, self.log_variance)
+    def call(self, x, mean, there=None) -> tf.Tensor:
+        return losses.gaussian(x, mean, self.log_variance, there)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "variance": self.variance}
@@ -184,6 +184,24 @@ LIKELIHOODS = MappingProxyType(
         "discretized_logistic": lambda shape, variance: _built(LogisticLikelihood(name="likelihood"), shape),
     }
 )
+
+
+def of_steps(loss: Callable) -> Callable:
+    """A loss of series as one of series that end early, where x is NaN: their steps count, and nothing after them.
+
+    `sum_t there_t l(x_t, mean_t)`. What is not there is 0 before the loss and after it: the gradient of a NaN is NaN,
+    even where it is not taken.
+
+    Args:
+        loss: of x, mean and `there`, as of `keras_gen.losses`.
+    """
+
+    def counted(x, mean):
+        there = ~ops.isnan(x)
+        # Zeros of x's own shape: with a scalar, a converter makes it a product, and 0 times NaN is NaN.
+        return loss(ops.where(there, x, ops.zeros_like(x)), mean, there=there)
+
+    return counted
 
 
 def table_likelihood(table: TableSpec) -> TableLikelihood:

@@ -17,12 +17,13 @@ from keras_gen.face import names_of
 LOG_2_PI = math.log(2 * math.pi)
 
 
-def sum_per_example(values) -> tf.Tensor:
-    """Sums over all axes but the first. (B, ...) -> (B,)."""
+def sum_per_example(values, there=None) -> tf.Tensor:
+    """Sums over all axes but the first, of the values where `there` is True, if it is given. (B, ...) -> (B,)."""
+    values = values if there is None else ops.where(there, values, 0.0)
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
-def bernoulli(x, mean) -> tf.Tensor:
+def bernoulli(x, mean, there=None) -> tf.Tensor:
     """Negative log-likelihood of independent Bernoulli pixels, `-sum_i x_i log m_i + (1 - x_i) log(1 - m_i)`.
 
     For x strictly between 0 and 1 this is the cross entropy, not a normalised likelihood.
@@ -32,14 +33,15 @@ def bernoulli(x, mean) -> tf.Tensor:
     Args:
         x: (B, ...) in [0, 1].
         mean: (B, ...) in [0, 1].
+        there: (B, ...) bool, which values count; None for all.
 
     Returns:
         (B,), nats per image.
     """
-    return sum_per_example(ops.binary_crossentropy(x, mean))
+    return sum_per_example(ops.binary_crossentropy(x, mean), there)
 
 
-def gaussian(x, mean, log_variance=0.0) -> tf.Tensor:
+def gaussian(x, mean, log_variance=0.0, there=None) -> tf.Tensor:
     """Negative log-likelihood of independent normal pixels.
 
     `0.5 * sum_i (log 2 pi + log v + (x_i - m_i)^2 / v)`
@@ -48,12 +50,13 @@ def gaussian(x, mean, log_variance=0.0) -> tf.Tensor:
         x: (B, ...).
         mean: (B, ...).
         log_variance: log v, scalar or broadcastable to x.
+        there: (B, ...) bool, which values count; None for all.
 
     Returns:
         (B,), nats per image; a density, so it may be negative.
     """
     error = ops.square(x - mean) * ops.exp(-log_variance)
-    return 0.5 * sum_per_example(error + log_variance + LOG_2_PI)
+    return 0.5 * sum_per_example(error + log_variance + LOG_2_PI, there)
 
 
 def discretized_logistic(x, mean, log_scale, levels: int = 256) -> tf.Tensor:
@@ -82,9 +85,12 @@ def discretized_logistic(x, mean, log_scale, levels: int = 256) -> tf.Tensor:
     return -sum_per_example(ops.where(first, ops.log_sigmoid(above), ops.where(last, ops.log_sigmoid(-below), inside)))
 
 
-def squared_error(x, mean) -> tf.Tensor:
-    """Squared Euclidean distance `sum_i (x_i - m_i)^2`. (B, ...), (B, ...) -> (B,), squared error per image."""
-    return sum_per_example(ops.square(x - mean))
+def squared_error(x, mean, there=None) -> tf.Tensor:
+    """Squared Euclidean distance `sum_i (x_i - m_i)^2`. (B, ...), (B, ...) -> (B,), squared error per image.
+
+    With `there`, (B, ...) bool, over the values that it says.
+    """
+    return sum_per_example(ops.square(x - mean), there)
 
 
 def bernoulli_kl(rho, rho_hat) -> tf.Tensor:

@@ -14,6 +14,8 @@ IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1
     "float32"
 )
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
+SERIES = np.sin(_rng.uniform(0.5, 1.5, (16, 1, 2)) * np.arange(6)[:, None] + _rng.uniform(0, 6, (16, 1, 1)))
+ENDING = np.where(np.arange(6)[:, None] < _rng.integers(2, 7, (16, 1, 1)), SERIES, np.nan).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
 COLOURS = 1 - np.repeat(IMAGES, 3, axis=-1) * np.array([1, 0.7, 0.4], "float32")
 TURNS = {
@@ -43,6 +45,14 @@ def pool(latent_dim):
     return {
         "encoder": kg.networks.pool_encoder(SHAPE, (4,), features=8),
         "decoder": kg.networks.pool_decoder(latent_dim, SHAPE, (4,)),
+    }
+
+
+def recurrent(latent_dim):
+    """Tiny recurrent networks of series, made anew."""
+    return {
+        "encoder": kg.networks.recurrent_encoder((6, 2), (4,)),
+        "decoder": kg.networks.recurrent_decoder(latent_dim, (6, 2), (4,)),
     }
 
 
@@ -127,6 +137,12 @@ ZOO = [
             "code_activation": "tanh",
         },
         VECTORS,
+    ),
+    Case(
+        "autoencoder_series",
+        kg.Autoencoder,
+        lambda: {"data_shape": (6, 2), "latent_dim": 2, "likelihood": "gaussian", **recurrent(2)},
+        SERIES.astype("float32"),
     ),
     Case("linear", kg.LinearAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3}, IMAGES, LABELS),
     Case("linear_untied", kg.LinearAutoencoder, lambda: {"data_shape": (6,), "latent_dim": 2, "tied": False}, VECTORS),
@@ -222,6 +238,26 @@ ZOO = [
             **dense(2, (6,)),
         },
         VECTORS,
+    ),
+    Case(
+        "vae_recurrent_ending_series",
+        kg.VAE,
+        lambda: {
+            "data_shape": (6, 2), "latent_dim": 2, "likelihood": "gaussian", "variable_length": True, **recurrent(2)
+        },
+        ENDING,
+    ),
+    Case(
+        "vae_conv1d_ending_series",
+        kg.VAE,
+        lambda: {
+            "data_shape": (6, 2),
+            "latent_dim": 2,
+            "variable_length": True,
+            "encoder": kg.networks.conv1d_encoder((6, 2), (4,), features=8),
+            "decoder": kg.networks.conv1d_decoder(2, (6, 2), (4,), features=8),
+        },
+        0.5 + 0.5 * ENDING,
     ),
     Case(
         "vae_iwae_logistic",

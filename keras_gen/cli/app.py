@@ -59,10 +59,11 @@ def list_() -> None:
     sources = Table("source", "what", title="Data: --data SOURCE")
     sources.add_row("digits", "8 x 8 handwritten digits, embedded; no network")
     sources.add_row("mnist_mini", "5,000 + 1,000 digits of MNIST, 28 x 28, embedded; no network")
+    sources.add_row("waves", "2,000 + 500 made-up series of 64 steps, of four kinds; --likelihood gaussian")
     sources.add_row("glyphs", "28 x 28 printed digits whose true factors are known; rendered once")
     sources.add_row("mnist, cifar10, ...", "any image dataset of TensorFlow Datasets")
     sources.add_row("FOLDER", "a folder of images, at any depth; its first level is the class")
-    sources.add_row("FILE.npz, FILE.npy", "arrays: x, and optionally y")
+    sources.add_row("FILE.npz, FILE.npy", "arrays: images, series (N, T, F) or vectors as x, and optionally y")
     sources.add_row("FILE.csv, FILE.parquet", "a table: numbers, categories, dates, missing values; --target COLUMN")
     for table in (models, sources, coming):
         Console().print(table)

@@ -9,7 +9,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import docstring_parser
@@ -212,13 +213,26 @@ def choose_images(
 
 
 def check_images(model: GenerativeModel, images: Any) -> Any:
-    """The images, of a model of images; of one of vectors a sentence."""
+    """The images, of a model of images; of one of vectors or series a sentence."""
     if len(model.data_shape) != 3:
         raise ValueError(
-            "Vectors cannot be drawn as images: this takes a model of images. "
-            f"Received: a model of data_shape={model.data_shape}"
+            f"{'Series' if len(model.data_shape) == 2 else 'Vectors'} cannot be drawn as images: this takes a model of "
+            f"images. Received: a model of data_shape={model.data_shape}"
         )
     return images
+
+
+def save_groups(model: GenerativeModel, groups: Sequence[Any], out: str) -> Path:
+    """Groups of images above each other, or of series as curves in one panel, as a picture.
+
+    Args:
+        model: that takes such data.
+        groups: (N, ...) each, such as images and reconstructions.
+        out: picture.
+    """
+    if len(model.data_shape) == 2:
+        return kg.plots.series(*groups, path=out)
+    return kg.images.save_grid(check_images(model, kg.images.rows(*groups)), out, columns=len(groups[0]))
 
 
 def check_option(name: str, value: int, minimum: int) -> None:

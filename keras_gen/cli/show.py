@@ -7,8 +7,20 @@ import numpy as np
 
 import keras_gen as kg
 from keras_gen.cli.app import app, writes
-from keras_gen.cli.options import check_images, check_option, choose_data, choose_images
+from keras_gen.cli.options import check_images, check_option, choose_data, choose_images, save_groups
+from keras_gen.files import write_atomically
 from keras_gen.table.files import read_table, save_table
+
+
+def save_array(x: np.ndarray, out: str) -> Path:
+    """Series as a .npy file, written whole or not at all."""
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.save(file, np.asarray(x))
+
+    write_atomically(out, write)
+    return Path(out)
 
 
 @writes
@@ -32,7 +44,7 @@ def sample(
         data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
         out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
-            file of each; rows of a table go to a .csv, .tsv or .parquet file.
+            file of each; rows of a table go to a .csv, .tsv or .parquet file; series are drawn, or go to a .npy file.
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
@@ -45,6 +57,9 @@ def sample(
         images = model.sample(count, labels, seed)
     if model.table is not None:
         print(save_table(images, out))
+        return
+    if len(model.data_shape) == 2:
+        print(save_array(images, out) if Path(out).suffix == ".npy" else save_groups(model, [images], out))
         return
     print(kg.images.save(check_images(model, images), out))
 
@@ -79,8 +94,7 @@ def reconstruct(run: str, *, data: str | None = None, count: int = 10, out: str 
         made = model.table.decode(model.reconstruct(images, **model.label_kwargs(labels)))
         print(save_table(made, out))
         return
-    pairs = kg.images.rows(images, model.reconstruct(images, **model.label_kwargs(labels)))
-    print(kg.images.save_grid(check_images(model, pairs), out, columns=len(images)))
+    print(save_groups(model, [images, model.reconstruct(images, **model.label_kwargs(labels))], out))
 
 
 @writes
@@ -111,7 +125,7 @@ def denoise(
         groups = [images, noisy, model.denoise(noisy)]
         for name, group in zip(("noisy", "restored"), groups[1:], strict=True):
             print(f"{name}: PSNR {kg.evaluation.psnr(images, group):.2f} dB")
-    print(kg.images.save_grid(check_images(model, kg.images.rows(*groups)), out, columns=len(images)))
+    print(save_groups(model, groups, out))
 
 
 @writes

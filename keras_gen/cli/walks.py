@@ -35,7 +35,9 @@ def interpolate(
     given = {}
     if labels is not None and model.label_kwargs(labels):
         given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]}
-    start, end = check_images(model, images)[:half], images[half : 2 * half]
+    start, end = images[:half], images[half : 2 * half]
+    if len(model.data_shape) != 2:
+        check_images(model, images)
     kg.tasks.interpolate(model, start, end, steps, mode, **given, path=out)
     print(out)
 

@@ -178,7 +178,7 @@ class Abilities(Rows):
         spec = self.data_spec.of_inputs
         if ability == "decode":
             return dataclasses.replace(
-                spec, name=f"{spec.name}.decode", shape=self.code_shape, bounded=False, labels=None
+                spec, name=f"{spec.name}.decode", shape=self.code_shape, bounded=False, labels=None, may_end=False
             )
         return dataclasses.replace(spec, labels="required") if ability == "sample" else spec
 

@@ -141,7 +141,7 @@ def _scalar(value: Any) -> Any:
 
 def _is_shape(value: Any) -> bool:
     sizes = tuple(value) if isinstance(value, tuple | list | tf.TensorShape) or np.ndim(value) == 1 else ()
-    return len(sizes) in (1, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= MAX_WHOLE
+    return len(sizes) in (1, 2, 3) and all(map(whole(1).fits, sizes)) and math.prod(map(int, sizes)) <= MAX_WHOLE
 
 
 def _is_activation(value: Any) -> bool:
@@ -155,8 +155,8 @@ FLAG = Rule("True or False", lambda value: isinstance(value, bool | np.bool_), b
 TEXT = Rule("a text", lambda value: isinstance(value, str), str)
 NONE = Rule("None", lambda value: value is None)
 SHAPE = Rule(
-    "a tuple: (height, width, channels) of images, such as (28, 28, 1), or (length,) of vectors; of at least 1 and "
-    "less than 2^31 values",
+    "a tuple: (height, width, channels) of images, such as (28, 28, 1), (steps, features) of series, such as (64, 1), "
+    "or (length,) of vectors; of at least 1 and less than 2^31 values",
     _is_shape,
     lambda value: tuple(map(int, value)),
 )

@@ -191,6 +191,8 @@ class Exportable(Part):
     def _unit(self):
         if self.table is not None:
             return "slots of a row, as the columns under `table` say"
+        if self.variable_length:
+            return "NaN in all features of the steps after the end of a series"
         return "pixels divided by 255, channels last" if len(self.data_shape) == 3 else ""
 
     def _about(self):

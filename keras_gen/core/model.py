@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from keras_gen.core import distribution
 from keras_gen.core.abilities import Abilities
@@ -28,7 +29,7 @@ from keras_gen.table.spec import TableSpec
 class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Shared, Fitted):
     """Base of every model: config, data, the one step, and the sentences for what a model cannot do.
 
-    Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D).
+    Images are float32 in [0, 1], (B, H, W, C), everywhere outside a network; vectors are (B, D), series (B, T, F).
 
     A subclass builds its networks in `__init__` and ends with `self.built = True`; it keeps every constructor
     argument as an attribute of the same name, which is all that `get_config` needs. Arguments that it does not name
@@ -36,7 +37,8 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
     a term are `Adjustable`; other arguments cannot be set after construction.
 
     Args:
-        data_shape: (H, W, C) of the images, (D,) of the vectors, or, of some models, the `spec` of a table.
+        data_shape: (H, W, C) of the images, (D,) of the vectors, or, of some models, (T, F) of series of T steps, or
+            the `spec` of a table.
         seed: int; all noise of training is a function of (seed, step, replica).
         ema: None, or the decay of a moving average of the weights, such as 0.999, with which the model then samples,
             encodes, decodes and scores; `evaluate`, `predict` and `call` use the weights themselves. After setting
@@ -55,6 +57,8 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
     target_mode: str | None = None
     has_normal_prior = False  # whether codes drawn from N(0, I) make images
     takes_tables = False  # whether the `spec` of a table may stand in place of a `data_shape`
+    takes_series = False  # whether a `data_shape` may be (T, F)
+    variable_length = False  # whether series may end early: NaN from there on
     learning_rate: float | None = 1e-3  # of Adam, where none is asked for
 
     def __init__(self, data_shape: DataShape, seed: Seed = 0, ema: Decay | None = None, **kwargs):
@@ -67,6 +71,11 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
                     f"GAN do, among others. Received: data_shape, the spec of a table of {data_shape.describe()}"
                 )
             self.table, data_shape = data_shape, data_shape.shape
+        if len(data_shape) == 2 and not self.takes_series:
+            raise ValueError(
+                f"{type(self).__name__} does not learn from series: Autoencoder and VAE do, among others. An image has "
+                f"three sizes, (height, width, channels). Received: data_shape={data_shape}"
+            )
         if len(data_shape) == 3 and keras.config.image_data_format() != "channels_last":
             raise ValueError(
                 "Channels of images must come last: keras.config.set_image_data_format('channels_last'). "
@@ -127,6 +136,19 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
             )
         return likelihood if self.table is None else "table"
 
+    def set_variable_length(self, variable_length: bool) -> None:
+        """Keeps that argument of a constructor; a sentence, where the data are no series."""
+        if variable_length and len(self.data_shape) != 2:
+            raise ValueError(
+                "variable_length=True is for series, data_shape=(steps, features). Received: "
+                f"data_shape={self.data_shape}"
+            )
+        self.variable_length = variable_length
+
+    def ended_like(self, x, made) -> tf.Tensor:
+        """What the model makes of series that may end early, NaN where they have ended; of other data as it is."""
+        return ops.where(ops.isnan(x), x, made) if self.variable_length else made
+
     @property
     def data_likelihood(self) -> str | None:
         """The likelihood of the data, by name; of a model of codes, that of the model that made them."""
@@ -147,7 +169,10 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
         """The `DataSpec` of what `fit` takes."""
         classes = getattr(self, "num_classes", None)
         name = type(self).__name__
-        return DataSpec(self.data_shape, self.bounded, self.supervision, classes, self.targets, name, table=self.table)
+        return DataSpec(
+            self.data_shape, self.bounded, self.supervision, classes, self.targets, name,
+            table=self.table, may_end=self.variable_length,
+        )  # fmt: skip
 
     def check_data(self, x, y=None) -> None:
         """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""

@@ -42,6 +42,7 @@ class DataSpec:
         name: who takes it, for sentences.
         one_for_all: whether one label may stand for that of every example.
         table: the columns, where examples are the rows of a table: a data frame of them is taken too.
+        may_end: whether series (T, F) may end early, which NaN in all features of all later steps says.
     """
 
     shape: tuple
@@ -52,6 +53,7 @@ class DataSpec:
     name: str = "This model"
     one_for_all: bool = False
     table: TableSpec | None = None
+    may_end: bool = False
 
     @property
     def is_image(self) -> bool:
@@ -97,6 +99,8 @@ class DataSpec:
             return f". One {'image' if self.is_image else 'example'} alone needs its batch axis: " + (
                 "images[None]" if self.is_image else "x[None]"
             )
+        if len(self.shape) == 2 and self.shape[1] == 1 and shape[1:] == self.shape[:1]:
+            return ". Series of one feature need its axis: x[..., None]"
         if self.is_image and shape == self.shape[:2] and self.shape[2] == 1:
             return ". One gray image alone needs its batch and channel axes: images[None, ..., None]"
         if self.is_image and len(shape) == 4 and (*shape[2:], shape[1]) == self.shape:
@@ -121,6 +125,9 @@ class DataSpec:
         x = np.asarray(x)
         if x.size == 0 or x.dtype == bool:
             return
+        if self.may_end:
+            self._check_ends(x)
+            x = x[~np.isnan(x)]
         low, high = x.min(), x.max()  # not a number, if there is one
         if self.scales(x.dtype):
             if high == 1:
@@ -131,8 +138,9 @@ class DataSpec:
             return
         if not (np.isfinite(low) and np.isfinite(high)):
             bad = ~np.isfinite(x.astype("float32"))
+            hint = " Series that end early take variable_length=True." if len(self.shape) == 2 and not self.may_end else ""
             raise ValueError(
-                f"{self.name} takes finite numbers: neither NaN nor infinite ones. Received: "
+                f"{self.name} takes finite numbers: neither NaN nor infinite ones.{hint} Received: "
                 f"{int(bad.sum())} such values, the first in example {int(np.argwhere(bad)[0][0])}"
             )
         if not (low >= -LARGEST and high <= LARGEST):
@@ -145,6 +153,16 @@ class DataSpec:
             if self.is_image:
                 hint = ": scale by (x + 1) / 2" if -1 <= low < 0 and high <= 1 else ": divide by 255, or give uint8"
             raise ValueError(f"{self.takes} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
+
+    def _check_ends(self, x):
+        """Raises a sentence if a NaN is no end of a series."""
+        there = ~np.isnan(x)
+        good = (there == there[..., :1]).all((1, 2)) & (there[:, 1:] <= there[:, :-1]).all((1, 2)) & there[:, 0, 0]
+        if not good.all():
+            raise ValueError(
+                f"{self.name} takes series that end early as NaN in all features of every later step, as `kg.data.pad` "
+                f"makes them, after one step at least. Received: others, the first of them example {int(good.argmin())}"
+            )
 
     def scales(self, dtype) -> bool:
         """Whether values of a dtype are gray levels from 0 to 255."""
@@ -164,6 +182,12 @@ class DataSpec:
         if self.scales(x.dtype):
             return tf.reduce_max(tf.cast(x, tf.int32)) != 1
         x = tf.cast(x, tf.float32)
+        if self.may_end:
+            there = ~tf.math.is_nan(x)
+            before = tf.concat([tf.ones_like(there[:, :1]), there[:, :-1]], axis=1)
+            ends = (there == there[..., :1]) & (before | ~there)
+            good = (x >= 0) & (x <= 1) if self.bounded else tf.abs(x) <= LARGEST
+            return tf.reduce_all(ends & (good | ~there)) & tf.reduce_all(there[:, 0])
         return tf.reduce_all((x >= 0) & (x <= 1) if self.bounded else tf.abs(x) <= LARGEST)  # false of NaN
 
     # === Labels ===

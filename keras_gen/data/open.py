@@ -10,10 +10,11 @@ from keras_gen.data import sources
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.layout import ClassesFrom
 from keras_gen.data.prepared import PreparedSource
+from keras_gen.data.series import waves_source
 from keras_gen.data.tables import TableSource
 from keras_gen.table.files import SUFFIXES
 
-EMBEDDED = {"digits": sources.digits, "mnist_mini": sources.mnist_mini}
+EMBEDDED = {"digits": sources.digits, "mnist_mini": sources.mnist_mini, "waves": waves_source}
 
 
 def opened(

@@ -135,7 +135,10 @@ def mnist_mini() -> ArraySource:
 
 
 def array_file(path: Path) -> ArraySource:
-    """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test."""
+    """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test.
+
+    An x of three axes holds series (N, T, F) if its values are floats, gray images (N, H, W) if they are whole numbers.
+    """
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = {"x": loaded} if path.suffix == ".npy" else {name.lower(): loaded[name] for name in loaded.files}
@@ -154,14 +157,17 @@ def array_file(path: Path) -> ArraySource:
 
 
 def _as_data(path, x):
-    if x.ndim == 3:
+    if x.ndim == 3 and x.dtype.kind != "f":
         x = x[..., None]
-    if x.ndim not in (2, 4) or len(x) == 0:
-        raise ValueError(f"{path} must hold images (N, H, W[, C]) or vectors (N, D). Received: shape={x.shape}")
+    if x.ndim not in (2, 3, 4) or len(x) == 0:
+        raise ValueError(
+            f"{path} must hold images (N, H, W[, C]), series (N, T, F) of floats or vectors (N, D). "
+            f"Received: shape={x.shape}"
+        )
     if x.dtype == np.uint8:
         return x
     x = x.astype("float32")
-    if not np.isfinite(x).all():
+    if not (np.isfinite(x) | (np.isnan(x) if x.ndim == 3 else False)).all():  # NaN: a series has ended
         raise ValueError(f"{path} must hold finite numbers. Received: {np.sum(~np.isfinite(x))} NaN or infinite values")
     if x.ndim == 4 and (x.min() < 0 or x.max() > 1):
         raise ValueError(

@@ -33,7 +33,7 @@ def baselines(model: keras.Model, training_images: np.ndarray, images, labels=No
 
     if "encode" not in model.offers or model.target_mode is not None:
         return {}
-    training = np.reshape(training_images[:MAX_TRAINING], (len(training_images[:MAX_TRAINING]), -1))
+    training = _flat(training_images[:MAX_TRAINING])
     components, found = None, dict[str, Any]()
     reconstructs = "reconstruct" in model.offers and not {"denoise", "separate"} & set(model.offers)
     is_image = len(model.data_shape) == 3
@@ -45,13 +45,13 @@ def baselines(model: keras.Model, training_images: np.ndarray, images, labels=No
             if units == 0:
                 return {}
             components = PCA(min(units, *training.shape), random_state=0).fit(training)
-        codes = components.transform(x.reshape(len(x), -1))
+        codes = components.transform(_flat(x))
         if y is not None:
             judged.add(codes, y)
         if reconstructs:
             made = components.inverse_transform(codes).reshape(x.shape).astype("float32")
             made = made.clip(0, 1) if is_image else made
-            squared_error += np.sum((made - x) ** 2, dtype="float64")
+            squared_error += np.nansum((made - x) ** 2, dtype="float64")
             similarity += np.sum(ssim(made, x), dtype="float64") if is_image else 0.0
             count += len(x)
     if components is None:
@@ -70,3 +70,8 @@ def baselines(model: keras.Model, training_images: np.ndarray, images, labels=No
             f"{len(training):,} training images"
         )
     return found
+
+
+def _flat(x):
+    """(N, ...) -> (N, D), 0 where a series has ended."""
+    return np.nan_to_num(np.reshape(x, (len(x), -1)))

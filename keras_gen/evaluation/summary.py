@@ -73,7 +73,7 @@ def report(
         if compared is not None:
             dimensions = len(model.data_shape)  # of an image; a separator gives several of each
             made, expected = (np.asarray(part).reshape(-1, *part.shape[-dimensions:]) for part in compared)
-            squared_error += np.sum((made - expected) ** 2, dtype="float64") * len(x) / len(made)
+            squared_error += np.nansum((made - expected) ** 2, dtype="float64") * len(x) / len(made)
             values = made[0].size
             if dimensions == 3:
                 similarity += np.sum(ssim(made, expected), dtype="float64") * len(x) / len(made)
@@ -178,7 +178,7 @@ def _fidelity_of_rows(model, real, classes):
 def in_support(likelihood, x) -> Any:
     """Where the values of x are among those that a likelihood gives a probability, or a density, to."""
     if likelihood == "bernoulli":
-        return (x == 0) | (x == 1)
+        return (x == 0) | (x == 1) | np.isnan(x)  # where a series has ended, there is no value
     if likelihood == "discretized_logistic":
         return np.abs(x * 255 - np.rint(x * 255)) < 1e-3
     return True

@@ -161,6 +161,11 @@ def _open(one, data):
 def _find_examples(subject, data, run):
     """Gives a subject examples: those that are given, of its run, or those inside the package."""
     model, shape = subject.model, subject.shape
+    if len(shape) == 2:
+        raise ValueError(
+            f"The explorer has no panel for series: draw them by `kg.plots.series`. Received: {subject.title}, a model "
+            f"of data_shape={shape}"
+        )
     made = tuple(getattr(model, "target_shape", shape))
     size = {"image_size": shape[:2], "channels": shape[2]} if subject.is_of_images else {}
     if data is None and run is not None:

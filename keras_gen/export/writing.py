@@ -164,10 +164,11 @@ def _difference(graph, found, expected):
     for name, value in expected.items():
         there = np.asarray(found[name], "float64")
         here = np.asarray(value[: len(there)], "float64")
-        if there.shape != here.shape or not np.isfinite(there).all():
+        if there.shape != here.shape or not np.array_equal(np.isfinite(there), ~np.isnan(here)):
             return float("inf")
-        scale = max(np.max(np.abs(value), initial=0), SMALLEST) if graph.outputs[name].range is None else 1.0
-        worst = max(worst, float(np.max(np.abs(there - here), initial=0) / scale))
+        size = np.max(np.abs(np.nan_to_num(value)), initial=0)  # NaN: a series has ended
+        scale = max(size, SMALLEST) if graph.outputs[name].range is None else 1.0
+        worst = max(worst, float(np.max(np.abs(np.nan_to_num(there - here)), initial=0) / scale))
     return worst
 
 

@@ -21,6 +21,7 @@ UNKNOWN = {
 TASKS = {"translate": "image-to-image", "denoise": "image-to-image", "sample": "unconditional-image-generation",
          "encode": "image-feature-extraction"}  # fmt: skip
 ROWS = 5  # of a table, that a card shows
+KINDS = {1: "vectors", 2: "series", 3: "images"}  # by the number of axes of an example
 
 
 def card(thing: Any, title: str, records: Records, picture: bool, place: str = PLACE) -> str:
@@ -73,7 +74,7 @@ def _facts(model):
     shape = " x ".join(map(str, model.data_shape))
     return {
         "Takes": f"rows of a table of {table.describe()}" if table else
-        f"{'images' if len(model.data_shape) == 3 else 'vectors'} of {shape}"
+        f"{KINDS[len(model.data_shape)]} of {shape}"
         + (", values in [0, 1]" if model.bounded else ""),
         "Classes": spec.num_classes,
         "Offers": ", ".join(f"`{name}`" for name in sorted(model.offers)) or None,

@@ -17,6 +17,7 @@ from keras_gen.layers.sampling import fixed_noise as fixed_noise
 from keras_gen.layers.sampling import mean_over_classes as mean_over_classes
 from keras_gen.layers.sampling import per_draw as per_draw
 from keras_gen.layers.sampling import repeat_batch as repeat_batch
+from keras_gen.layers.series import EndingSeries as EndingSeries
 from keras_gen.layers.table import TableOutput as TableOutput
 from keras_gen.layers.tied import TiedDense as TiedDense
 

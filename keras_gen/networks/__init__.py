@@ -1,7 +1,7 @@
 """Network bodies: functions that return BUILT `keras.Model`s. A model puts its own heads on them.
 
-An encoder body maps data, (B, H, W, C) or (B, D), to features (B, F); a decoder body maps codes (B, latent_dim) to
-features, (B, F) or (B, H, W, F). `ENCODERS` and `DECODERS` list them by name; "conv*0.5" is "conv" with half the
+An encoder body maps data, (B, H, W, C), (B, T, F) or (B, D), to features (B, F); a decoder body maps codes
+(B, latent_dim) to features, (B, F), (B, H, W, F) or (B, T, F). `ENCODERS` and `DECODERS` list them by name; "conv*0.5" is "conv" with half the
 filters and units in each layer, and "*0.5" the default body with half of them.
 """
 
@@ -16,6 +16,8 @@ from keras_gen.core.arguments import MAX_WHOLE, widths
 from keras_gen.face import names_of
 from keras_gen.networks.conv import conv_decoder as conv_decoder
 from keras_gen.networks.conv import conv_encoder as conv_encoder
+from keras_gen.networks.conv1d import conv1d_decoder as conv1d_decoder
+from keras_gen.networks.conv1d import conv1d_encoder as conv1d_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from keras_gen.networks.dcgan import dcgan_generator as dcgan_generator
 from keras_gen.networks.dense import dense_decoder as dense_decoder
@@ -42,6 +44,9 @@ from keras_gen.networks.pool import pool_decoder as pool_decoder
 from keras_gen.networks.pool import pool_encoder as pool_encoder
 from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
+from keras_gen.networks.recurrent import of_ending_series as of_ending_series
+from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
+from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of
@@ -50,8 +55,14 @@ from keras_gen.networks.translators import resizer as resizer
 from keras_gen.networks.translators import resnet as resnet
 from keras_gen.networks.translators import unet as unet
 
-ENCODERS = {"dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder}
-DECODERS = {"dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder}
+ENCODERS = {
+    "dense": dense_encoder, "shallow": shallow_encoder, "conv": conv_encoder, "pool": pool_encoder,
+    "conv1d": conv1d_encoder, "recurrent": recurrent_encoder,
+}  # fmt: skip
+DECODERS = {
+    "dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder,
+    "conv1d": conv1d_decoder, "recurrent": recurrent_decoder,
+}  # fmt: skip
 # Half the width of Chen et al. 2016, table 1, which is for 28 pixels and takes the first two.
 HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64, 128, 128, 128, 128), "features": 512}
 GENERATORS = {
@@ -59,31 +70,40 @@ GENERATORS = {
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
     "dense": dense_decoder,
 }
-CONVOLUTIONAL = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
+OF_IMAGES = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
+OF_SERIES = (conv1d_encoder, conv1d_decoder, recurrent_encoder, recurrent_decoder)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
 SMALLEST_CONVOLVED = 16  # pixels of the shorter side
-FEATURES, FEATURES_OR_DATA = "(features,)", "(features,), (height, width, features) or the data's shape"
+FEATURES = "(features,)"
+FEATURES_OR_DATA = "(features,), (height, width, features), (steps, features) or the data's shape"
 
 
 def default_body(data_shape: tuple[int, ...]) -> str:
-    """Convolutional for images of 16 x 16 pixels or more, dense for smaller ones and for vectors."""
+    """Convolutional for images of 16 x 16 pixels or more and for series, dense for smaller ones and for vectors."""
+    if len(data_shape) == 2:
+        return "conv1d"
     return "conv" if len(data_shape) == 3 and min(data_shape[:2]) >= SMALLEST_CONVOLVED else "dense"
 
 
 def make_encoder(
-    encoder: str | keras.Model | None, data_shape: tuple[int, ...], argument: str = "encoder"
+    encoder: str | keras.Model | None,
+    data_shape: tuple[int, ...],
+    argument: str = "encoder",
+    variable_length: bool = False,
 ) -> keras.Model:
     """The encoder body that a constructor's argument asks for.
 
     Args:
         encoder: None for the default, a name of ENCODERS, or a built `keras.Model` of data to features (B, F).
-        data_shape: (H, W, C) or (D,).
+        data_shape: (H, W, C), (T, F) or (D,).
         argument: the constructor's name for it.
+        variable_length: whether series may end early.
 
     Raises:
         ValueError: if the name is unknown or the model's shapes do not fit.
     """
-    return _encoder(encoder, ENCODERS, default_body(data_shape), data_shape, argument)
+    body = _encoder(encoder, ENCODERS, default_body(data_shape), data_shape, argument)
+    return of_ending_series(body) if variable_length else body
 
 
 def _encoder(encoder, bodies, default, data_shape, argument):
@@ -110,12 +130,13 @@ def make_decoder(
 ) -> keras.Model:
     """The decoder body that a constructor's argument asks for; see `make_encoder`.
 
-    A given `keras.Model` maps codes to features, (F,) or (H, W, F), or straight to data_shape; see `image_head`.
+    A given `keras.Model` maps codes to features, (F,), (H, W, F) or (T, F), or straight to data_shape; see
+    `image_head`.
 
     Args:
         decoder: None, a name of DECODERS, or a built `keras.Model`.
         latent_dim: size of the code.
-        data_shape: (H, W, C) or (D,).
+        data_shape: (H, W, C), (T, F) or (D,).
         encoder: with `code`, where the decoder may unpool by switches ("pool") or be "tied"; None where it may not.
         code: the dense layer that makes the code.
         activation: of the data, for "tied".
@@ -190,9 +211,15 @@ def _named(bodies, role, name, default, data_shape):
     """The function that makes the body of a name."""
     name = _or_default(name, default)
     known = role.check_name(name)
-    if getattr(bodies[known], "func", bodies[known]) in CONVOLUTIONAL and len(data_shape) == 1:
+    body = getattr(bodies[known], "func", bodies[known])
+    if body in OF_IMAGES and len(data_shape) != 3:
         raise ValueError(
             f"A convolutional {role.argument} needs images (height, width, channels). Received: data_shape={data_shape}"
+        )
+    if body in OF_SERIES and len(data_shape) != 2:
+        raise ValueError(
+            f"This {role.argument} needs series, data_shape=(steps, features). Received: {role.argument}={name!r}, "
+            f"data_shape={data_shape}"
         )
     return bodies[known] if name == known else _widened(bodies[known], role.argument, name)
 

@@ -85,27 +85,29 @@ def data_activation(bounded: bool, table: TableSpec | None = None, hard: bool = 
 
 
 def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str | keras.Layer) -> keras.Model:
-    """From features to data, in float32 whatever the policy. (F,) or (H, W, F) -> data_shape.
+    """From features to data, in float32 whatever the policy. (F,), (H, W, F) or (T, F) -> data_shape.
 
     A body that gives the data itself is passed through: one whose last layer is named "image", or one of a user's own
-    whose output has the shape of images. A body for vectors needs the name, since its features may happen to be as
+    whose output has the shape of images or series. A body for vectors needs the name, since its features may happen to be as
     many; so may those of the package's own bodies, whose last layer is named "features" and saved with that name.
 
     Args:
         body: the decoder body, a built `keras.Model`.
-        data_shape: (H, W, C) or (D,).
+        data_shape: (H, W, C), (T, F) or (D,).
         activation: "sigmoid" for data in [0, 1], "linear" for any value; see `data_activation`.
     """
     feature_shape = tuple(body.output_shape[1:])
     features = x = keras.Input(feature_shape, name="features")
     last = body.layers[-1].name
-    if feature_shape == tuple(data_shape) and (last == "image" or (len(data_shape) == 3 and last != "features")):
+    if feature_shape == tuple(data_shape) and (last == "image" or (len(data_shape) > 1 and last != "features")):
         if activation == "sigmoid":
             _check_unit_interval(body)
         x = layers.Identity(dtype="float32", name="image")(x)
         return keras.Model(features, x, name="image_head")
     if len(feature_shape) == 3:
         x = layers.Conv2D(data_shape[-1], 3, padding="same", dtype="float32", name="conv")(x)
+    elif len(feature_shape) == 2:
+        x = layers.Dense(data_shape[-1], dtype="float32", name="dense")(x)
     else:
         x = layers.Dense(math.prod(data_shape), dtype="float32", name="dense")(x)
         x = layers.Reshape(data_shape, dtype="float32", name="reshape")(x)

@@ -11,6 +11,7 @@ from keras_gen.plots.curves import rate_distortion as rate_distortion
 from keras_gen.plots.curves import roc as roc
 from keras_gen.plots.games import one_dimension as one_dimension
 from keras_gen.plots.searches import objective as objective
+from keras_gen.plots.series import series as series
 from keras_gen.plots.tables import columns as columns
 
 __dir__ = names_of(globals())

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_gen import images as image_files
+from keras_gen import plots
 from keras_gen.core import provenance
 
 
@@ -264,8 +265,10 @@ def _decode(model, z, labels, path, **details):
 
 
 def _save(images, path):
-    """Writes walks (N, steps, H, W, C) to `path`, if there is one, and returns them."""
-    if path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
+    """Writes walks (N, steps, H, W, C), or of series (N, steps, T, F), to `path`, if there is one, and returns them."""
+    if path is not None and images.ndim == 4:
+        plots.series(images.reshape(-1, *images.shape[2:]), columns=images.shape[1], path=path)
+    elif path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
         image_files.save_animation(images, path)
     elif path is not None:
         image_files.save_grid(images.reshape(-1, *images.shape[2:]), path, images.shape[1])

@@ -116,7 +116,9 @@ def evaluate(model: keras.Model, data, **options) -> dict:
 
 def assert_equal(a, b, what, tolerance=0.0) -> None:
     for i, (left, right) in enumerate(zip(a, b, strict=True)):
-        difference = np.max(np.abs(np.asarray(left, "float64") - np.asarray(right, "float64")), initial=0.0)
+        left, right = np.asarray(left, "float64"), np.asarray(right, "float64")
+        assert np.array_equal(np.isnan(left), np.isnan(right)), f"{what}: array {i} differs in what is not a number"
+        difference = np.max(np.abs(np.nan_to_num(left) - np.nan_to_num(right)), initial=0.0)
         assert difference <= tolerance, f"{what}: array {i} differs by {difference}, more than {tolerance}"
 
 

@@ -135,6 +135,7 @@ def check_outputs(case: Case) -> None:
         assert image.dtype == np.float32, f"{name} gave {image.dtype}"
         assert image.shape[0] == n, f"{name} gave {image.shape}"
         assert name == "translate" or image.shape == x.shape, f"{name} gave {image.shape}, expected {x.shape}"
+        image = np.asarray(image)[~np.isnan(x)] if name == "reconstruct" else image  # NaN: a series has ended
         assert np.isfinite(image).all(), f"{name} gave values that are not finite"
         if model.bounded:
             assert image.min() >= 0, f"{name} gave {image.min()}"

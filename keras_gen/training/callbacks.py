@@ -15,6 +15,7 @@ from keras_gen.core import check_whole
 from keras_gen.files import write_atomically
 
 SAMPLES = 64
+SERIES = 20  # drawn, of samples
 RECONSTRUCTIONS = 10
 MAX_RECONSTRUCTIONS = 20  # of so many classes; of more, each k-th
 CURVES_EVERY = 20  # times as long as drawing the curves takes
@@ -159,7 +160,7 @@ class Pictures(keras.callbacks.Callback):
 
     Args:
         folder: run folder.
-        originals: (N, H, W, C), the few held-out images that the model's pictures show; see `choose_originals`.
+        originals: (N, H, W, C), or series (N, T, F), the few held-out ones that the model's pictures show; see `choose_originals`.
         seed: seed of the samples.
         labels: (N,) labels of the originals, or None.
     """
@@ -170,22 +171,30 @@ class Pictures(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if len(self.model.data_shape) != 3 or self.model.data_shape[-1] not in (1, 3):
+        shape = self.model.data_shape
+        is_series = len(shape) == 2
+        if not is_series and (len(shape) != 3 or shape[-1] not in (1, 3)):
             return
         if "sample" in self.model.offers:
-            samples = self.model.sample(SAMPLES, seed=self.seed)
-            images.save_grid(samples, self.folder / "samples" / f"epoch-{epoch + 1:04}.png")
-            self._summary("samples", samples, epoch)
+            samples = self.model.sample(SERIES if is_series else SAMPLES, seed=self.seed)
+            self._draw("samples", [samples], self.folder / "samples" / f"epoch-{epoch + 1:04}.png", epoch)
         for name, groups in self.model.pictures(
             self.originals, self.seed, **self.model.label_kwargs(self.labels)
         ).items():
-            rows = images.rows(*groups)
-            images.save_grid(rows, self.folder / f"{name}.png", columns=len(groups[0]))
-            self._summary(name, rows, epoch, len(groups[0]))
+            self._draw(name, groups, self.folder / f"{name}.png", epoch)
 
-    def _summary(self, name, pictures, epoch, columns=None):
+    def _draw(self, name, groups, path, epoch):
+        """Groups of images above each other, or of series in one panel; one alone as a grid."""
+        if len(self.model.data_shape) == 2:
+            figure = plots.series(*groups, names=(("original", name) if len(groups) == 2 else ()))
+            figure.write(path)
+            picture = figure.pixels()
+        else:
+            rows, columns = (groups[0], None) if len(groups) == 1 else (images.rows(*groups), len(groups[0]))
+            images.save_grid(rows, path, columns=columns)
+            picture = np.asarray(images.grid(rows, columns))
         with self.writer.as_default():
-            tf.summary.image(name, np.asarray(images.grid(pictures, columns))[None], step=epoch)
+            tf.summary.image(name, picture[None], step=epoch)
         self.writer.flush()
 
 

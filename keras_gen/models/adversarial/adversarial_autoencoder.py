@@ -96,7 +96,7 @@ class AdversarialAutoencoder(Categorical, PlaysForCodes, AdversarialModel):
         >>> images = model.sample(16, seed=1)
     """
 
-    takes_tables = True
+    takes_tables = takes_series = True
     watched = ("d_real", "d_fake", "accuracy", "classification_loss")
     reported = ("reconstruction_loss", "d_loss", "g_loss", "d_real", "d_fake")
     without_category = "An adversarial autoencoder classifies with num_classes, and not with label_use='prior'."

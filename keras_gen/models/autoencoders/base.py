@@ -12,29 +12,31 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
 from keras_gen.core.arguments import Activation, Count
-from keras_gen.likelihoods import table_likelihood
+from keras_gen.likelihoods import of_steps, table_likelihood
 
 
 class BaseAutoencoder(GenerativeModel):
     """An encoder body, a code, a decoder body, an image. Abstract: a model adds what its paper adds.
 
     Args:
-        data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
+        data_shape: (H, W, C) of images in [0, 1], (T, F) of series of T steps, or (D,) of vectors.
         latent_dim: size of the code.
         likelihood: "bernoulli" for data in [0, 1], "gaussian" for vectors of any value, or for images. A table has its
             own, "table", by itself: nats per row, see `keras_gen.likelihoods.TableLikelihood`.
-        encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), None to choose by the data's size,
-            or a built `keras.Model` of data to features.
+        encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), of series "conv1d" or "recurrent"
+            (a GRU), None to choose by the data's size, or a built `keras.Model` of data to features.
         decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
-            "pool"), "tied" (the mirror of a dense encoder, with its weights), None to choose by the data's size, or a
-            built `keras.Model` of codes to features, or straight to images (to vectors, if its last layer is named
-            "image").
+            "pool"), "tied" (the mirror of a dense encoder, with its weights), of series "conv1d" or "recurrent", None to
+            choose by the data's size, or a built `keras.Model` of codes to features, or straight to images (to vectors,
+            if its last layer is named "image").
         code_activation: activation of the code, by name.
+        variable_length: whether series may end early: NaN in all features of every later step, as `kg.data.pad` makes
+            them. Only the steps that are there are encoded, count in the loss and the score, and are reconstructed.
         seed: seed of all noise of training.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
 
-    takes_tables = True
+    takes_tables = takes_series = True
     likelihoods: Mapping[str, Callable] = MappingProxyType(
         {"bernoulli": losses.bernoulli, "gaussian": losses.squared_error}
     )
@@ -47,6 +49,7 @@ class BaseAutoencoder(GenerativeModel):
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         code_activation: Activation = "linear",
+        variable_length: bool = False,
         seed: int = 0,
         **kwargs,
     ):
@@ -56,10 +59,11 @@ class BaseAutoencoder(GenerativeModel):
         self.latent_dim = latent_dim
         self.likelihood: str = self.likelihood_of(likelihood)
         self.code_activation = code_activation
+        self.set_variable_length(variable_length)
 
         # === Layers ===
         encoder = "dense" if encoder is None and decoder == "tied" else encoder  # one that can be mirrored
-        self.encoder = networks.make_encoder(encoder, self.data_shape)
+        self.encoder = networks.make_encoder(encoder, self.data_shape, variable_length=variable_length)
         self.code = networks.code_head(self.encoder, latent_dim, code_activation)
         activation = networks.data_activation(self.bounded, self.table)
         self.decoder = networks.make_decoder(
@@ -114,7 +118,8 @@ class BaseAutoencoder(GenerativeModel):
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
-        return (self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss)(target, y_pred)
+        loss = self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss
+        return (of_steps(loss) if self.variable_length else loss)(target, y_pred)
 
     @batched
     def encode(self, x) -> np.ndarray:
@@ -130,7 +135,7 @@ class BaseAutoencoder(GenerativeModel):
     def reconstruct(self, x) -> np.ndarray:
         """`decode(encode(x))`, and by the switches of x where the decoder unpools."""
         self.check_shape(x)
-        return self._image(*self._code_and_switches(x))
+        return self.ended_like(x, self._image(*self._code_and_switches(x)))
 
     @batched
     def score(self, x) -> np.ndarray:

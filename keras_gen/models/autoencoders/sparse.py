@@ -63,7 +63,7 @@ class SparseAutoencoder(BaseAutoencoder):
     rho = Adjustable(between=(0, 1))
     beta = Adjustable(minimum=0)
     likelihoods = MappingProxyType(
-        {"gaussian": lambda target, y_pred: 0.5 * losses.squared_error(target, y_pred), "bernoulli": losses.bernoulli}
+        {"gaussian": lambda *x, **given: 0.5 * losses.squared_error(*x, **given), "bernoulli": losses.bernoulli}
     )
 
     def __init__(

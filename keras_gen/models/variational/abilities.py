@@ -35,7 +35,7 @@ class VariationalAbilities(Part):
 
     @batched(images=True)
     def reconstruct(self, x, labels=None) -> np.ndarray:
-        return self.images(self.posterior(x, labels)[0], labels)
+        return self.ended_like(x, self.images(self.posterior(x, labels)[0], labels))
 
     @batched
     def score(self, x, labels=None) -> np.ndarray:

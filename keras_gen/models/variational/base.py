@@ -20,7 +20,7 @@ from keras_gen.core import (
 )
 from keras_gen.core.arguments import Count, Positive
 from keras_gen.core.metrics import ActiveUnits
-from keras_gen.likelihoods import likelihood
+from keras_gen.likelihoods import likelihood, of_steps
 from keras_gen.models.variational.abilities import VariationalAbilities
 from keras_gen.models.variational.bounds import BOUNDS
 from keras_gen.priors import NormalPrior
@@ -35,7 +35,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     A model makes its networks by `build_networks`, and may set another `code_prior`.
 
     Args:
-        data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors.
+        data_shape: (H, W, C) of images in [0, 1], (T, F) of series of T steps, or (D,) of vectors.
         latent_dim: size of the code.
         beta: weight of the KL divergence (Higgins et al. 2017); 1 for the bound.
         likelihood: "bernoulli" for data in [0, 1]; "gaussian" for any values; "discretized_logistic" for the 256
@@ -46,7 +46,10 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         warmup_steps: training steps over which beta grows from 0 to its value (Sonderby et al. 2016).
         free_bits: nats of KL divergence per code unit, averaged over the batch, that are not penalised (Kingma et
             al. 2016, equation 15).
-        encoder: "dense", "conv", None to choose by the data's size, or a built `keras.Model` of data to features.
+        variable_length: whether series may end early: NaN in all features of every later step, as `kg.data.pad` makes
+            them. Only the steps that are there are encoded, count in the likelihood, and are reconstructed.
+        encoder: "dense", "conv", of series "conv1d" or "recurrent" (a GRU), None to choose by the data's size, or a
+            built `keras.Model` of data to features.
         decoder: the same names, or a built `keras.Model` of codes, followed by the one-hot label if the model has one,
             to features, or straight to images (to vectors, if its last layer is named "image").
         seed: seed of all noise of training and evaluation.
@@ -54,7 +57,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
     """
 
     reported: tuple[str, ...] = ("reconstruction_loss", "kl_loss")
-    takes_tables = True
+    takes_tables = takes_series = True
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         bound: Literal["elbo", "iwae"] = "elbo",
         warmup_steps: int = 0,
         free_bits: float = 0.0,
+        variable_length: bool = False,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         seed: int = 0,
@@ -78,7 +82,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
                 "Only likelihood='gaussian' has a variance: `variance` must be 'learned' with others. "
                 f"Received: variance={variance!r}, likelihood={likelihood!r}"
             )
-        if likelihood == "discretized_logistic" and len(self.data_shape) == 1:
+        if likelihood == "discretized_logistic" and len(self.data_shape) != 3:
             raise ValueError(
                 "likelihood='discretized_logistic' needs images (height, width, channels). Received: "
                 f"data_shape={self.data_shape}"
@@ -95,6 +99,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.bound = bound
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
+        self.set_variable_length(variable_length)
 
     beta = Adjustable(minimum=0)
     warmup_steps = Adjustable(minimum=0, whole=True)
@@ -118,7 +123,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         activation = networks.data_activation(self.bounded and shape is None, self.table)
         shape = shape or self.data_shape
         if self.latent_dim:
-            self.encoder = networks.make_encoder(encoder, shape)
+            self.encoder = networks.make_encoder(encoder, shape, variable_length=self.variable_length)
             self.posterior_head = networks.gaussian_head(self.encoder, self.latent_dim, num_given)
         else:
             self.encoder = None
@@ -270,7 +275,12 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     def negative_log_likelihood(self, x, images, draws=None) -> tf.Tensor:
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
-        return layers.per_draw(self.pixel_loss, x, images, draws)
+        return layers.per_draw(self.data_loss, x, images, draws)
+
+    @property
+    def data_loss(self) -> Any:
+        """`-log p(x | z)` of x and the mean, by the likelihood of the model. (B, ...), (B, ...) -> (B,), nats."""
+        return of_steps(self.pixel_loss) if self.variable_length else self.pixel_loss
 
     def log_ratio(self, z, mean, log_variance) -> tf.Tensor:
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""

@@ -46,9 +46,14 @@ def threshold(scores: np.ndarray, false_alarms: float) -> float:
 
 
 def pool(maps: np.ndarray, pooling: str) -> np.ndarray:
-    """One number for each example: the mean of its map, its maximum, or the mean of its top hundredth. -> (N,)."""
+    """One number for each example: the mean of its map, its maximum, or the mean of its top hundredth. -> (N,).
+
+    Of a series that has ended, where its map is NaN, over the steps that are there.
+    """
     flat = maps.reshape(len(maps), -1)
     if pooling == "mean":
-        return flat.mean(axis=1)
+        return np.nanmean(flat, axis=1)
     count = 1 if pooling == "max" else math.ceil(TOP * flat.shape[1])
-    return np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:].mean(axis=1)
+    flat = np.where(np.isnan(flat), -np.inf, flat)
+    top = np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:]
+    return np.mean(top, axis=1, where=np.isfinite(top))

@@ -78,7 +78,7 @@ def pooling_of(detector: Any, method: str, ndim: int) -> str:
     """How maps become numbers: as asked for, or by what finds small defects."""
     if detector.pooling is not None:
         return detector.pooling
-    return "max" if method in OF_FEATURES else "top" if ndim == 4 else "mean"
+    return "max" if method in OF_FEATURES else "top" if ndim > 2 else "mean"
 
 
 def warn_if_untrained(model: Any) -> None:

@@ -52,7 +52,7 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         method: which; None for "reconstruction" or what else the model can, of an extractor "patches" where it gives
             feature maps, and "neighbors" where it gives vectors.
         pooling: how the map of an example becomes one number: its "mean", its "max" or the mean of its "top"
-            hundredth; None for "top" of reconstructed images, "mean" of vectors, "max" of patches. Of "neighbors" how
+            hundredth; None for "top" of reconstructed images and series, "mean" of vectors, "max" of patches. Of "neighbors" how
             a feature map becomes one vector, by its "mean" or "max".
         false_alarms: share of normal data that may be called an anomaly, between 0 and 1.
         relative: of reconstructions, what the error is divided by; None for nothing.
@@ -118,7 +118,7 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         """Learns what is normal, and sets the threshold.
 
         Args:
-            X: (N, H, W, C) or (N, D), or a dataset of such, or, of a model of a table, a data frame; with 5 % of false
+            X: (N, H, W, C), (N, T, F) or (N, D), or a dataset of such, or, of a model of a table, a data frame; with 5 % of false
                 alarms at least 19.
             y: ignored.
 
@@ -140,8 +140,8 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         scores, peaks = [], []
         for found in self.measure_.unseen(x):
             scores.append(self._scores(found))
-            if found.ndim > 2:
-                peaks.append(-self._upsampled(found).max(axis=(1, 2)))
+            if found.ndim > 1 and len(self.data_shape_) > 1:
+                peaks.append(-calibration.pool(self._upsampled(found), "max"))
         self.normal_scores_ = np.concatenate(scores)
         self.threshold_ = self.offset_ = calibration.threshold(self.normal_scores_, self.false_alarms)
         self.pixel_threshold_ = -calibration.threshold(np.concatenate(peaks), self.false_alarms) if peaks else None
@@ -165,28 +165,30 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         return float(np.mean(self.score_samples(X)) if y is None else accuracy_score(y, self.predict(X)))
 
     def heatmap(self, X) -> np.ndarray:  # noqa: N803
-        """Where an image is unusual: above `pixel_threshold_`, in the units of the method.
+        """Where an image, or a series, is unusual: above `pixel_threshold_`, in the units of the method.
 
         Those of a reconstruction are squared errors, mean over the channels, smoothed by a Gaussian of one pixel; those
-        of feature maps are distances, resized to the image and smoothed by half a position of the map.
+        of feature maps are distances, resized to the image and smoothed by half a position of the map. Those of a
+        series are squared errors of its steps, mean over the features.
 
         Args:
-            X: (N, H, W, C) images.
+            X: (N, H, W, C) images, or (N, T, F) series.
 
         Returns:
-            (N, H, W, 1) float32, 0 or more.
+            (N, H, W, 1) float32, 0 or more; of series (N, T), NaN where one has ended.
 
         Raises:
-            ValueError: if the data are no images, or the method has no maps.
+            ValueError: if the data are neither, or the method has no maps.
         """
         check_is_fitted(self, "threshold_")
         if self.pixel_threshold_ is None:
             raise ValueError(
-                "A heat map takes images, and a method with maps: reconstruction, or patches and gaussian on feature "
+                "A heat map takes images or series, and a method with maps: reconstruction, or patches and gaussian on feature "
                 f"maps. Received: method={self.method_!r}, data of shape {self.data_shape_}"
             )
         maps = [self._upsampled(self.measure_.measure(part)) for part in batches(self.taken(X))]
-        heat = np.concatenate(maps)[..., None].astype("float32")
+        heat = np.concatenate(maps).astype("float32")
+        heat = heat[..., None] if heat.ndim == 3 else heat
         return provenance.mark(heat, self.model) if self.method_ == "reconstruction" else heat
 
     def save(self, path: str | Path) -> Path:
@@ -267,12 +269,18 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         if self.model is None or np.ndim(X) == 2:
             X = validate_data(self, X, dtype=("float64", "float32"), ensure_all_finite=False, reset=reset)  # noqa: N806
         x = np.asarray(X)
+        if getattr(self.model, "variable_length", False):
+            x, _ = self.model.in_memory(x)  # says what is not finite, but for the ends of series
+            return self._of_shape(x, reset)
         finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1) if x.dtype.kind == "f" else np.ones(len(x), bool)
         if not finite.all():
             raise ValueError(
                 "Data must be finite: examples with NaN or infinite values must be left out, or filled in. "
                 f"Received: {(~finite).sum():,} of {len(x):,} with some, the first of them number {finite.argmin()}"
             )
+        return self._of_shape(x, reset)
+
+    def _of_shape(self, x, reset):
         if not reset and x.shape[1:] != self.data_shape_:
             raise ValueError(f"Data must be (N, *{self.data_shape_}), as those of `fit`. Received: shape={x.shape}")
         return x
@@ -283,9 +291,9 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         return -(found if found.ndim == 1 else calibration.pool(found, pooling)).astype("float64")
 
     def _upsampled(self, maps):
-        """Maps at the size of the image, smoothed by half of one of their positions. (N, h, w) -> (N, H, W)."""
+        """Maps at the size of the image, smoothed by half of one of their positions. (N, h, w) -> (N, H, W), (N, T) as it is."""
         size = self.data_shape_[:2]
-        if maps.shape[1:] == size:
+        if maps.ndim == 2 or maps.shape[1:] == size:
             return maps
         resized = keras.ops.image.resize(
             maps[..., None].astype("float32"), size, interpolation="bilinear", data_format="channels_last"

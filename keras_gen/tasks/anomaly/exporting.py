@@ -42,7 +42,7 @@ def write_detector(detector: Any, path: str | Path, format: str, images, anomali
 
 
 def graph_of(detector: Any) -> Graph:
-    """Of data (B, ...) to "score", (B,), and where the method has maps "heatmap", (B, H, W, 1).
+    """Of data (B, ...) to "score", (B,), and where the method has maps "heatmap", (B, H, W, 1), of series (B, T).
 
     Raises:
         ValueError: if its features are those of a function of arrays.
@@ -54,13 +54,14 @@ def graph_of(detector: Any) -> Graph:
             f"Received: a detector with the function {getattr(detector.model, '__name__', detector.model)}"
         )
     shape, has_maps = detector.data_shape_, detector.pixel_threshold_ is not None
+    ends = getattr(detector.model, "variable_length", False)
     pooling = choosing.pooling_of(detector, detector.method_, len(shape) + 1)
 
     def function(x):
         found = measured(detector.measure_, x)
-        outputs = {"score": -(found if len(found.shape) == 1 else _pooled(found, pooling))}
+        outputs = {"score": -(found if len(found.shape) == 1 else _pooled(found, pooling, ends))}
         if has_maps:
-            outputs["heatmap"] = _upsampled(found, shape[:2])[..., None]
+            outputs["heatmap"] = _upsampled(found, shape[:2])[..., None] if len(shape) == 3 else found
         return outputs
 
     def truth(given):
@@ -83,6 +84,8 @@ def graph_of(detector: Any) -> Graph:
     }
     is_image = len(shape) == 3
     unit = "pixels divided by 255, channels last" if is_image else "slots of a row" if table is not None else ""
+    if ends:
+        unit = "NaN in all features of the steps after the end of a series"
     data = Value(shape, "float32", (0.0, 1.0) if is_image else None, unit)
     outputs = {"score": Value(unit="higher is more normal")}
     if has_maps:
@@ -106,10 +109,12 @@ def _(measure: methods.Reconstruction, x):
     if len(x.shape) == 4:
         smoothing = (_smoothing(size, methods.SMOOTHED) for size in x.shape[1:3])
         errors = _by_rows_and_columns(tf.reduce_mean(errors, axis=-1, keepdims=True), *smoothing)[..., 0]
+    elif len(x.shape) == 3:
+        errors = tf.reduce_mean(errors, axis=-1)
     if measure.relative:
-        axes = list(range(1, len(x.shape)))
-        ground = tf.reduce_mean(x, axes, keepdims=True) if measure.relative == "variation" else 0.0
-        there = tf.maximum(tf.reduce_mean(tf.square(x - ground), axes), methods.FAINTEST)
+        axes, ends = list(range(1, len(x.shape))), getattr(measure.model, "variable_length", False)
+        ground = _mean(x, axes, ends, keepdims=True) if measure.relative == "variation" else 0.0
+        there = tf.maximum(_mean(tf.square(x - ground), axes, ends), methods.FAINTEST)
         errors /= tf.reshape(there, (-1, *[1] * (len(errors.shape) - 1)))
     return errors
 
@@ -197,14 +202,25 @@ def _nearest(vectors, memory, k):
 # === Maps ===
 
 
-def _pooled(maps, pooling):
+def _pooled(maps, pooling, ends=False):
     """As `calibration.pool`."""
     flat = tf.reshape(maps, (-1, math.prod(maps.shape[1:])))
     if pooling == "mean":
-        return tf.reduce_mean(flat, axis=1)
+        return _mean(flat, [1], ends)
     if pooling == "max":
-        return tf.reduce_max(flat, axis=1)
-    return tf.reduce_mean(tf.math.top_k(flat, math.ceil(calibration.TOP * flat.shape[1])).values, axis=1)
+        return tf.reduce_max(tf.where(tf.math.is_nan(flat), 0.0, flat) if ends else flat, axis=1)
+    lowest = tf.where(tf.math.is_nan(flat), -1.0, flat) if ends else flat  # errors are 0 or more
+    top = tf.math.top_k(lowest, math.ceil(calibration.TOP * flat.shape[1])).values
+    return _mean(tf.where(top < 0, float("nan"), top) if ends else top, [1], ends)
+
+
+def _mean(x, axes, ends, keepdims=False):
+    """The mean; of series that may have ended, where x is NaN, over what is there."""
+    if not ends:
+        return tf.reduce_mean(x, axes, keepdims=keepdims)
+    there = ~tf.math.is_nan(x)
+    count = tf.reduce_sum(tf.cast(there, tf.float32), axes, keepdims=keepdims)
+    return tf.reduce_sum(tf.where(there, x, 0.0), axes, keepdims=keepdims) / count
 
 
 def _upsampled(maps, size):

@@ -37,7 +37,7 @@ class Asked:
 class Reconstruction(Asked):
     """Squared error of the reconstruction r, mean over channels: |B x - B r|^2 at each pixel. -> (N, H, W), or (N, D).
 
-    Of images it is smoothed by a Gaussian of one pixel, which leaves the mean as it is.
+    Of series, mean over features, at each step, -> (N, T); NaN where one has ended. Of images it is smoothed by a Gaussian of one pixel, which leaves the mean as it is.
 
     Args:
         model: that reconstructs.
@@ -55,10 +55,12 @@ class Reconstruction(Asked):
         errors = ((x - made) ** 2).astype("float64")
         if errors.ndim == 4:
             errors = ndimage.gaussian_filter(errors.mean(axis=-1), (0, SMOOTHED, SMOOTHED))
+        elif errors.ndim == 3:
+            errors = errors.mean(axis=-1)
         if self.relative:
             axes = tuple(range(1, x.ndim))
-            ground = x.mean(axis=axes, keepdims=True) if self.relative == "variation" else 0.0
-            there = np.maximum(((x - ground) ** 2).mean(axis=axes, dtype="float64"), FAINTEST)
+            ground = np.nanmean(x, axis=axes, keepdims=True) if self.relative == "variation" else 0.0
+            there = np.maximum(np.nanmean((x - ground) ** 2, axis=axes, dtype="float64"), FAINTEST)
             errors = errors / there.reshape(-1, *(1,) * (errors.ndim - 1))
         return errors
 
