@@ -24,6 +24,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w]*\d)")
 SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")  # of a terminal
 EPOCH = re.compile(r"Epoch \d+/\d+|.*\d+m?s/(?:step|epoch)")  # lines of `fit`
 RELATIVE, ABSOLUTE, SHARE = 0.25, 0.05, 0.9  # how far figures may lie apart, and how many of a notebook's must not
 EXACT = 1e-3  # for what does not depend on training
@@ -63,7 +64,7 @@ def text(cell: nbformat.NotebookNode) -> str:
     """What a cell printed or gave back, without the lines of `fit`."""
     parts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
     lines = "\n".join(part for part in parts if not part.startswith("<")).splitlines()
-    return "\n".join(line for line in lines if not EPOCH.match(line))
+    return COLOUR.sub("", "\n".join(line for line in lines if not EPOCH.match(line)))
 
 
 def figures(cell: nbformat.NotebookNode) -> list[float]:
