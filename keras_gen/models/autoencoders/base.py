@@ -12,7 +12,7 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
 from keras_gen.core.arguments import Activation, Count
-from keras_gen.likelihoods import of_steps, table_likelihood
+from keras_gen.likelihoods import table_likelihood
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -118,8 +118,13 @@ class BaseAutoencoder(GenerativeModel):
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
-        loss = self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss
-        return (of_steps(loss) if self.variable_length else loss)(target, y_pred)
+        x, beside = self.known(target)
+        return self.data_loss(x, y_pred, **beside)
+
+    @property
+    def data_loss(self) -> Callable:
+        """By the likelihood. (B, ...), (B, ...) -> (B,)."""
+        return self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss
 
     @batched
     def encode(self, x) -> np.ndarray:
