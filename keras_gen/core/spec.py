@@ -138,9 +138,8 @@ class DataSpec:
             return
         if not (np.isfinite(low) and np.isfinite(high)):
             bad = ~np.isfinite(x.astype("float32"))
-            hint = (
-                " Series that end early take variable_length=True." if len(self.shape) == 2 and not self.may_end else ""
-            )
+            is_series = len(self.shape) == 2 and not self.may_end
+            hint = " Series that end early take variable_length=True." if is_series else ""
             raise ValueError(
                 f"{self.name} takes finite numbers: neither NaN nor infinite ones.{hint} Received: "
                 f"{int(bad.sum())} such values, the first in example {int(np.argwhere(bad)[0][0])}"

@@ -64,7 +64,8 @@ def repeat_batch(x, times: int) -> tf.Tensor:
 def per_draw(loss: Callable, x, images, draws: int | None = None, **beside) -> tf.Tensor:
     """A loss of each of k draws of an image. (B, ...), (k * B, ...), draw by draw -> (k, B).
 
-    What is `beside`, (B, ...) each, goes on to the loss as x does. A replica's last batch may be empty: then only `draws` can tell k.
+    What is `beside`, (B, ...) each, goes on to the loss as x does. A replica's last batch may be empty: then only
+    `draws` can tell k.
     """
     batch = ops.shape(x)[0]
     draws = ops.shape(images)[0] // ops.maximum(batch, 1) if draws is None else draws

@@ -26,9 +26,9 @@ class BaseAutoencoder(GenerativeModel):
         encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), of series "conv1d" or "recurrent"
             (a GRU), None to choose by the data's size, or a built `keras.Model` of data to features.
         decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
-            "pool"), "tied" (the mirror of a dense encoder, with its weights), of series "conv1d" or "recurrent", None to
-            choose by the data's size, or a built `keras.Model` of codes to features, or straight to images (to vectors,
-            if its last layer is named "image").
+            "pool"), "tied" (the mirror of a dense encoder, with its weights), of series "conv1d" or "recurrent", None
+            to choose by the data's size, or a built `keras.Model` of codes to features, or straight to images (to
+            vectors, if its last layer is named "image").
         code_activation: activation of the code, by name.
         variable_length: whether series may end early: NaN in all features of every later step, as `kg.data.pad` makes
             them. Only the steps that are there are encoded, count in the loss and the score, and are reconstructed.
