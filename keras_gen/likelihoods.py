@@ -186,24 +186,6 @@ LIKELIHOODS = MappingProxyType(
 )
 
 
-def of_steps(loss: Callable) -> Callable:
-    """A loss of series as one of series that end early, where x is NaN: their steps count, and nothing after them.
-
-    `sum_t there_t l(x_t, mean_t)`. What is not there is 0 before the loss and after it: the gradient of a NaN is NaN,
-    even where it is not taken.
-
-    Args:
-        loss: of x, mean and `there`, as of `keras_gen.losses`.
-    """
-
-    def counted(x, mean):
-        there = ~ops.isnan(x)
-        # Zeros of x's own shape: with a scalar, a converter makes it a product, and 0 times NaN is NaN.
-        return loss(ops.where(there, x, ops.zeros_like(x)), mean, there=there)
-
-    return counted
-
-
 def table_likelihood(table: TableSpec) -> TableLikelihood:
     """The negative log-likelihood of a table's rows, built."""
     return _built(TableLikelihood(table, name="likelihood"), table.shape)

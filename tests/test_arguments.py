@@ -98,7 +98,7 @@ def test_numpy_scalars_are_kept_and_saved_as_plain_ones(cls):
         (arguments.number(above=0), [1e-9, 3], [0, -0.0]),
         (arguments.choice(["a", "b"]), ["a", np.str_("b")], ["", "ab", ["a"], None, np.array(["a", "b"])]),
         (arguments.FLAG, [True, np.bool_(False)], [0, 1, None, "True"]),
-        (arguments.SHAPE, [(5,), (8, 8), [8, 8, np.int64(1)]], [5, True, (0, 8), (0, 8, 1), 8.0, "881", (10**6, 10**6, 3)]),
+        (arguments.SHAPE, [(5,), (8, 8), [8, 8, np.int64(1)]], [5, True, (0, 8, 1), 8.0, "881", (10**6, 10**6, 3)]),
         (arguments.widths(2), [(5, 6), [5, 6, np.int64(7)]], [(5,), 5, "55", (5, True), (5, 0), (5, NAN), (5, 2**31)]),
         (arguments.either(arguments.whole(1), arguments.NONE), [1, None], [0, False]),
     ],

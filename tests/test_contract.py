@@ -22,6 +22,9 @@ SLOW = {  # three minutes; the same checks of the other games are quick
 ON_TWO_DEVICES = {"vae", "gan", "deep_boltzmann_machine", "sparse"}
 # Files of every part, of one class for each kind of model in `make test`; 25 seconds for the other classes.
 EXPORTED = {"vae", "conditional_vae", "gan", "pix2pix", "denoising", "rbm"}
+# Loops over steps are traced for seconds, each time; test_series.py holds what is their own.
+RECURRENT = {"vae_recurrent_ending_series"}
+QUICK_OF_RECURRENT = {"arguments", "outputs", "refusals", "saving_weights"}
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [
     pytest.param(
@@ -33,6 +36,7 @@ PAIRS = [
         or (case.name, name) in SLOW
         or (name == "two_devices" and case.name not in ON_TWO_DEVICES)
         or (name == "exports" and case.name not in EXPORTED)
+        or (case.name in RECURRENT and name not in QUICK_OF_RECURRENT)
         else [],
     )
     for case in ZOO

@@ -15,7 +15,8 @@ IMAGES = np.exp(-((_row - _centres[:, :1, None]) ** 2 + (_column - _centres[:, 1
 )
 VECTORS = (_rng.standard_normal((16, 2)) @ _rng.standard_normal((2, 6)) + 3).astype("float32")
 SERIES = np.sin(_rng.uniform(0.5, 1.5, (16, 1, 2)) * np.arange(6)[:, None] + _rng.uniform(0, 6, (16, 1, 1)))
-ENDING = np.where(np.arange(6)[:, None] < _rng.integers(2, 7, (16, 1, 1)), SERIES, np.nan).astype("float32")
+_lengths = np.append(_rng.integers(2, 7, 15), 6)  # the last ends where it may, so that a NaN there is wrong
+ENDING = np.where(np.arange(6)[:, None] < _lengths[:, None, None], SERIES, np.nan).astype("float32")
 LABELS = (_centres[:, 0] > 3.5).astype("int64")
 COLOURS = 1 - np.repeat(IMAGES, 3, axis=-1) * np.array([1, 0.7, 0.4], "float32")
 TURNS = {
@@ -48,11 +49,19 @@ def pool(latent_dim):
     }
 
 
-def recurrent(latent_dim):
-    """Tiny recurrent networks of series, made anew."""
+def recurrent():
+    """Tiny recurrent networks of series that may end early, for codes of 2, made anew."""
     return {
-        "encoder": kg.networks.recurrent_encoder((6, 2), (4,)),
-        "decoder": kg.networks.recurrent_decoder(latent_dim, (6, 2), (4,)),
+        "encoder": kg.networks.of_ending_series(kg.networks.recurrent_encoder((6, 2), (4,))),
+        "decoder": kg.networks.recurrent_decoder(2, (6, 2), (4,)),
+    }
+
+
+def conv1d():
+    """Tiny convolutional networks of series of 9 steps, for codes of 2, made anew."""
+    return {
+        "encoder": kg.networks.conv1d_encoder((9, 2), (4,), features=8),
+        "decoder": kg.networks.conv1d_decoder(2, (9, 2), (4,), features=8),
     }
 
 
@@ -141,8 +150,8 @@ ZOO = [
     Case(
         "autoencoder_series",
         kg.Autoencoder,
-        lambda: {"data_shape": (6, 2), "latent_dim": 2, "likelihood": "gaussian", **recurrent(2)},
-        SERIES.astype("float32"),
+        lambda: {"data_shape": (9, 2), "latent_dim": 2, "likelihood": "gaussian", **conv1d()},
+        np.concatenate([SERIES, SERIES[:, :3]], axis=1).astype("float32"),
     ),
     Case("linear", kg.LinearAutoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3}, IMAGES, LABELS),
     Case("linear_untied", kg.LinearAutoencoder, lambda: {"data_shape": (6,), "latent_dim": 2, "tied": False}, VECTORS),
@@ -243,7 +252,11 @@ ZOO = [
         "vae_recurrent_ending_series",
         kg.VAE,
         lambda: {
-            "data_shape": (6, 2), "latent_dim": 2, "likelihood": "gaussian", "variable_length": True, **recurrent(2)
+            "data_shape": (6, 2),
+            "latent_dim": 2,
+            "likelihood": "gaussian",
+            "variable_length": True,
+            **recurrent(),
         },
         ENDING,
     ),
@@ -254,7 +267,7 @@ ZOO = [
             "data_shape": (6, 2),
             "latent_dim": 2,
             "variable_length": True,
-            "encoder": kg.networks.conv1d_encoder((6, 2), (4,), features=8),
+            "encoder": kg.networks.of_ending_series(kg.networks.conv1d_encoder((6, 2), (4,), features=8)),
             "decoder": kg.networks.conv1d_decoder(2, (6, 2), (4,), features=8),
         },
         0.5 + 0.5 * ENDING,

@@ -70,9 +70,7 @@ def as_array(x, spec: DataSpec) -> Any:
             array = np.asarray(x)
         except ValueError:
             hint = ": of series, `kg.data.pad` makes them equal" if len(spec.shape) == 2 else ""
-            raise ValueError(
-                f"{spec.takes}{hint}. Received: a {type(x).__name__} of parts of unequal shapes"
-            ) from None
+            raise ValueError(f"{spec.takes}{hint}. Received: a {type(x).__name__} of parts of unequal shapes") from None
     if isinstance(array, np.ndarray) and array.dtype.kind not in "biuf" and str(array.dtype) != "bfloat16":
         raise ValueError(f"{spec.takes}, of real numbers. Received: values of {array.dtype}")
     return array[..., None] if spec.lacks_channel(array) else array

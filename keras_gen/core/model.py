@@ -145,6 +145,16 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
             )
         self.variable_length = variable_length
 
+    def known(self, x) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """x as a likelihood takes it, and beside it `there`: which of its values count, of series that may end early.
+
+        What is not there is 0: the gradient of a NaN is NaN, even where it is not taken.
+        """
+        if not self.variable_length:
+            return x, {}
+        missing = ops.isnan(x)
+        return ops.where(missing, ops.zeros_like(x), x), {"there": ~missing}
+
     def ended_like(self, x, made) -> tf.Tensor:
         """What the model makes of series that may end early, NaN where they have ended; of other data as it is."""
         return ops.where(ops.isnan(x), x, made) if self.variable_length else made

@@ -138,7 +138,8 @@ class DataSpec:
             return
         if not (np.isfinite(low) and np.isfinite(high)):
             bad = ~np.isfinite(x.astype("float32"))
-            hint = " Series that end early take variable_length=True." if len(self.shape) == 2 and not self.may_end else ""
+            is_series = len(self.shape) == 2 and not self.may_end
+            hint = " Series that end early take variable_length=True." if is_series else ""
             raise ValueError(
                 f"{self.name} takes finite numbers: neither NaN nor infinite ones.{hint} Received: "
                 f"{int(bad.sum())} such values, the first in example {int(np.argwhere(bad)[0][0])}"
@@ -160,8 +161,9 @@ class DataSpec:
         good = (there == there[..., :1]).all((1, 2)) & (there[:, 1:] <= there[:, :-1]).all((1, 2)) & there[:, 0, 0]
         if not good.all():
             raise ValueError(
-                f"{self.name} takes series that end early as NaN in all features of every later step, as `kg.data.pad` "
-                f"makes them, after one step at least. Received: others, the first of them example {int(good.argmin())}"
+                f"{self.name} takes finite numbers; a series that ends early is NaN in all features of every later "
+                "step, as `kg.data.pad` makes it, and has one step at least. Received: others, the first of them "
+                f"example {int(good.argmin())}"
             )
 
     def scales(self, dtype) -> bool:

@@ -60,10 +60,10 @@ def load(
 
     Args:
         source: "digits" (8 x 8 handwritten digits, embedded); "mnist_mini" (5,000 + 1,000 digits of MNIST, 28 x 28,
-            embedded); "waves" (2,500 made-up series: `kg.data.waves`); "glyphs" (28 x 28 printed digits, rendered once, of which the true factors are known:
-            `kg.data.glyphs`); the name of an image dataset of TensorFlow Datasets ("mnist", "fashion_mnist",
-            "cifar10", ...); a folder of images, at any depth; a .npy or .npz file of images, series or vectors (x,
-            optionally y); or a table, as `kg.data.table` takes it, whose rows become vectors.
+            embedded); "waves" (2,500 made-up series: `kg.data.waves`); "glyphs" (28 x 28 printed digits, rendered once,
+            of which the true factors are known: `kg.data.glyphs`); the name of an image dataset of TensorFlow Datasets
+            ("mnist", "fashion_mnist", "cifar10", ...); a folder of images, at any depth; a .npy or .npz file of images,
+            series or vectors (x, optionally y); or a table, as `kg.data.table` takes it, whose rows become vectors.
         split: a split of the source, or a part of one: "train[:90%]", "train[90%:]", "test[:1000]". Parts are cut
             from a fixed random order, so that a folder sorted by class gives every part its share of each (of a
             dataset too large for memory, from the stored order, which TensorFlow Datasets has shuffled).

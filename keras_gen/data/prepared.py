@@ -33,8 +33,8 @@ class PreparedSource(Source):
             if "/" in name or name.startswith("."):
                 raise FileNotFoundError(f"There is no such folder. Received: {name}") from None
             raise ValueError(
-                "The data must be digits, mnist_mini, waves, glyphs, an image dataset of TensorFlow Datasets such as mnist, "
-                f"fashion_mnist or cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
+                "The data must be digits, mnist_mini, waves, glyphs, an image dataset of TensorFlow Datasets such as "
+                f"mnist, fashion_mnist or cifar10, a folder of images, or a .npy or .npz file. Received: {name!r}"
             ) from None
         features = self.builder.info.features
         features = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}

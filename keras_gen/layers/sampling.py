@@ -61,14 +61,16 @@ def repeat_batch(x, times: int) -> tf.Tensor:
     return ops.reshape(whole, (times * ops.shape(x)[0], *x.shape[1:]))
 
 
-def per_draw(loss: Callable, x, images, draws: int | None = None) -> tf.Tensor:
+def per_draw(loss: Callable, x, images, draws: int | None = None, **beside) -> tf.Tensor:
     """A loss of each of k draws of an image. (B, ...), (k * B, ...), draw by draw -> (k, B).
 
-    A replica's last batch may be empty: then only `draws` can tell k.
+    What is `beside`, (B, ...) each, goes on to the loss as x does. A replica's last batch may be empty: then only
+    `draws` can tell k.
     """
     batch = ops.shape(x)[0]
     draws = ops.shape(images)[0] // ops.maximum(batch, 1) if draws is None else draws
-    return ops.reshape(loss(repeat_batch(x, draws), images), (draws, batch))
+    beside = {name: repeat_batch(part, draws) for name, part in beside.items()}
+    return ops.reshape(loss(repeat_batch(x, draws), images, **beside), (draws, batch))
 
 
 def mean_over_classes(images: Callable, z, num_classes: int) -> tf.Tensor:

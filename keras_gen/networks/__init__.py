@@ -1,8 +1,8 @@
 """Network bodies: functions that return BUILT `keras.Model`s. A model puts its own heads on them.
 
 An encoder body maps data, (B, H, W, C), (B, T, F) or (B, D), to features (B, F); a decoder body maps codes
-(B, latent_dim) to features, (B, F), (B, H, W, F) or (B, T, F). `ENCODERS` and `DECODERS` list them by name; "conv*0.5" is "conv" with half the
-filters and units in each layer, and "*0.5" the default body with half of them.
+(B, latent_dim) to features, (B, F), (B, H, W, F) or (B, T, F). `ENCODERS` and `DECODERS` list them by name; "conv*0.5"
+is "conv" with half the filters and units in each layer, and "*0.5" the default body with half of them.
 """
 
 import functools

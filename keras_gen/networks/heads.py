@@ -88,8 +88,8 @@ def image_head(body: keras.Model, data_shape: tuple[int, ...], activation: str |
     """From features to data, in float32 whatever the policy. (F,), (H, W, F) or (T, F) -> data_shape.
 
     A body that gives the data itself is passed through: one whose last layer is named "image", or one of a user's own
-    whose output has the shape of images or series. A body for vectors needs the name, since its features may happen to be as
-    many; so may those of the package's own bodies, whose last layer is named "features" and saved with that name.
+    whose output has the shape of images or series. A body for vectors needs the name, since its features may happen to
+    be as many; so may those of the package's own bodies, whose last layer is named "features" and saved with that name.
 
     Args:
         body: the decoder body, a built `keras.Model`.

@@ -56,7 +56,7 @@ def series(
                 axes.plot(array[i, :, feature], color=colour, linewidth=width, alpha=alpha, label=label)
         if i < min(count, len(titles)):
             axes.set_title(str(titles[i]), fontsize="small")
-        axes.tick_params(labelsize="x-small")
+        axes.tick_params(labelsize="x-small", labelbottom=i >= count - columns)  # the last ones of each column
     if names:
         figure.legend(loc="outside upper center", ncols=len(names), fontsize="small")
     return figure.write(path)

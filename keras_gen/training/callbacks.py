@@ -160,7 +160,8 @@ class Pictures(keras.callbacks.Callback):
 
     Args:
         folder: run folder.
-        originals: (N, H, W, C), or series (N, T, F), the few held-out ones that the model's pictures show; see `choose_originals`.
+        originals: (N, H, W, C), or series (N, T, F), the few held-out ones that the model's pictures show; see
+            `choose_originals`.
         seed: seed of the samples.
         labels: (N,) labels of the originals, or None.
     """

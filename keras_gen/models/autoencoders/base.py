@@ -12,7 +12,7 @@ from keras import ops
 from keras_gen import losses, networks
 from keras_gen.core import GenerativeModel, Parts, WholeModel, batched, by_averages, check_whole
 from keras_gen.core.arguments import Activation, Count
-from keras_gen.likelihoods import of_steps, table_likelihood
+from keras_gen.likelihoods import table_likelihood
 
 
 class BaseAutoencoder(GenerativeModel):
@@ -26,9 +26,9 @@ class BaseAutoencoder(GenerativeModel):
         encoder: "dense", "shallow" (no hidden layer), "conv", "pool" (max pooling), of series "conv1d" or "recurrent"
             (a GRU), None to choose by the data's size, or a built `keras.Model` of data to features.
         decoder: "dense", "shallow", "conv" (transposed convolutions), "pool" (unpooling by the switches of the encoder
-            "pool"), "tied" (the mirror of a dense encoder, with its weights), of series "conv1d" or "recurrent", None to
-            choose by the data's size, or a built `keras.Model` of codes to features, or straight to images (to vectors,
-            if its last layer is named "image").
+            "pool"), "tied" (the mirror of a dense encoder, with its weights), of series "conv1d" or "recurrent", None
+            to choose by the data's size, or a built `keras.Model` of codes to features, or straight to images (to
+            vectors, if its last layer is named "image").
         code_activation: activation of the code, by name.
         variable_length: whether series may end early: NaN in all features of every later step, as `kg.data.pad` makes
             them. Only the steps that are there are encoded, count in the loss and the score, and are reconstructed.
@@ -118,8 +118,13 @@ class BaseAutoencoder(GenerativeModel):
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
         """How badly y_pred accounts for the target. (B, ...), (B, ...) -> (B,)."""
-        loss = self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss
-        return (of_steps(loss) if self.variable_length else loss)(target, y_pred)
+        x, beside = self.known(target)
+        return self.data_loss(x, y_pred, **beside)
+
+    @property
+    def data_loss(self) -> Callable:
+        """By the likelihood. (B, ...), (B, ...) -> (B,)."""
+        return self.likelihoods[self.likelihood] if self.table is None else self.pixel_loss
 
     @batched
     def encode(self, x) -> np.ndarray:

@@ -104,7 +104,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return Targets(self.data_shape, self.bounded, True, "pairs with corruption='given': fit(noisy, clean)")
 
     def reconstruction_term(self, target, y_pred) -> tf.Tensor:
-        return ops.mean(layers.per_draw(super().reconstruction_term, target, y_pred), axis=0)
+        x, beside = self.known(target)
+        return ops.mean(layers.per_draw(self.data_loss, x, y_pred, **beside), axis=0)
 
     def _noise(self, rng, shape):
         draw = rng.standard_normal if self.corrupter.noise == "normal" else rng.random

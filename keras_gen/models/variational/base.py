@@ -20,7 +20,7 @@ from keras_gen.core import (
 )
 from keras_gen.core.arguments import Count, Positive
 from keras_gen.core.metrics import ActiveUnits
-from keras_gen.likelihoods import likelihood, of_steps
+from keras_gen.likelihoods import likelihood
 from keras_gen.models.variational.abilities import VariationalAbilities
 from keras_gen.models.variational.bounds import BOUNDS
 from keras_gen.priors import NormalPrior
@@ -275,12 +275,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     def negative_log_likelihood(self, x, images, draws=None) -> tf.Tensor:
         """`-log p(x | z_k)` of the images of k draws. (B, ...), (k * B, ...) -> (k, B), nats."""
-        return layers.per_draw(self.data_loss, x, images, draws)
-
-    @property
-    def data_loss(self) -> Any:
-        """`-log p(x | z)` of x and the mean, by the likelihood of the model. (B, ...), (B, ...) -> (B,), nats."""
-        return of_steps(self.pixel_loss) if self.variable_length else self.pixel_loss
+        x, beside = self.known(x)
+        return layers.per_draw(self.pixel_loss, x, images, draws, **beside)
 
     def log_ratio(self, z, mean, log_variance) -> tf.Tensor:
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""

@@ -189,7 +189,8 @@ class SemiSupervisedVAE(BaseVAE):
         mean, log_variance = self.posterior_head([ops.tile(features, (classes, 1)), self.given(every)])
         z = self._draws(mean, log_variance, training)
         images = self.decode_draws(z, every, training)  # (k * C * B, ...)
-        nll = layers.per_draw(self.data_loss, v, images, z.shape[0] * classes)  # (k * C, B)
+        v, beside = self.known(v)
+        nll = layers.per_draw(self.pixel_loss, v, images, z.shape[0] * classes, **beside)  # (k * C, B)
         nll = ops.mean(ops.reshape(nll, (z.shape[0], classes, batch)), axis=0)
         kl = ops.reshape(ops.sum(losses.normal_kl(mean, log_variance), axis=-1), (classes, batch))
         means = ops.transpose(ops.reshape(mean, (classes, batch, self.latent_dim)), (1, 0, 2))
@@ -297,7 +298,9 @@ class SemiSupervisedVAE(BaseVAE):
         classes = ops.argmax(log_q - ops.log(-ops.log(uniform + 1e-20)), -1)  # Gumbel's way to draw
         mean, log_variance = self.posterior_of(v, classes)
         z = mean + ops.exp(0.5 * log_variance) * ops.reshape(normal(self.latent_dim, "log_weights"), ops.shape(mean))
-        log_p = losses.normal_log_density(z) - self.data_loss(v, self.images(z, classes)) - math.log(self.num_classes)
+        v, beside = self.known(v)
+        nll = self.pixel_loss(v, self.images(z, classes), **beside)
+        log_p = losses.normal_log_density(z) - nll - math.log(self.num_classes)
         chosen = ops.sum(log_q * self.given(classes), axis=-1)
         weights = log_p - losses.normal_log_density(z, mean, log_variance) - chosen
         return ops.reshape(weights, (num_samples, len(x))) + surplus

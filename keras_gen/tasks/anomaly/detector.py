@@ -52,8 +52,8 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         method: which; None for "reconstruction" or what else the model can, of an extractor "patches" where it gives
             feature maps, and "neighbors" where it gives vectors.
         pooling: how the map of an example becomes one number: its "mean", its "max" or the mean of its "top"
-            hundredth; None for "top" of reconstructed images and series, "mean" of vectors, "max" of patches. Of "neighbors" how
-            a feature map becomes one vector, by its "mean" or "max".
+            hundredth; None for "top" of reconstructed images and series, "mean" of vectors, "max" of patches. Of
+            "neighbors" how a feature map becomes one vector, by its "mean" or "max".
         false_alarms: share of normal data that may be called an anomaly, between 0 and 1.
         relative: of reconstructions, what the error is divided by; None for nothing.
         blur: of reconstructions of images, the standard deviation of the blur B in pixels; 0 for none.
@@ -118,8 +118,8 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         """Learns what is normal, and sets the threshold.
 
         Args:
-            X: (N, H, W, C), (N, T, F) or (N, D), or a dataset of such, or, of a model of a table, a data frame; with 5 % of false
-                alarms at least 19.
+            X: (N, H, W, C), (N, T, F) or (N, D), or a dataset of such, or, of a model of a table, a data frame; with
+                5 % of false alarms at least 19.
             y: ignored.
 
         Raises:
@@ -183,8 +183,8 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         check_is_fitted(self, "threshold_")
         if self.pixel_threshold_ is None:
             raise ValueError(
-                "A heat map takes images or series, and a method with maps: reconstruction, or patches and gaussian on feature "
-                f"maps. Received: method={self.method_!r}, data of shape {self.data_shape_}"
+                "A heat map takes images or series, and a method with maps: reconstruction, or patches and gaussian on "
+                f"feature maps. Received: method={self.method_!r}, data of shape {self.data_shape_}"
             )
         maps = [self._upsampled(self.measure_.measure(part)) for part in batches(self.taken(X))]
         heat = np.concatenate(maps).astype("float32")
@@ -291,7 +291,7 @@ class AnomalyDetector(Shared, OutlierMixin, BaseEstimator):
         return -(found if found.ndim == 1 else calibration.pool(found, pooling)).astype("float64")
 
     def _upsampled(self, maps):
-        """Maps at the size of the image, smoothed by half of one of their positions. (N, h, w) -> (N, H, W), (N, T) as it is."""
+        """Maps at the size of the image, smoothed by half of one of their positions. (N, h, w) -> (N, H, W)."""
         size = self.data_shape_[:2]
         if maps.ndim == 2 or maps.shape[1:] == size:
             return maps

@@ -37,7 +37,8 @@ class Asked:
 class Reconstruction(Asked):
     """Squared error of the reconstruction r, mean over channels: |B x - B r|^2 at each pixel. -> (N, H, W), or (N, D).
 
-    Of series, mean over features, at each step, -> (N, T); NaN where one has ended. Of images it is smoothed by a Gaussian of one pixel, which leaves the mean as it is.
+    Of images it is smoothed by a Gaussian of one pixel, which leaves the mean as it is. Of series it is the mean over
+    the features at each step, -> (N, T), NaN where one has ended.
 
     Args:
         model: that reconstructs.
