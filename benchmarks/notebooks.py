@@ -3,9 +3,10 @@
     python benchmarks/notebooks.py [01 02 ...]           # run and compare, then the solutions; nothing is changed
     python benchmarks/notebooks.py --write [01 02 ...]   # run, and store them with their outputs
 
-`make notebooks` compares all, and runs the solutions of the exercises after each. A figure is near the stored one within a quarter of it, or 0.05; of ten figures of a
-notebook nine must be near, for other processors round otherwise and training carries that on. Lines of `fit` do not
-count. The test suite runs the notebooks in their fast mode, where only cells tagged "exact" have the stored figures.
+`make notebooks` compares all, and runs the solutions of the exercises after each. A figure is near the stored one
+within a quarter of it, or 0.05; of ten figures of a notebook nine must be near, for other processors round otherwise
+and training carries that on. Lines of `fit` do not count. The test suite runs the notebooks in their fast mode, where
+only cells tagged "exact" have the stored figures.
 """
 
 import argparse
