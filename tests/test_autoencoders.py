@@ -365,7 +365,7 @@ def test_unpooling_needs_switches():
     ):
         with pytest.raises(ValueError, match="unpools by the switches"):
             make()
-    with pytest.raises(ValueError, match="'conv', or a keras.Model.*decoder='pool'"):
+    with pytest.raises(ValueError, match="'recurrent', or a keras.Model.*decoder='pool'"):
         kg.VAE(SHAPE, 3, encoder="pool", decoder="pool")
     assert kg.VAE(SHAPE, 3, encoder="pool", decoder="conv").encode(IMAGES).shape == (16, 3)
 

@@ -287,7 +287,7 @@ def test_array_files(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"x": np.full((4, 3, 3), 2.0)}, "floats in \\[0, 1\\]"),
+        ({"x": np.full((4, 3, 3, 1), 2.0)}, "floats in \\[0, 1\\]"),
         ({"x": np.full((4, 3), np.nan)}, "12 NaN"),
         ({"x": np.zeros((4, 3)), "y": np.zeros(3, int)}, "one integer label per example"),
         ({"x": np.zeros((4,))}, "Received: shape=\\(4,\\)"),

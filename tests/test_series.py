@@ -155,6 +155,8 @@ def test_waves():
     assert 0.69 < np.abs(x).max() <= 1
     squares = x[labels == 1]
     assert len(np.unique(squares[0])) == 2
+    alike, _ = kg.data.waves(400, length=32, noise=0.0, shift=0.0)
+    assert (alike[labels == 0][:, 0] == 0).all()
     ending, _ = kg.data.waves(400, length=32, variable_length=True)
     lengths = np.isfinite(ending[..., 0]).sum(axis=1)
     assert (lengths.min(), lengths.max()) == (16, 32)

@@ -159,7 +159,7 @@ def test_active_units_counts_varying_means():
         ({"warmup_steps": -1}, "warmup_steps.*Received: warmup_steps=-1"),
         ({"free_bits": -0.1}, "free_bits.*Received: free_bits=-0.1"),
         ({"encoder": "transformer"}, "encoder.*'dense', .*'conv', .*Received: encoder='transformer'"),
-        ({"data_shape": (8, 8)}, "data_shape.*Received: data_shape=\\(8, 8\\)"),
+        ({"data_shape": (8, 8, 1, 1)}, "data_shape.*Received: data_shape=\\(8, 8, 1, 1\\)"),
         ({"data_shape": (8,), "encoder": "conv"}, "needs images.*Received: data_shape=\\(8,\\)"),
     ],
 )

@@ -54,17 +54,23 @@ def pad(series: Sequence[Any], length: int | None = None) -> np.ndarray:
 
 @checked
 def waves(
-    count: Count, length: Count = 64, variable_length: bool = False, noise: float = 0.1, seed: Seed = 0
+    count: Count,
+    length: Count = 64,
+    variable_length: bool = False,
+    noise: float = 0.1,
+    shift: float = 1.0,
+    seed: Seed = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Made-up series of four kinds in turn: sine, square, sawtooth, heartbeat; with normal noise.
 
-    Each has two to four cycles, any phase, and an amplitude between 0.7 and 1.
+    Each has two to four cycles, any phase up to `shift`, and an amplitude between 0.7 and 1.
 
     Args:
         count: N.
         length: T.
         variable_length: whether each ends early, at half of the steps or later: NaN from there on.
         noise: its standard deviation.
+        shift: cycles by which each is shifted at most; 0 for series that all begin alike.
         seed: the same seed gives the same series.
 
     Returns:
@@ -77,7 +83,7 @@ def waves(
     """
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(KINDS)
-    cycles, phase = rng.uniform(*CYCLES, (count, 1)), rng.uniform(0, 1, (count, 1))
+    cycles, phase = rng.uniform(*CYCLES, (count, 1)), rng.uniform(0, shift, (count, 1))
     phases = phase + cycles * np.arange(length) / length
     x = np.stack([kind(phases) for kind in KINDS.values()])[labels, np.arange(count)]
     x = rng.uniform(0.7, 1, (count, 1)) * x + noise * rng.standard_normal(x.shape)
