@@ -215,6 +215,8 @@ def test_a_walk_between_series(tmp_path):
     assert walk.shape == (2, 3, 6, 2)
     assert np.isfinite(walk).all()
     assert (tmp_path / "walk.png").is_file()
+    with pytest.raises(ValueError, match=r"as curves.*walk\.gif"):
+        kg.tasks.interpolate(model, ENDING[:2], ENDING[2:4], steps=3, path=tmp_path / "walk.gif")
 
 
 def test_an_ending_series_comes_back_from_a_file(tmp_path):
@@ -243,7 +245,7 @@ def test_a_run_of_series(tmp_path, capsys):
     main([*arguments, "--verbose", "0"])
     for name in ("reconstructions.png", "samples/epoch-0001.png", "codes.png"):
         assert (tmp_path / "run" / name).is_file(), name
-    for verb in ("sample", "reconstruct", "interpolate"):
+    for verb in ("sample", "reconstruct", "interpolate", "traverse"):
         main([verb, run, "--out", str(tmp_path / f"{verb}.png")])
         assert (tmp_path / f"{verb}.png").is_file()
     main(["sample", run, "--out", str(tmp_path / "made.npy")])

@@ -212,9 +212,9 @@ def choose_images(
     return chosen.model, images, labels
 
 
-def check_images(model: GenerativeModel, images: Any) -> Any:
-    """The images, of a model of images; of one of vectors or series a sentence."""
-    if len(model.data_shape) != 3:
+def check_images(model: GenerativeModel, images: Any, or_series: bool = False) -> Any:
+    """The images, of a model of images, or those series of one of series; of one of others a sentence."""
+    if len(model.data_shape) != 3 and not (or_series and len(model.data_shape) == 2):
         raise ValueError(
             f"{'Series' if len(model.data_shape) == 2 else 'Vectors'} cannot be drawn as images: this takes a model of "
             f"images. Received: a model of data_shape={model.data_shape}"

@@ -35,9 +35,7 @@ def interpolate(
     given = {}
     if labels is not None and model.label_kwargs(labels):
         given = {"labels": labels[:half], "end_labels": labels[half : 2 * half]}
-    start, end = images[:half], images[half : 2 * half]
-    if len(model.data_shape) != 2:
-        check_images(model, images)
+    start, end = check_images(model, images, or_series=True)[:half], images[half : 2 * half]
     kg.tasks.interpolate(model, start, end, steps, mode, **given, path=out)
     print(out)
 
@@ -69,9 +67,8 @@ def traverse(
         print(out)
         return
     model, images, labels = choose_images(run, data, 500)
-    order = np.argsort(
-        -model.encode(check_images(model, images), **model.label_kwargs(labels)).var(axis=0), kind="stable"
-    )
+    codes = model.encode(check_images(model, images, or_series=True), **model.label_kwargs(labels))
+    order = np.argsort(-codes.var(axis=0), kind="stable")
     given = {} if labels is None else model.label_kwargs(labels[0])
     kg.tasks.traverse(model, images[0], order[:units], steps, extent, **given, path=out)
     print(out)

@@ -267,6 +267,8 @@ def _decode(model, z, labels, path, **details):
 def _save(images, path):
     """Writes walks (N, steps, H, W, C), or of series (N, steps, T, F), to `path`, if there is one, and returns them."""
     if path is not None and images.ndim == 4:
+        if Path(path).suffix.lower() in image_files.ANIMATIONS:
+            raise ValueError(f"A walk through series is drawn as curves, in a .png file. Received: {path}")
         plots.series(images.reshape(-1, *images.shape[2:]), columns=images.shape[1], path=path)
     elif path is not None and Path(path).suffix.lower() in image_files.ANIMATIONS:
         image_files.save_animation(images, path)
