@@ -1,16 +1,25 @@
-"""Notebooks are stored with the outputs of a clean run, and run from top to bottom.
+"""Notebooks are stored with the outputs of a clean run, run from top to bottom, and have the parts of a lesson.
 
 What is stored is read in the quick tests. The extended ones run each notebook in its fast mode (few images, few epochs)
 and compare the figures of cells tagged "exact", which do not depend on training; `make notebooks` runs all in full and
 compares every figure roughly.
 """
 
+import re
+import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import keras
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from IPython.core.displayhook import DisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from traitlets.config import Config
 
 import keras_gen as kg
 
@@ -21,6 +30,8 @@ import notebooks as runner  # noqa: E402
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 1_000_000  # bytes of a notebook
 PICTURES = ("image/png", "image/gif")
+RUFF = Path(sys.executable).with_name("ruff")
+EXERCISE = re.compile(r"^\*\*\d+\.", re.MULTILINE)  # "**1.** Why ..."
 
 
 def faults(notebook):
@@ -47,6 +58,54 @@ def faults(notebook):
             if "\b" in text or "\r" in text:
                 found.append(f"code cell {i}: a progress bar")
     return found
+
+
+def omissions(notebook):
+    """What a lesson lacks, a line each: aim, what the student will know, exercises with their solutions, sources."""
+    first, texts = notebook.cells[0].source, [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    exercises = "\n".join("\n".join(texts).partition("## Exercises")[1:]).partition("## Sources")[0]
+    asked, solved = len(EXERCISE.findall(exercises)), len(runner.SOLUTION.findall(exercises))
+    found = [f"the first cell says {part}" for part in ("**Aim.**", "**What you will know.**") if part not in first]
+    if asked < 4 or solved != asked:
+        found.append(f"four exercises, a folded solution for each. Received: {asked} exercises, {solved} solutions")
+    if len(runner.solutions(notebook)) < 2:
+        found.append("two solutions with code")
+    if not any(text.partition("## Sources")[2].strip() for text in texts):
+        found.append("ends with its sources")
+    return found
+
+
+def test_parts_of_a_lesson():
+    found = {path.stem: omissions(nbformat.read(path, as_version=4)) for path in NOTEBOOKS}
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+def test_solutions_name_what_the_notebook_has(tmp_path):
+    """A solution is the next cell: it parses, and every name in it is one of the notebook's or its own."""
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        notebook.cells = [new_code_cell(code) for code in cells + runner.solutions(notebook)]
+        nbformat.write(notebook, tmp_path / path.name)
+    command = [RUFF, "check", "--isolated", "--select", "F821,F822,F823,E9", "--output-format", "concise", tmp_path]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_omissions_are_found():
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    assert not omissions(notebook)
+    for cell in notebook.cells:
+        cell.source = re.sub(r"\*\*Aim\.\*\*|</details>|## Sources", "", cell.source)
+    assert len(omissions(notebook)) == 4
+
+
+def test_figures_of_the_course_are_in_the_notebooks():
+    """Rows of docs/course.md, figure | notebook | part: the part is a heading there."""
+    rows = re.findall(r"^\| .+ \| (\d\d) \| (.+) \|$", (ROOT / "docs/course.md").read_text(), re.MULTILINE)
+    texts = {path.stem[:2]: "\n".join(c.source for c in nbformat.read(path, 4).cells) + "\n" for path in NOTEBOOKS}
+    assert len(rows) > 50
+    assert not [row for row in rows if not re.search(rf"^##+ {re.escape(row[1])}$", texts[row[0]], re.MULTILINE)]
 
 
 def test_stored_outputs():
@@ -92,16 +151,58 @@ def test_figures_are_compared():
     assert len(runner.differences(stored, printed("a 99.8\nb 0.01"), tag="exact")[1]) == 1
 
 
-@pytest.mark.extended  # six minutes of a processor: a kernel each
+class Published(DisplayHook):
+    """What a cell gives back is displayed, as in a notebook; a terminal would print it."""
+
+    def write_output_prompt(self):
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None):
+        self.shell.display_pub.publish(format_dict, md_dict)
+
+    def finish_displayhook(self):
+        pass
+
+
+class Shell(InteractiveShell):
+    displayhook_class = Published
+
+
+@pytest.fixture
+def shell():
+    """IPython in this process: a kernel each would import TensorFlow twenty times, three minutes of a processor."""
+    shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    yield shell
+    keras.mixed_precision.set_global_policy("float32")
+    plt.close("all")
+    shell.reset(new_session=False)
+    Shell.clear_instance()
+
+
+def run_in(shell, notebook):
+    """Runs the code cells, and gives each what it printed and displayed."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            with capture_output() as captured:
+                result = shell.run_cell(cell.source)
+            result.raise_error()
+            texts = [
+                output.data.get("text/plain", "") for output in captured.outputs
+            ]  # figures are compared, no pixels
+            shown = [new_output("display_data", data={"text/plain": text}) for text in texts]
+            cell.outputs = [new_output("stream", name="stdout", text=captured.stdout), *shown]
+    return notebook
+
+
+@pytest.mark.extended  # four minutes of a processor
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path, tmp_path, tmp_path_factory):
+def test_notebook(path, tmp_path, tmp_path_factory, monkeypatch, shell):
     stored, notebook = (nbformat.read(path, as_version=4) for _ in range(2))
-    environment = {
-        "KERAS_GEN_FAST": "1",
-        "MPLBACKEND": "agg",
-        "TFDS_DATA_DIR": str(tmp_path_factory.getbasetemp()),  # where glyphs are rendered
-    }
-    again = runner.executed(notebook, tmp_path, seconds=300, **environment)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_GEN_FAST", "1")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.getbasetemp()))  # where glyphs are rendered
+    with warnings.catch_warnings():  # a notebook may change the filters
+        again = run_in(shell, notebook)
     assert not runner.differences(stored, again, tag="exact")[1]
     made = any(kg.images.provenance(picture) for picture in tmp_path.glob("*.png")) or any(tmp_path.glob("*.csv"))
     assert made, "leave a picture, or a table, of a model's"
