@@ -133,6 +133,13 @@ def test_a_report_of_series_that_end_early():
     assert np.isfinite(kg.evaluation.baselines(model, ENDING, ENDING)["squared_error_baseline"])
 
 
+def test_noise_lets_series_end():
+    for corruption in ("gaussian", "masking", "salt_pepper"):
+        model = tiny(kg.DenoisingAutoencoder, body="dense*0.02", corruption=corruption, level=0.5, variable_length=True)
+        np.testing.assert_array_equal(np.isnan(model.corrupt(ENDING)), np.isnan(ENDING))
+        assert np.isfinite(model.terms(tf.constant(ENDING), None, training=True)["reconstruction_loss"]).all()
+
+
 # === Data ===
 
 

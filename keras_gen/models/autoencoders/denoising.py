@@ -81,21 +81,28 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def call(self, x, training: bool = False) -> tf.Tensor:
         self.check_shape(x)
-        return super().call(self.corrupter(x, training=True, level=self.level) if self.corrupter and training else x)
+        return super().call(self._drawn(x) if self.corrupter and training else x)
 
     def terms(self, x, y, training: bool) -> dict:
         given = x
         if self.corrupter and training:
-            given = self.corrupter(x, training=True, level=self.level)
+            given = self._drawn(x)
         elif self.corrupter:  # what an evaluation measures is denoising
             noise = self._noise(np.random.default_rng(self.seed), (EVALUATION_DRAWS, 1, *self.data_shape))
-            given = ops.concatenate([self.corrupter.corrupt(x, draw, self.level) for draw in noise])
+            given = ops.concatenate([self._corrupted(x, draw) for draw in noise])
         code, switches = self._code_and_switches(given, training)
         images = self._image(code, switches, training)
         return {
             "reconstruction_loss": self.reconstruction_term(x if self.corrupter else y, images),
             **self.penalties(code[: ops.shape(x)[0]], training),
         }
+
+    def _drawn(self, x):
+        """x, corrupted as in training."""
+        return self.ended_like(x, self.corrupter(x, training=True, level=self.level))
+
+    def _corrupted(self, x, noise):
+        return self.ended_like(x, self.corrupter.corrupt(x, noise, self.level))
 
     @property
     def targets(self) -> Targets | None:
@@ -125,7 +132,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 "noisy data as they are (--as-given). Received: corruption='given'"
             )
         x, _ = self.in_memory(x)
-        return np.asarray(self.corrupter.corrupt(x, self._noise(np.random.default_rng(seed), x.shape), self.level))
+        return np.asarray(self._corrupted(x, self._noise(np.random.default_rng(seed), x.shape)))
 
     @batched(images=True)
     def denoise(self, x) -> np.ndarray:

@@ -272,7 +272,7 @@ class SemiSupervisedVAE(BaseVAE):
         self.check_shape(x)
         v = self.visible(x)
         classes = self._known_or_best(v, labels)
-        return self._decoded(self.posterior_of(v, classes)[0], classes)
+        return self.ended_like(x, self._decoded(self.posterior_of(v, classes)[0], classes))
 
     @batched
     def score(self, x) -> np.ndarray:  # type: ignore[override]  # over all classes: it takes no labels
