@@ -108,7 +108,7 @@ def optimal_discriminator(p: ArrayLike, q: ArrayLike) -> np.ndarray:
     return np.divide(p, both, out=np.full(both.shape, 0.5), where=both > 0)
 
 
-def _joint(joint):
+def _joint(joint) -> np.ndarray:
     joint = np.asarray(joint, "float64")
     _probabilities("joint", joint.reshape(*joint.shape[:-2], -1))
     return joint
