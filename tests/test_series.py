@@ -179,6 +179,9 @@ def test_files_of_series(tmp_path):
     np.testing.assert_array_equal(kg.data.stack(kg.data.load(tmp_path / "series.npy", shuffle=False)), ENDING)
     np.save(tmp_path / "gray.npy", np.zeros((4, 6, 2), "uint8"))
     assert kg.data.info(tmp_path / "gray.npy").data_shape == (6, 2, 1)
+    for largest, shape in ((1, (9, 8, 1)), (1.5, (9, 8))):  # what cannot be an image is a series
+        np.save(tmp_path / "floats.npy", np.linspace(0, largest, 4 * 72).reshape(4, 9, 8))
+        assert kg.data.info(tmp_path / "floats.npy").data_shape == shape
     with pytest.raises(ValueError, match="for images"):
         kg.data.load(tmp_path / "series.npy", image_size=8)
 

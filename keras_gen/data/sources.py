@@ -16,6 +16,7 @@ from PIL import Image
 
 from keras_gen.table.spec import TableSpec
 
+SMALLEST_SIDE = 8  # of gray images without an axis of channels, whose values are floats
 MNIST_MINI = Path(__file__).with_name("mnist_mini.webp")  # made by benchmarks/mnist_mini.py
 
 
@@ -137,7 +138,8 @@ def mnist_mini() -> ArraySource:
 def array_file(path: Path) -> ArraySource:
     """A .npy file (x) or a .npz file with x and optionally y, or x_train, y_train, x_test, y_test.
 
-    An x of three axes holds series (N, T, F) if its values are floats, gray images (N, H, W) if they are whole numbers.
+    An x of three axes holds gray images (N, H, W) if its values are whole numbers, or in [0, 1] on sides of 8 or more;
+    else series (N, T, F).
     """
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -156,8 +158,13 @@ def array_file(path: Path) -> ArraySource:
     return ArraySource(str(path), splits)
 
 
+def _is_gray(x):
+    """Whether (N, A, B) are images, not series; NaN, the end of a series, is not in [0, 1]."""
+    return x.dtype.kind != "f" or (min(x.shape[1:]) >= SMALLEST_SIDE and x.min() >= 0 and x.max() <= 1)
+
+
 def _as_data(path, x):
-    if x.ndim == 3 and x.dtype.kind != "f":
+    if x.ndim == 3 and len(x) and _is_gray(x):
         x = x[..., None]
     if x.ndim not in (2, 3, 4) or len(x) == 0:
         raise ValueError(
