@@ -77,7 +77,7 @@ def sap(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> float:
 
     Reference:
         Kumar, Sattigeri and Balakrishnan 2018, "Variational inference of disentangled latent concepts from unlabeled
-        observations", section 4.
+        observations", section 3.
     """
     codes, factors = _checked(codes, factors)
     gaps = []
