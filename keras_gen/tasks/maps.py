@@ -47,7 +47,8 @@ def latent_map(
     if not np.isfinite(size) or np.ptp(codes, axis=0).max() <= 1e-6 * size:  # equal images may differ in the last digit
         raise ValueError(f"A map needs finite codes that differ. Received: {len(codes)} codes, all alike or not finite")
     codes, axes_names = _plane(codes, method, seed)
-    title = f"Codes of {len(codes):,} images by {type(model).__name__}"
+    shown = "images" if len(model.data_shape) == 3 else "examples"
+    title = f"Codes of {len(codes):,} {shown} by {type(model).__name__}"
     return plots.latent_map(codes, labels, axes_names, title, path, class_names)
 
 
