@@ -23,8 +23,8 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -q -m "not extended"
 
-test-all: .venv/installed
-	$(BIN)/python -m pytest -q
+test-all: test
+	$(BIN)/python -m pytest -q -m extended
 
 notebooks: .venv/installed
 	$(BIN)/python benchmarks/notebooks.py

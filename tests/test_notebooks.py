@@ -8,6 +8,7 @@ compares every figure roughly.
 import re
 import subprocess
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -171,7 +172,8 @@ class Shell(InteractiveShell):
 @pytest.fixture
 def shell():
     """IPython in this process: a kernel each would import TensorFlow twenty times, three minutes of a processor."""
-    shell = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    config = Config({"HistoryManager": {"hist_file": ":memory:"}})
+    shell = Shell.instance(config=config, user_module=types.ModuleType("lesson"))  # or it takes the place of __main__
     yield shell
     keras.mixed_precision.set_global_policy("float32")
     plt.close("all")
@@ -184,7 +186,7 @@ def run_in(shell, notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             with capture_output() as captured:
-                result = shell.run_cell(cell.source)
+                result = shell.run_cell(cell.source, store_history=True)  # or `;` hides nothing
             result.raise_error()
             texts = [
                 output.data.get("text/plain", "") for output in captured.outputs
