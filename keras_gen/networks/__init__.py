@@ -44,9 +44,9 @@ from keras_gen.networks.pool import pool_decoder as pool_decoder
 from keras_gen.networks.pool import pool_encoder as pool_encoder
 from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
-from keras_gen.networks.recurrent import of_ending_series as of_ending_series
 from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
 from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
+from keras_gen.networks.series import of_ending_series as of_ending_series
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of

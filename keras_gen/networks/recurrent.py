@@ -10,7 +10,6 @@ import keras
 from keras import layers
 
 from keras_gen.core.arguments import widths
-from keras_gen.layers import EndingSeries
 
 
 def recurrent_encoder(data_shape: tuple[int, ...], hidden: Sequence[int] = (128,)) -> keras.Model:
@@ -40,11 +39,3 @@ def recurrent_decoder(latent_dim: int, data_shape: tuple[int, ...], hidden: Sequ
         x = layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x)
     x = layers.Identity(name="features")(x)  # and no series, whatever its shape: see `image_head`
     return keras.Model(code, x, name="recurrent_decoder")
-
-
-def of_ending_series(encoder: keras.Model) -> keras.Model:
-    """An encoder that takes series which end early, by `EndingSeries`. One that does comes back."""
-    if any(isinstance(layer, EndingSeries) for layer in encoder.layers):
-        return encoder
-    data = keras.Input(encoder.input_shape[1:], name="data")
-    return keras.Model(data, EndingSeries(encoder, name="of_ending_series")(data), name=encoder.name)
