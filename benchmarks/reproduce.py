@@ -15,6 +15,7 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import few_images
 import keras
 import measuring
 import searching
@@ -64,6 +65,7 @@ for function in (
     adversarial.parzen,
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
+    few_images.gan_from_few_images,
     translation.restoration,
     translation.inpainting_longer,
     translation.cyclegan,

@@ -103,6 +103,15 @@ def dcgan(size, features=None):
     }
 
 
+def few(size):
+    """Tiny networks of a GAN of few images, made anew; the discriminator has spectral normalisation."""
+    discriminator = kg.networks.dcgan_discriminator(SHAPE, (2,), 8, batch_norm=False)
+    return {
+        "generator": kg.networks.dcgan_generator(size, SHAPE, (2,), 8),
+        "discriminator": kg.networks.spectrally_normalised(discriminator),
+    }
+
+
 def critics(size, num_classes=None):
     """Tiny discriminators of the codes of an adversarial autoencoder, made anew."""
     critic = {"discriminator": kg.networks.dense_encoder((size,), (8,), "leaky_relu")}
@@ -348,7 +357,16 @@ ZOO = [
     Case(
         "gan_conditional",
         kg.GAN,
-        lambda: {"data_shape": SHAPE, "latent_dim": 2, "loss": "hinge", "num_classes": 2, **dcgan(4, 8)},
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "loss": "hinge",
+            "num_classes": 2,
+            "augment": "diff",
+            "r1": 0.1,
+            "spectral_norm": True,
+            **few(4),
+        },
         IMAGES,
         LABELS,
     ),

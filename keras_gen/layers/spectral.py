@@ -22,6 +22,8 @@ class SpectrallyNormalised:
     Source: Miyato et al. 2018, "Spectral normalization for generative adversarial networks", algorithm 1.
     """
 
+    kernel: Any
+
     def build(self, input_shape) -> None:
         super().build(input_shape)  # type: ignore[misc]  # of the layer
         self.direction = self.add_weight(  # type: ignore[attr-defined]

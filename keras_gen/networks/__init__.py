@@ -47,6 +47,7 @@ from keras_gen.networks.pool import with_switches as with_switches
 from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
 from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
 from keras_gen.networks.residual import Gate as Gate
+from keras_gen.networks.residual import attending as attending
 from keras_gen.networks.residual import residual_discriminator as residual_discriminator
 from keras_gen.networks.residual import residual_generator as residual_generator
 from keras_gen.networks.series import of_ending_series as of_ending_series
@@ -215,10 +216,10 @@ def make_discriminator(
     body = _encoder(discriminator, discriminators, default, data_shape, argument)
     if not spectral_norm or is_spectrally_normalised(body):
         return body
-    if body is discriminator:
+    if isinstance(discriminator, keras.Layer):
         raise ValueError(
             "With spectral_norm=True a network of your own must have layers with spectral normalisation: "
-            f"kg.networks.spectrally_normalised(network) makes them. Received: {argument}={body.name}"
+            f"kg.networks.spectrally_normalised(network) makes them. Received: {argument}={discriminator.name}"
         )
     return spectrally_normalised(body)
 

@@ -54,9 +54,9 @@ def attending(x, name: str) -> Any:
 
 
 def _attends(sizes, i):
-    """Whether the map of a size attends: the first that is small enough, from the image inwards."""
+    """Whether the map of a size attends: the first that is small enough, from the image inwards, and no image."""
     small = [max(size) <= LARGEST_ATTENDING for size in sizes]
-    return small[i] and not any(small[1:i])
+    return i > 0 and small[i] and not any(small[:i])
 
 
 def residual_generator(
@@ -76,7 +76,7 @@ def residual_generator(
     x = layers.Reshape(bottom, name="reshape")(layers.Dense(math.prod(bottom), name="dense")(latent))
     for i in reversed(range(len(sizes) - 1)):
         x = _up(x, sizes[i], sizes[i + 1], filters[i], f"up_{i}")
-        if attention and i and _attends(sizes, i):
+        if attention and _attends(sizes, i):
             x = attending(x, "attention")
     x = layers.ReLU(name="relu_last")(_normalised(x, "norm_last"))
     x = layers.Conv2D(data_shape[-1], 3, padding="same", name="to_image")(x)

@@ -1,6 +1,6 @@
 """Networks with spectral normalisation; see `keras_gen.layers.SpectrallyNormalised`."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -14,7 +14,7 @@ def spectrally_normalised(network: keras.Model) -> keras.Model:
         network: a functional `keras.Model`.
 
     Raises:
-        ValueError: if it has other layers with a kernel.
+        ValueError: if it has other layers with a matrix.
     """
     check_normalisable(network)
 
@@ -25,9 +25,9 @@ def spectrally_normalised(network: keras.Model) -> keras.Model:
 
 
 def check_normalisable(network: keras.Model) -> None:
-    """Raises a sentence if a network has a kernel that cannot be normalised."""
-    for layer in all_layers(network):
-        if hasattr(layer, "kernel") and type(layer) not in SPECTRAL and not isinstance(layer, SpectrallyNormalised):
+    """Raises a sentence if a network has a matrix that cannot be normalised."""
+    for layer in _with_matrices(network):
+        if type(layer) not in SPECTRAL and not isinstance(layer, SpectrallyNormalised):
             raise ValueError(
                 "Spectral normalisation is for Dense and Conv2D layers. Received: "
                 f"{type(layer).__name__} {layer.name!r} of {network.name}"
@@ -35,20 +35,24 @@ def check_normalisable(network: keras.Model) -> None:
 
 
 def is_spectrally_normalised(network: keras.Model) -> bool:
-    """Whether every layer with a kernel is normalised."""
-    return all(isinstance(layer, SpectrallyNormalised) for layer in all_layers(network) if hasattr(layer, "kernel"))
+    """Whether every layer with a matrix is normalised."""
+    return all(isinstance(layer, SpectrallyNormalised) for layer in _with_matrices(network))
 
 
-def spectral_layers(*networks: keras.Model) -> list[SpectrallyNormalised]:
+def spectral_layers(*networks: keras.Model) -> list[Any]:
     """The normalised layers of networks."""
-    found = [layer for network in networks for layer in all_layers(network)]
+    found = [layer for network in networks for layer in _all_layers(network)]
     return [layer for layer in found if isinstance(layer, SpectrallyNormalised)]
 
 
-def all_layers(network: keras.Model) -> Iterator[keras.Layer]:
+def _with_matrices(network):
+    return [layer for layer in _all_layers(network) if any(len(w.shape) > 1 for w in layer.trainable_weights)]
+
+
+def _all_layers(network):
     """The layers of a network, and those of networks in it."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
+            yield from _all_layers(layer)
         else:
             yield layer

@@ -53,9 +53,9 @@ class BaseGAN(AdversarialModel):
         r1: weight of the penalty `r1 / 2 * |grad_x d(x)|^2` of real data (Mescheder et al. 2018, equation 9).
         spectral_norm: whether the matrices of the discriminator have the largest singular value 1 (Miyato et al. 2018).
             With it, or with `r1`, the discriminators of the package have no batch normalisation.
-        generator: "dcgan", "infogan" or "residual" (images), "dense", None to choose by the data, or a built `keras.Model` of
-            latents, followed by the one-hot label where there is one, to features, or straight to images (to vectors,
-            if its last layer is named "image").
+        generator: "dcgan", "infogan" or "residual" (images), "dense", None to choose by the data, or a built
+            `keras.Model` of latents, followed by the one-hot label where there is one, to features, or straight to
+            images (to vectors, if its last layer is named "image").
         discriminator: "dcgan", "infogan", "residual", "dense", None, or a built `keras.Model` of data to features.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
