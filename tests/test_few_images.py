@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from zoo import IMAGES, LABELS, SHAPE, few, gan
+from zoo import IMAGES, LABELS, SHAPE, few
 
 import keras_gen as kg
 from keras_gen.layers import NUM_DRAWS, SpectralConv2D, SpectralDense, diff_augment

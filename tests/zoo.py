@@ -369,6 +369,7 @@ ZOO = [
         },
         IMAGES,
         LABELS,
+        {"weights_move": "the bias of a critic of the hinge loss rests while all values are inside of the margin"},
     ),
     Case(
         "gan_wasserstein_vectors",
