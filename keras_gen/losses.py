@@ -166,8 +166,8 @@ def kl_decomposition(z, mean, log_variance, own=None, num_examples=None) -> Deco
     """The KL divergence of normal posteriors from N(0, I) in three parts, by the draws and posteriors of a batch.
 
     q(z) and each q(z_d) are mixtures of the posteriors of all N examples, of which the batch holds B'. The posterior
-    that z was drawn from, which is always among them, weighs 1 / N, and the others share the rest: `log q(z_i) = log(1/N
-    q(z_i|x_i) + (1 - 1/N) / (B' - 1) sum_{j != i} q(z_i|x_j))`. Under the logarithm, that is without bias.
+    that z was drawn from, which is always among them, weighs 1 / N, and the others share the rest: `q(z_i)` is taken as
+    `1/N q(z_i|x_i) + (1 - 1/N) / (B' - 1) sum_{j != i} q(z_i|x_j)`. That is without bias; its logarithm is not.
 
     Source: Chen et al. 2018, "Isolating sources of disentanglement in variational autoencoders", equation 2, with the
     stratified sampling of appendix C.2, whose remainder is shared by all others alike.
