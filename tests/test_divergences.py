@@ -13,6 +13,7 @@ import keras_gen as kg
 from keras_gen import losses
 from keras_gen.core import distribution
 from keras_gen.models.variational.divergences import DIVERGENCES
+from keras_gen.priors import FlowPrior
 from keras_gen.testing import replicas
 
 _rng = np.random.default_rng(0)
@@ -164,6 +165,8 @@ def test_what_is_minimised_is_weighed_and_what_is_reported_is_not():
         (kg.MixtureVAE, {"divergence": "tc"}, "a normal prior.*a MixturePrior"),
         (kg.SemiSupervisedVAE, {"divergence": "tc", "num_classes": 2}, "no unknown labels"),
         (kg.ConditionalVAE, {"divergence": "tc", "num_classes": 2, "latent_dim": 0}, "a code.*latent_dim=0"),
+        (kg.VAE, {"prior": "flow", "latent_dim": 1}, "`latent_dim` must be 2 or more"),
+        (kg.VAE, {"prior": "flow", "free_bits": 0.1}, "`free_bits` must be 0 without a normal prior"),
         (kg.FactorVAE, {"divergence": "tc"}, "FactorVAE has its own divergence"),
         (kg.FactorVAE, {"bound": "iwae"}, "`bound` 'elbo'"),
         (kg.FactorVAE, {"latent_dim": 1}, "`latent_dim` must be 2 or more"),
@@ -194,6 +197,61 @@ def test_a_divergence_of_ones_own_by_the_old_name_of_the_hook():
     model = Own(SHAPE, 2, **dense(2))
     assert model.divergence == "kl"
     np.testing.assert_allclose(model.divergence_terms(MEAN, None, None)["kl_loss"], 2 * MEAN.sum(-1), rtol=1e-5)
+
+
+# === The flow ===
+
+
+def flow(size, num_couplings=3):
+    """A prior whose layers are far from the identity."""
+    prior = FlowPrior(size, num_couplings, width=8)
+    rng = np.random.default_rng(4)
+    for weight in prior.weights:
+        weight.assign(0.7 * rng.standard_normal(weight.shape))
+    return prior
+
+
+def test_the_density_of_a_flow_is_that_of_the_change_of_variables():
+    """The noise by way of the inverse; the determinant of the Jacobian by differences; and a whole mass of 1."""
+    prior = flow(3)
+    u = np.random.default_rng(5).standard_normal((4, 3)).astype("float32")
+    z = np.asarray(prior.of_noise(u))
+    np.testing.assert_allclose(prior.to_noise(z)[0], u, atol=1e-5)
+    with tf.GradientTape() as tape:
+        given = tf.constant(u)
+        tape.watch(given)
+        made = prior.of_noise(given)
+    jacobian = np.asarray(tape.batch_jacobian(made, given), "float64")
+    step = 1e-2 * np.eye(3, dtype="float32")
+    differences = [(prior.of_noise(u + d) - prior.of_noise(u - d)) / 2e-2 for d in step]
+    np.testing.assert_allclose(jacobian, np.stack(differences, axis=-1), atol=2e-2)
+    expected = norm.logpdf(u).sum(-1) - np.linalg.slogdet(jacobian)[1]
+    np.testing.assert_allclose(prior.log_density(z), expected, rtol=1e-4)
+    np.testing.assert_allclose(prior.log_density(z[None])[0], expected, rtol=1e-4)
+    assert np.all(np.any(np.abs(jacobian - np.eye(3)) > 0.1, axis=(0, 2))), "a unit is kept by all layers"
+    plane, edge = flow(2), np.arange(-25, 25, 0.1, dtype="float32")
+    grid = np.stack(np.meshgrid(edge, edge), axis=-1)
+    assert np.exp(plane.log_density(grid)).sum() * 0.1**2 == pytest.approx(1, abs=0.02)
+
+
+def test_draws_of_a_flow_follow_its_density():
+    """The mean of 1 / p(z) over draws in a box, each draw counting, is the area of the box."""
+    prior = flow(2)
+    z = prior.draw(40_000, np.random.default_rng(6))
+    low, high = np.quantile(z, 0.4, axis=0), np.quantile(z, 0.6, axis=0)
+    inside = np.all((z > low) & (z < high), axis=1)
+    area = np.mean(inside * np.exp(-np.asarray(prior.log_density(z))))
+    assert area == pytest.approx(np.prod(high - low), rel=0.1)
+    assert inside.sum() > 500
+
+
+def test_a_vae_with_a_flow_starts_with_the_normal_prior():
+    model = kg.VAE(SHAPE, 3, prior="flow", **dense(3))
+    z = np.random.default_rng(7).standard_normal((8, 3)).astype("float32")
+    np.testing.assert_allclose(model.code_prior.log_density(z), losses.normal_log_density(z), atol=0.05)
+    assert not model.has_normal_prior
+    trained = {id(weight) for weight in model.trainable_weights}
+    assert {id(weight) for weight in model.code_prior.trainable_weights} <= trained
 
 
 # === The player ===

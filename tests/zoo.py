@@ -258,6 +258,8 @@ ZOO = [
             "latent_dim": 2,
             "likelihood": "gaussian",
             "variable_length": True,
+            "prior": "flow",
+            "num_couplings": 2,
             **recurrent(),
         },
         ENDING,
