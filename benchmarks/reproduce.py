@@ -15,6 +15,7 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import disentangling
 import keras
 import measuring
 import searching
@@ -78,6 +79,7 @@ for function in (
     anomalies.photographs_by_features,
     anomalies.digits_by_features,
     measuring.disentanglement,
+    disentangling.disentanglement_of_divergences,
     measuring.fidelity_of_generators,
     measuring.fakes,
     series.bodies_of_series,

@@ -168,8 +168,8 @@ class VampPrior(MixtureOfNormals):
 class FlowPrior(LearnedPrior):
     """A normalizing flow: p(z) is the density of what invertible layers make of standard normal noise u.
 
-    `log p(z) = log N(u; 0, I) + log |det du/dz|`. A layer keeps the first half of the units, a, and moves and scales the
-    others by it: `b = u_b exp(s(a)) + t(a)`, with the determinant `exp(sum s(a))`. The next layer sees the units in
+    `log p(z) = log N(u; 0, I) + log |det du/dz|`. A layer keeps the first half of the units, a, and moves and scales
+    the others by it: `b = u_b exp(s(a)) + t(a)`, with the determinant `exp(sum s(a))`. The next layer sees the units in
     reverse order. Every layer starts close to the identity: p(z) starts as N(0, I).
 
     Source: Dinh et al. 2017, "Density estimation using Real NVP", equations 7 and 8.
