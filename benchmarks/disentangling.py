@@ -3,11 +3,13 @@
 Each training is kept in a file of its own, so that a run that was cut goes on where it was.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
 
 import keras
+import numpy as np
 from common import SHAPE
 
 import keras_gen as kg
