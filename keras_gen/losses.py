@@ -225,8 +225,8 @@ def maximum_mean_discrepancy(a, b, kernel=inverse_multiquadratic) -> tf.Tensor:
 def covariance_penalty(covariance) -> tf.Tensor:
     """How far a covariance is from that of N(0, I), `sum_ij (C_ij - I_ij)^2`. (D, D) -> scalar.
 
-    Source: Kumar et al. 2018, "Variational inference of disentangled latent concepts from unlabeled observations",
-    equations 5 to 7, with one weight for what lies on the diagonal and beside it.
+    Source: Kumar et al. 2018, "Variational inference of disentangled latent concepts from unlabeled observations", with
+    one weight for what lies on the diagonal and beside it.
     """
     return ops.sum(ops.square(covariance - ops.eye(covariance.shape[-1])))
 

@@ -172,7 +172,7 @@ class FlowPrior(LearnedPrior):
     the others by it: `b = u_b exp(s(a)) + t(a)`, with the determinant `exp(sum s(a))`. The next layer sees the units in
     reverse order. Every layer starts close to the identity: p(z) starts as N(0, I).
 
-    Source: Dinh et al. 2017, "Density estimation using Real NVP", equations 7 and 8.
+    Source: Dinh et al. 2017, "Density estimation using Real NVP", equations 4 to 8.
 
     Args:
         size: D, of the code, at least 2.

@@ -26,13 +26,13 @@ class KlDivergence:
 class MaximumMeanDiscrepancy(KlDivergence):
     """The maximum mean discrepancy of codes from as many draws of the prior, with inverse multiquadratic kernels.
 
-    Zhao et al. 2019, "InfoVAE: balancing learning and inference in variational autoencoders", equation 6, with
-    `1 - alpha` as `beta` and `alpha + lambda - 1` as `divergence_weight`. With beta=0 it is the MMD-VAE of that paper,
-    and the WAE-MMD of Tolstikhin et al. 2018, "Wasserstein auto-encoders", algorithm 2, with a normal posterior.
+    Zhao et al. 2019, "InfoVAE: balancing learning and inference in variational autoencoders", with `1 - alpha` as
+    `beta` and `alpha + lambda - 1` as `divergence_weight`. With beta=0 it is the MMD-VAE of that paper, and the WAE-MMD
+    of Tolstikhin et al. 2018, "Wasserstein auto-encoders", algorithm 2, with a normal posterior.
     """
 
     minimised = ("mmd_loss",)
-    weight = 10.0  # Tolstikhin et al., appendix D
+    weight = 10.0  # lambda of Tolstikhin et al., for MNIST
 
     @staticmethod
     def terms(model, mean, log_variance) -> dict:
@@ -50,7 +50,7 @@ class TotalCorrelation(KlDivergence):
 
     minimised = ("total_correlation",)
     watched = ("mutual_information", "dimension_wise_kl")
-    weight = 5.0  # beta 6, of their figure 4
+    weight = 5.0
 
     @staticmethod
     def terms(model, mean, log_variance) -> dict:
