@@ -81,6 +81,7 @@ for function in (
     measuring.disentanglement,
     disentangling.disentanglement_of_divergences,
     measuring.fidelity_of_generators,
+    measuring.mixtures_of_codes,
     measuring.fakes,
     series.bodies_of_series,
     tables.samples_of_tables,
