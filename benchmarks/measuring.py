@@ -275,7 +275,7 @@ def fidelity_of_generators():
 
 
 def mixtures_of_codes(name="vae_mnist_conv16", count=5_000):
-    """Kernel distance, precision and recall of a shipped VAE: codes from its prior, and from mixtures fitted to codes."""
+    """Fidelity of a shipped VAE: codes from its prior, and from mixtures that are fitted to codes."""
     x, y = labelled("train")
     test, _ = labelled("test")
     features, model = kg.evaluation.classifier_features(x, y, verbose=2), kg.load(name)
@@ -288,8 +288,8 @@ def mixtures_of_codes(name="vae_mnist_conv16", count=5_000):
         figures[prior] = compared["generated"]
         print(prior, figures[prior], flush=True)
     return {
-        "what": f"Samples of {name}, {count:,} against {count:,} test images of MNIST: kernel distance x 1000, precision, "
-        "recall on classifier features; codes from the prior, or from normals fitted to 20,000 codes",
+        "what": f"Samples of {name}, {count:,} against {count:,} test images of MNIST: kernel distance x 1000, "
+        "precision, recall on classifier features; codes from the prior, or from normals fitted to 20,000 codes",
         "published": "Ghosh et al. 2020: a mixture fitted afterwards beats the prior of a VAE",
         "ours": "; ".join(
             f"{prior}: {1000 * found['kernel_distance']:.0f} +- {1000 * found['kernel_distance_error']:.0f}, "
