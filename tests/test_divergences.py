@@ -167,6 +167,8 @@ def test_what_is_minimised_is_weighed_and_what_is_reported_is_not():
         (kg.ConditionalVAE, {"divergence": "tc", "num_classes": 2, "latent_dim": 0}, "a code.*latent_dim=0"),
         (kg.VAE, {"prior": "flow", "latent_dim": 1}, "`latent_dim` must be 2 or more"),
         (kg.VAE, {"prior": "flow", "free_bits": 0.1}, "`free_bits` must be 0 without a normal prior"),
+        (kg.HierarchicalVAE, {"top_dim": 2}, "`top_dim` must be less than `latent_dim`"),
+        (kg.HierarchicalVAE, {"latent_dim": 3, "top_dim": 2, "divergence": "tc"}, "a normal prior.*a TwoLevels"),
         (kg.FactorVAE, {"divergence": "tc"}, "FactorVAE has its own divergence"),
         (kg.FactorVAE, {"bound": "iwae"}, "`bound` 'elbo'"),
         (kg.FactorVAE, {"latent_dim": 1}, "`latent_dim` must be 2 or more"),
@@ -252,6 +254,28 @@ def test_a_vae_with_a_flow_starts_with_the_normal_prior():
     assert not model.has_normal_prior
     trained = {id(weight) for weight in model.trainable_weights}
     assert {id(weight) for weight in model.code_prior.trainable_weights} <= trained
+
+
+# === Two levels ===
+
+
+def test_the_posterior_of_the_lower_level_is_the_product_of_both_opinions():
+    """N(v; a, b) N(v; m, s) over the weighed normal does not depend on v; the KL divergence is that of draws."""
+    model = kg.HierarchicalVAE(SHAPE, 3, top_dim=1, **dense(3))
+    rng = np.random.default_rng(8)
+    mean, log_variance = (tf.constant(rng.standard_normal((2, 3)), "float32") for _ in range(2))
+    upper, v = (rng.standard_normal((50, 2, size)).astype("float32") for size in (1, 2))
+    both = losses.normal_log_density(v, mean[:, 1:], log_variance[:, 1:])
+    both += losses.normal_log_density(v, *model.code_prior.given(upper[:1]))
+    found = both - losses.normal_log_density(v, *model.code_prior.weighed(mean, log_variance, upper[:1]))
+    np.testing.assert_allclose(found, np.repeat(found[:1], 50, axis=0), atol=1e-4)
+
+    noise = rng.standard_normal((20_000, 2, 3)).astype("float32")
+    z = model.codes_of(mean, log_variance, noise)
+    by_draws = -np.asarray(model.log_ratio(z, mean, log_variance))
+    exact = np.sum(model.code_prior.kl(mean, log_variance, z), axis=-1)
+    np.testing.assert_allclose(exact, by_draws.mean(axis=0), atol=5 * by_draws.std() / math.sqrt(20_000))
+    np.testing.assert_array_equal(model.codes_of(mean, log_variance), model.codes_of(mean, log_variance, 0 * noise[0]))
 
 
 # === The player ===

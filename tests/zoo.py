@@ -338,6 +338,12 @@ ZOO = [
         },
         IMAGES,
     ),
+    Case(
+        "hierarchical_vae",
+        kg.HierarchicalVAE,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, "top_dim": 1, **dense(3)},
+        IMAGES,
+    ),
     Case("mixture_vae", kg.MixtureVAE, lambda: mixture(1), IMAGES, LABELS),
     Case("mixture_vae_from_the_start", kg.MixtureVAE, lambda: {**mixture(0), "warmup_steps": 3}, IMAGES),
     Case(

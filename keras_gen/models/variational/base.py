@@ -200,7 +200,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         x, labels = self.unpack(x)
         mean, log_variance = self.posterior(x, labels, training=training)
         if not training:
-            return self.images(mean, labels)
+            return self.images(self.codes_of(mean, log_variance), labels)
         z = self._draws(mean, log_variance, training)[:1]
         weights = self.term_weights(training)
         for name, term in self.divergence_terms(mean, log_variance, z).items():
@@ -212,7 +212,10 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
-        return {**self._bound.terms(self, nll, z, mean, log_variance, training), "active_units": mean}
+        return {
+            **self._bound.terms(self, nll, z, mean, log_variance, training),
+            "active_units": self.codes_of(mean, log_variance),
+        }
 
     @property
     def _bound(self):
@@ -275,6 +278,14 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         given = self.given(labels)
         return self.posterior_head(features if given is None else [features, given])
 
+    def codes_of(self, mean, log_variance, noise=None) -> tf.Tensor:
+        """Codes of q(z | x) by standard normal noise, (..., B, D), or without it the code of the means, (B, D)."""
+        return mean if noise is None else layers.draw_codes(mean, log_variance, noise)
+
+    def log_posterior(self, z, mean, log_variance) -> tf.Tensor:
+        """`log q(z | x)` by what `posterior` gives for x. (..., B, D) -> (..., B), nats."""
+        return losses.normal_log_density(z, mean, log_variance)
+
     def given(self, labels) -> tf.Tensor | None:
         """What encoder and decoder are given besides features and codes, (B, num_given), or None."""
         return None
@@ -294,7 +305,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             noise = layers.fixed_noise(
                 self.evaluation_draws, self.latent_dim, self.seed, scaled=self._bound.balances_draws
             )
-        return layers.draw_codes(mean, log_variance, noise)
+        return self.codes_of(mean, log_variance, noise)
 
     def decode_draws(self, z, labels=None, training: bool = False) -> tf.Tensor:
         """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
@@ -309,7 +320,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     def log_ratio(self, z, mean, log_variance) -> tf.Tensor:
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
-        return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
+        return self.code_prior.log_density(z) - self.log_posterior(z, mean, log_variance)
 
     def network_parts(self) -> Parts:
         labels = {"labels": ()} if self.supervision == "required" else {}

@@ -6,7 +6,7 @@ Each is minimised beside it: `beta * KL + divergence_weight * divergence`.
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import layers, losses
+from keras_gen import losses
 from keras_gen.core import distribution
 
 
@@ -110,4 +110,4 @@ def check_divergence(model, weight: float | None) -> None:
 def draw_apart(model, mean, log_variance) -> tf.Tensor:
     """A draw of each posterior, (B, D), by noise of its own: that of an evaluation is the same for all examples, so
     that their draws say nothing of how codes are distributed."""
-    return layers.draw_codes(mean, log_variance, distribution.normal(tf.shape(mean), model.noise_key("codes")))
+    return model.codes_of(mean, log_variance, distribution.normal(tf.shape(mean), model.noise_key("codes")))
