@@ -15,6 +15,7 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import disentangling
 import few_images
 import keras
 import measuring
@@ -80,7 +81,9 @@ for function in (
     anomalies.photographs_by_features,
     anomalies.digits_by_features,
     measuring.disentanglement,
+    disentangling.disentanglement_of_divergences,
     measuring.fidelity_of_generators,
+    measuring.mixtures_of_codes,
     measuring.fakes,
     series.bodies_of_series,
     tables.samples_of_tables,
