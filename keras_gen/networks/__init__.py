@@ -27,6 +27,9 @@ from keras_gen.networks.dense import shallow_decoder as shallow_decoder
 from keras_gen.networks.dense import shallow_encoder as shallow_encoder
 from keras_gen.networks.dense import tie_weights as tie_weights
 from keras_gen.networks.dense import tied_decoder as tied_decoder
+from keras_gen.networks.denoiser import dense_denoiser as dense_denoiser
+from keras_gen.networks.denoiser import make_denoiser as make_denoiser
+from keras_gen.networks.denoiser import unet_denoiser as unet_denoiser
 from keras_gen.networks.given import Role
 from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import cluster_head as cluster_head
