@@ -24,6 +24,7 @@ FRAMES = whole(2)
 class DiffusionAbilities(Part):
     """Part of `BaseDiffusion`: draws, and the ways to noise and back, all by `advance`."""
 
+    slow = True
     memory_factor = 8  # the maps of the network
     undrawable = "its images are made in many steps: export the part 'network', and step outside"
 
