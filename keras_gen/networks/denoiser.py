@@ -3,9 +3,9 @@
 Their last layer begins at 0 (Ho et al. 2020, as in their code), and computes in float32.
 """
 
-import functools
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -107,10 +107,11 @@ def unet_denoiser(
     halved = min(data_shape[:2]) >= SMALLEST_HALVED_AT_ONCE
     sizes = sizes[1:] if halved else sizes[: len(filters)]
     inputs, condition = _inputs(data_shape, num_classes, 4 * filters[0])
-    step = strides(data_shape[:2], sizes[0])
+    whole = (data_shape[0], data_shape[1])
+    step = strides(whole, sizes[0])
     x = layers.Conv2D(filters[0], KERNEL, strides=step, padding="same", name="first")(inputs[0])
     levels = []
-    for i, (size, following) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (size, following) in enumerate(itertools.pairwise(sizes)):
         for j in range(blocks):
             x = _residual(x, filters[i], condition, f"down_{i}_{j}")
         levels.append((i, size, following, x))
@@ -127,7 +128,7 @@ def unet_denoiser(
     x = layers.Activation("silu", name="silu_last")(GroupNorm(name="norm_last")(x))
     options: dict[str, Any] = {"kernel_initializer": "zeros", "dtype": "float32"}
     if halved:
-        x = upsampled(x, data_shape[:2], sizes[0], data_shape[-1], "last", **options)
+        x = upsampled(x, whole, sizes[0], data_shape[-1], "last", **options)
     else:
         x = layers.Conv2D(data_shape[-1], 3, padding="same", name="last", **options)(x)
     return keras.Model(inputs, x, name="unet_denoiser")
@@ -181,7 +182,9 @@ def _residual(x, filters, condition, name):
     """A block of two convolutions, added to what it is given."""
     y = layers.Activation("silu", name=f"{name}_silu_0")(GroupNorm(name=f"{name}_norm_0")(x))
     y = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_0")(y)
-    given = layers.Reshape((1, 1, filters), name=f"{name}_reshape")(layers.Dense(filters, name=f"{name}_given")(condition))
+    given = layers.Reshape((1, 1, filters), name=f"{name}_reshape")(
+        layers.Dense(filters, name=f"{name}_given")(condition)
+    )
     y = layers.Add(name=f"{name}_condition")([y, given])
     y = layers.Activation("silu", name=f"{name}_silu_1")(GroupNorm(name=f"{name}_norm_1")(y))
     y = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv_1")(y)
@@ -198,7 +201,7 @@ def _attending(x, name):
     return layers.Add(name=name)([x, layers.Reshape((height, width, channels), name=f"{name}_map")(y)])
 
 
-DENOISERS = {"unet": unet_denoiser, "dense": dense_denoiser}
+DENOISERS: dict[str, Callable] = {"unet": unet_denoiser, "dense": dense_denoiser}
 
 
 def make_denoiser(
@@ -222,4 +225,4 @@ def make_denoiser(
     name = role.check_name(denoiser or ("unet" if len(data_shape) == 3 else "dense"))
     if name == "unet" and len(data_shape) != 3:
         raise ValueError(f"A U-Net needs images (height, width, channels). Received: data_shape={data_shape}")
-    return functools.partial(DENOISERS[name], num_classes=num_classes)(data_shape)
+    return DENOISERS[name](data_shape, num_classes)

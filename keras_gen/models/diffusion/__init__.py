@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from keras_gen.models.diffusion.diffusion import Diffusion as Diffusion
 from keras_gen.models.diffusion.flow_matching import FlowMatching as FlowMatching
 
 if not TYPE_CHECKING:  # type checkers read the lines above; this keeps the modules' names out of a star import

@@ -6,12 +6,11 @@ from typing import Annotated
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from keras_gen.core import Part, batched, by_averages, checked, distribution, drawn, provenance
 from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import Count, either, number, whole
-from keras_gen.models.diffusion.samplers import SAMPLERS, advance, check_sampler
+from keras_gen.models.diffusion.samplers import advance, check_sampler
 
 STEPS = 50
 CODE_STEPS = 25  # of `heun`, between data and the noise that leads to them
@@ -50,8 +49,8 @@ class DiffusionAbilities(Part):
             labels: (n,) or one for all, of a model with classes; None for each in turn.
             seed: of the noise; None for a fresh one.
             steps: from noise to data.
-            guidance: w, 0 or more: the network says `(1 + w) f(x, y) - w f(x)`, which makes images more typical of their
-                class, and less diverse.
+            guidance: w, 0 or more: the network says `(1 + w) f(x, y) - w f(x)`, which makes images more typical of
+                their class, and less diverse.
             sampler: "euler", "heun", "ddim" or "ddpm", of those in `samplers`; None for the first of them.
             verbose: 1 for a progress bar.
         """
@@ -122,11 +121,9 @@ class DiffusionAbilities(Part):
                 f"`guidance` needs classes: make the model with `num_classes`. Received: guidance={guidance}, "
                 "num_classes=None"
             )
-        if self.num_classes is not None and labels is None:
-            self.data_spec.as_labels(None)
         x, done = tf.convert_to_tensor(x, tf.float32), 0
         given = {
-            "labels": None if labels is None else tf.cast(labels, tf.int32),
+            "labels": self._labels(labels),
             "guidance": tf.constant(guidance, tf.float32) if guidance else None,
             **options,
         }
@@ -233,23 +230,21 @@ class DiffusionAbilities(Part):
                 f"Received: latent={type(self.latent).__name__}"
             )
         x, labels = self.in_memory(x, labels, "reconstruct")
-        known = np.asarray(mask, "float32")
-        try:
-            known = np.broadcast_to(known, x.shape)
-        except ValueError:
-            known = None
-        if known is None or not np.isin(known, (0, 1)).all():
+        mask = np.asarray(mask, "float32")
+        fits = mask.ndim <= x.ndim and all(a in (1, b) for a, b in zip(mask.shape[::-1], x.shape[::-1], strict=False))
+        if not fits or not np.isin(mask, (0, 1)).all():
             raise ValueError(
                 f"`mask` must be 1 where x is known and 0 elsewhere, of the shape {x.shape} or of what is repeated to "
-                f"it. Received: mask of shape {np.shape(mask)}, values from {np.min(mask)} to {np.max(mask)}"
+                f"it. Received: mask of shape {mask.shape}, values from {np.min(mask)} to {np.max(mask)}"
             )
+        known = np.array(np.broadcast_to(mask, x.shape))
         seed = provenance.seed_for(seed)
         noise = np.random.default_rng(seed).standard_normal(x.shape).astype("float32")
         data = np.asarray(self.normalised(x))
         start = noise * self.path(0.0)[1]
         [(_, state)] = self._walk(
             start, np.linspace(0, 1, steps + 1), [steps], sampler, distribution.noise_key(seed, 0, "steps"), labels,
-            guidance, known=tuple(map(tf.constant, (np.array(known), data, noise))),
+            guidance, known=tuple(map(tf.constant, (known, data, noise))),
         )  # fmt: skip
         made = np.where(known == 1, x, np.asarray(self._shown(state, 1.0)))
         return provenance.note(made, self, seed=seed)
@@ -258,15 +253,11 @@ class DiffusionAbilities(Part):
         """Data with half of the way's noise, and what the network takes for x in it, at once. -> (B, *data_shape)."""
         x, labels = self.unpack(x)
         self.check_shape(x)
-        if self.num_classes is None:
-            labels = None
-        elif labels is None:
-            self.data_spec.as_labels(None)
         v = self.normalised(x)
         alpha, sigma = self.path(np.float32(0.5))
         shape = tf.shape(v) if training else (1, *self.described_shape)
         x_t = alpha * v + sigma * distribution.normal(shape, self.key("call", training))
-        said = self.said(x_t, tf.fill((tf.shape(v)[0],), 0.5), labels, training)
+        said = self.said(x_t, tf.fill((tf.shape(v)[0],), 0.5), self._labels(labels), training)
         return self.as_data(self.split(said, x_t, np.float32(0.5))[0])
 
     # === In a run ===

@@ -1,7 +1,7 @@
 """What flow matching and diffusion share: a path between noise and data, and what a network knows of it."""
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,16 +13,17 @@ from keras_gen.core import GenerativeModel, Parts, Taken, distribution
 from keras_gen.core.arguments import Classes
 from keras_gen.models.diffusion import latent as latents
 from keras_gen.models.diffusion.abilities import DiffusionAbilities
+from keras_gen.models.diffusion.likelihood import Likelihoods
 
 LABEL_DROPOUT = 0.1  # share of the examples that are trained on without their label, for guidance
 EVALUATION_TIMES = 4
 
 
-class BaseDiffusion(DiffusionAbilities, GenerativeModel):
+class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
     """A network that tells data x and noise e ~ N(0, I) from their mixture `x_t = alpha_t x + sigma_t e`. Abstract.
 
     Time goes from noise, t = 0, to data, t = 1. A model gives alpha and sigma by `path`, what its network is trained to
-    say by `target`, and the x and e that follow from it by `split`.
+    say by `target_of`, and the x and e that follow from it by `split`.
 
     Args:
         data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors of any values.
@@ -31,7 +32,8 @@ class BaseDiffusion(DiffusionAbilities, GenerativeModel):
         latent: None, or a trained autoencoder of the same data_shape, such as `kg.load(...)`, whose codes are described
             in the place of the data. The model keeps a copy, which is not trained.
         denoiser: "unet" (images), "dense", None to choose by the data, or a built `keras.Model` of [data, time], or
-            [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes stands for none.
+            [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes stands
+            for none.
         ema: None, or the decay of a moving average of the weights, with which the model samples and scores.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -80,7 +82,7 @@ class BaseDiffusion(DiffusionAbilities, GenerativeModel):
         """The times that the model is trained at, of numbers uniform on [0, 1]."""
         return u
 
-    def target(self, x, e, t) -> tf.Tensor:
+    def target_of(self, x, e, t) -> tf.Tensor:
         """What the network is trained to say of x_t. Three of (B, ...), t broadcast."""
         raise NotImplementedError
 
@@ -132,6 +134,14 @@ class BaseDiffusion(DiffusionAbilities, GenerativeModel):
         alpha_rate, sigma_rate = self.rates(t)
         return alpha_rate * x_hat + sigma_rate * e_hat
 
+    def _labels(self, labels):
+        """Labels as the network takes them, or None; a sentence where they are missing."""
+        if self.num_classes is None:
+            return None
+        if labels is None:
+            self.data_spec.as_labels(None)
+        return tf.cast(labels, tf.int32)
+
     # === Training ===
 
     def terms(self, x, y, training: bool) -> dict:
@@ -140,19 +150,19 @@ class BaseDiffusion(DiffusionAbilities, GenerativeModel):
             t = self.quantile(distribution.uniform((tf.shape(v)[0],), self.noise_key("time")))
             return {self.reported[0]: self._error(v, self._noise(v), t, self._dropped(y), training)}
         # The same times and noise for each example, whatever the batch.
-        K = EVALUATION_TIMES
-        t = ops.repeat(self.quantile((np.arange(K, dtype="float32") + 0.5) / K), tf.shape(v)[0])
-        e = distribution.normal((K, 1, *self.described_shape), self.key("noise", False))
+        k = EVALUATION_TIMES
+        t = ops.repeat(self.quantile((np.arange(k, dtype="float32") + 0.5) / k), tf.shape(v)[0])
+        e = distribution.normal((k, 1, *self.described_shape), self.key("noise", False))
         e = ops.reshape(e + ops.zeros_like(v)[None], (-1, *self.described_shape))
-        y = None if y is None else ops.tile(y, K)
-        errors = self._error(ops.tile(v, (K, *(1 for _ in self.described_shape))), e, t, y, training)
-        return {self.reported[0]: ops.mean(ops.reshape(errors, (K, -1)), axis=0)}
+        y = None if y is None else ops.tile(y, k)
+        errors = self._error(ops.tile(v, (k, *(1 for _ in self.described_shape))), e, t, y, training)
+        return {self.reported[0]: ops.mean(ops.reshape(errors, (k, -1)), axis=0)}
 
     def _error(self, x, e, t, labels, training):
         beside = self._beside(t)
         alpha, sigma = self.path(beside)
         said = self.said(alpha * x + sigma * e, t, labels, training)
-        return losses.squared_error(self.target(x, e, beside), said)
+        return losses.squared_error(self.target_of(x, e, beside), said)
 
     def _noise(self, v):
         return distribution.normal(tf.shape(v), self.noise_key("noise"))

@@ -3,9 +3,13 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_gen.core import batched, checked
+from keras_gen.core.arguments import Count
 from keras_gen.models.diffusion.base import BaseDiffusion
+from keras_gen.models.diffusion.likelihood import LIKELIHOOD_STEPS
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -24,8 +28,8 @@ class FlowMatching(BaseDiffusion):
     `sample(n, labels=..., guidance=2)` can do more of what makes a class (classifier-free guidance). With `latent` it
     learns the codes of an autoencoder.
 
-    `encode` gives the noise that leads to data, and `decode` the data, so that `kg.tasks.interpolate` goes from image to
-    image between noises; `reconstruct` adds noise and takes it away, `inpaint` draws what is not known, and
+    `encode` gives the noise that leads to data, and `decode` the data, so that `kg.tasks.interpolate` goes from image
+    to image between noises; `reconstruct` adds noise and takes it away, `inpaint` draws what is not known, and
     `trajectory` shows the way.
 
     Reported: `velocity_loss`, summed over values; of an evaluation at four times, with noise that is the same for each
@@ -38,7 +42,8 @@ class FlowMatching(BaseDiffusion):
         x_t (B, *data_shape), t (B, 1) -> velocities (B, *data_shape).
 
     Score unit:
-        None yet.
+        log p(x) by the probability-flow equation, nats per example, with labels log p(x | y); see `log_likelihood`.
+        With `latent`, of the codes.
 
     Reference:
         Lipman et al. 2023, "Flow matching for generative modeling", equations 9 and 23; Liu et al. 2023, "Flow straight
@@ -60,8 +65,14 @@ class FlowMatching(BaseDiffusion):
     def rates(self, t) -> tuple[Any, Any]:
         return 1.0, -1.0
 
-    def target(self, x, e, t) -> tf.Tensor:
+    def target_of(self, x, e, t) -> tf.Tensor:
         return x - e
 
     def split(self, said, x_t, t) -> tuple[tf.Tensor, tf.Tensor]:
         return x_t + (1.0 - t) * said, x_t - t * said
+
+    @batched
+    @checked
+    def score(self, x, labels=None, *, steps: Count = LIKELIHOOD_STEPS, probes: Count = 1) -> np.ndarray:
+        """log p(x); see `log_likelihood`."""
+        return self.log_likelihood(x, labels, steps=steps, probes=probes)

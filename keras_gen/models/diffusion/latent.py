@@ -13,7 +13,7 @@ def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
     Raises:
         ValueError: if it does not encode and decode data of that shape by itself.
     """
-    offers = getattr(model, "offers", frozenset())
+    offers: frozenset[str] = getattr(model, "offers", frozenset())
     if not {"encode", "decode"} <= offers or model.supervision == "required" or model.data_shape != data_shape:
         needs = ", which takes labels" if getattr(model, "supervision", None) == "required" else ""
         raise ValueError(

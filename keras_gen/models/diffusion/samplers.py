@@ -39,7 +39,7 @@ def ddim(path, predict, x, t, s, noise) -> tf.Tensor:
 
 
 def heun(path, predict, x, t, s, noise) -> tf.Tensor:
-    """The trapezoidal rule: the step of `ddim`, made anew with the mean of both ends (Karras et al. 2022, algorithm 1)."""
+    """The trapezoidal rule: the step of `ddim` with the mean of both ends (Karras et al. 2022, algorithm 1)."""
     first = predict(x, t)
     second = predict(_moved(path, x, t, s, *first), s)
     return _moved(path, x, t, s, *(0.5 * (here + there) for here, there in zip(first, second, strict=True)))
@@ -73,7 +73,9 @@ SAMPLERS = {
 
 
 @tf.function(reduce_retracing=True)  # outside of the class, so that it is traced once for each shape of the data
-def advance(model, sampler, x, times, first, last, key, labels=None, guidance=None, known=None, clips=True) -> tf.Tensor:
+def advance(
+    model, sampler, x, times, first, last, key, labels=None, guidance=None, known=None, clips=True
+) -> tf.Tensor:
     """States at times[last], of those at times[first]. (B, ...) -> (B, ...).
 
     Args:
