@@ -9,15 +9,14 @@ import tensorflow as tf
 
 from keras_gen.core import Part, batched, by_averages, checked, distribution, drawn, provenance
 from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
-from keras_gen.core.arguments import Count, either, number, whole
+from keras_gen.core.arguments import Count, Rule, number, whole
 from keras_gen.models.diffusion.samplers import advance, check_sampler
 
 STEPS = 50
 CODE_STEPS = 25  # of `heun`, between data and the noise that leads to them
 SHOWN = 20  # how often the progress of a draw is shown
 Guidance = Annotated[float, number(minimum=0)]
-Level = Annotated[float, either(number(minimum=0, below=1), whole(1, 1))]
-FRAMES = whole(2)
+Level = Annotated[float, Rule("a number from 0 to 1", lambda value: number(0).fits(value) and value <= 1, float)]
 
 
 class DiffusionAbilities(Part):
@@ -130,7 +129,12 @@ class DiffusionAbilities(Part):
         times = tf.constant(times, tf.float32)
         for cut in cuts:
             if cut > done:
-                x, done = advance(self, sampler, x, times, tf.constant(done), tf.constant(cut), key, **given), cut
+                x, done = (
+                    advance(
+                        self, sampler, x, times, tf.constant(done, tf.int32), tf.constant(cut, tf.int32), key, **given
+                    ),
+                    cut,
+                )
             yield cut, x
 
     def _shown(self, states, t):
