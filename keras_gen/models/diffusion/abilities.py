@@ -10,9 +10,10 @@ import tensorflow as tf
 from keras_gen.core import Part, batched, by_averages, checked, distribution, drawn, provenance
 from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import Count, Rule, number, whole
-from keras_gen.models.diffusion.samplers import advance, check_sampler
+from keras_gen.models.diffusion.samplers import advance, check_sampler, fill_in
 
 STEPS = 50
+REPEATS = 4
 CODE_STEPS = 25  # of `heun`, between data and the noise that leads to them
 SHOWN = 20  # how often the progress of a draw is shown
 Guidance = Annotated[float, number(minimum=0)]
@@ -112,30 +113,26 @@ class DiffusionAbilities(Part):
             found.append(kept)
         return [np.concatenate(states) for states in zip(*found, strict=True)]
 
-    def _walk(self, x, times, cuts, sampler, key, labels=None, guidance=0.0, **options) -> Iterator[tuple]:
+    def _walk(self, x, times, cuts, sampler, key, labels=None, guidance=0.0, clips=True) -> Iterator[tuple]:
         """(cut, state) after each of so many steps from times[0] on."""
+        sampler, given = self._asked(sampler, labels, guidance)
+        x, times, done = tf.convert_to_tensor(x, tf.float32), tf.constant(times, tf.float32), 0
+        for cut in cuts:
+            if cut > done:
+                first, done = tf.constant(done, tf.int32), cut
+                x = advance(self, sampler, x, times, first, tf.constant(cut, tf.int32), key, **given, clips=clips)
+            yield cut, x
+
+    def _asked(self, sampler, labels, guidance):
+        """The name of the sampler, and labels and guidance as `advance` takes them; or a sentence."""
         sampler = check_sampler(self, sampler)
         if guidance and self.num_classes is None:
             raise ValueError(
                 f"`guidance` needs classes: make the model with `num_classes`. Received: guidance={guidance}, "
                 "num_classes=None"
             )
-        x, done = tf.convert_to_tensor(x, tf.float32), 0
-        given = {
-            "labels": self._labels(labels),
-            "guidance": tf.constant(guidance, tf.float32) if guidance else None,
-            **options,
-        }
-        times = tf.constant(times, tf.float32)
-        for cut in cuts:
-            if cut > done:
-                x, done = (
-                    advance(
-                        self, sampler, x, times, tf.constant(done, tf.int32), tf.constant(cut, tf.int32), key, **given
-                    ),
-                    cut,
-                )
-            yield cut, x
+        weight = tf.constant(guidance, tf.float32) if guidance else None
+        return sampler, {"labels": self._labels(labels), "guidance": weight}
 
     def _shown(self, states, t):
         """States at one time as data."""
@@ -213,11 +210,12 @@ class DiffusionAbilities(Part):
         steps: Count = STEPS,
         guidance: Guidance = 0.0,
         sampler: str | None = None,
+        repeats: Count = REPEATS,
     ) -> np.ndarray:
         """Data of which a part is known, with the rest drawn anew. (B, *data_shape) -> (B, *data_shape).
 
-        In each step the known part is replaced by itself with the noise of that time (Song et al. 2021b, equation 14 of
-        appendix I; as RePaint, Lugmayr et al. 2022, equation 8), always the same noise: it goes its straight way.
+        After each step the known part is put in, with the noise of that time, and each step is made several times, with
+        noise put on again in between: what is drawn hears of what is known (RePaint, Lugmayr et al. 2022, algorithm 1).
 
         Args:
             x: (B, *data_shape); what is not known may be anything finite.
@@ -227,6 +225,7 @@ class DiffusionAbilities(Part):
             steps: as of `sample`.
             guidance: as of `sample`.
             sampler: as of `sample`.
+            repeats: how often each step is made.
         """
         if self.latent is not None:
             raise ValueError(
@@ -243,12 +242,11 @@ class DiffusionAbilities(Part):
             )
         known = np.array(np.broadcast_to(mask, x.shape))
         seed = provenance.seed_for(seed)
-        noise = np.random.default_rng(seed).standard_normal(x.shape).astype("float32")
-        data = np.asarray(self.normalised(x))
-        start = noise * self.path(0.0)[1]
-        [(_, state)] = self._walk(
-            start, np.linspace(0, 1, steps + 1), [steps], sampler, distribution.noise_key(seed, 0, "steps"), labels,
-            guidance, known=tuple(map(tf.constant, (known, data, noise))),
+        start = np.random.default_rng(seed).standard_normal(x.shape).astype("float32") * self.path(0.0)[1]
+        sampler, given = self._asked(sampler, labels, guidance)
+        state = fill_in(
+            self, sampler, start, tf.linspace(0.0, 1.0, steps + 1), distribution.noise_key(seed, 0, "steps"),
+            tf.constant(known), self.normalised(tf.constant(x)), tf.constant(repeats), **given,
         )  # fmt: skip
         made = np.where(known == 1, x, np.asarray(self._shown(state, 1.0)))
         return provenance.note(made, self, seed=seed)

@@ -1,30 +1,15 @@
 """Samplers: rules that take a state x_t = alpha_t x + sigma_t e some way towards the data, and the loop around them.
 
-Each is given what the model takes for x and e at a time t, `x_hat` and `e_hat`, and gives the state at another time s.
+A rule is a function (path, predict, x, t, s, noise) from the state at time t to that at time s: `path(t)` gives alpha
+and sigma, `predict(x, t)` what the model takes for x and e, and `noise()` standard normal numbers.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 from keras import ops
 
 from keras_gen.core import distribution
-
-
-class Sampler(NamedTuple):
-    """A rule.
-
-    Args:
-        step: function (path, predict, x, t, s, noise) -> x at time s; `predict(x, t)` gives (x_hat, e_hat), `noise()`
-            standard normal numbers like x.
-        draws: whether it draws noise.
-        calls: of the network, in a step.
-    """
-
-    step: Callable
-    draws: bool = False
-    calls: int = 1
 
 
 def ddim(path, predict, x, t, s, noise) -> tf.Tensor:
@@ -64,22 +49,15 @@ def _moved(path, x, t, s, x_hat, e_hat):
     return x + (alpha_s - alpha_t) * x_hat + (sigma_s - sigma_t) * e_hat
 
 
-SAMPLERS = {
-    "euler": Sampler(ddim),
-    "ddim": Sampler(ddim),
-    "heun": Sampler(heun, calls=2),
-    "ddpm": Sampler(ddpm, draws=True),
-}
+SAMPLERS = {"euler": ddim, "ddim": ddim, "heun": heun, "ddpm": ddpm}
 
 
 @tf.function(reduce_retracing=True)  # outside of the class, so that it is traced once for each shape of the data
-def advance(
-    model, sampler, x, times, first, last, key, labels=None, guidance=None, known=None, clips=True
-) -> tf.Tensor:
+def advance(model, sampler, x, times, first, last, key, labels=None, guidance=None, clips=True) -> tf.Tensor:
     """States at times[last], of those at times[first]. (B, ...) -> (B, ...).
 
     Args:
-        model: with `path` and `predict`.
+        model: with `path` and `predicted`.
         sampler: name of SAMPLERS.
         x: (B, ...), states at times[first].
         times: (K + 1,), of the K steps of a whole draw.
@@ -88,28 +66,57 @@ def advance(
         key: of the noise of all steps.
         labels: (B,) or None.
         guidance: scalar, or None for no guidance.
-        known: None, or (mask, data, noise): what is known of the result, 1 in the mask, goes its own way to the data.
         clips: whether x_hat is brought into the range of the data, where they have one.
     """
-    rule = SAMPLERS[sampler]
-
-    def predict(x, t):
-        return model.predicted(x, t, labels, guidance, clips)
 
     def step(i, x):
-        t, s = times[i], times[i + 1]
-
-        def noise():
-            return distribution.normal(tf.shape(x), tf.random.experimental.stateless_fold_in(key, i))
-
-        moved = rule.step(model.path, predict, x, t, s, noise)
-        if known is not None:
-            mask, data, own_noise = known
-            alpha, sigma = model.path(s)
-            moved = mask * (alpha * data + sigma * own_noise) + (1 - mask) * moved
+        predict, noise = _predict(model, labels, guidance, clips), _noise_like(x, key, i)
+        moved = SAMPLERS[sampler](model.path, predict, x, times[i], times[i + 1], noise)
         return i + 1, tf.ensure_shape(moved, x.shape)
 
     return tf.while_loop(lambda i, x: i < last, step, (first, x))[1]
+
+
+@tf.function(reduce_retracing=True)
+def fill_in(model, sampler, x, times, key, mask, known, repeats, labels=None, guidance=None) -> tf.Tensor:
+    """States at the last of some times, of those at the first, of which a part is known. (B, ...) -> (B, ...).
+
+    After each step the known part is put in, with the noise of that time; and each step is made `repeats` times, with
+    noise put on again in between, so that the rest hears of it (RePaint, Lugmayr et al. 2022, algorithm 1).
+
+    Args:
+        model: as of `advance`.
+        sampler: as of `advance`.
+        x: (B, ...), states at times[0].
+        times: (K + 1,).
+        key: of all noise.
+        mask: (B, ...), 1 where data are known.
+        known: (B, ...), the data.
+        repeats: int32 scalar.
+        labels: as of `advance`.
+        guidance: as of `advance`.
+    """
+
+    def step(i, x):
+        t, s = times[i // repeats], times[i // repeats + 1]
+        noise, of_known, of_return = (_noise_like(x, key, 3 * i + j) for j in range(3))
+        moved = SAMPLERS[sampler](model.path, _predict(model, labels, guidance, True), x, t, s, noise)
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = model.path(t), model.path(s)
+        moved = mask * (alpha_s * known + sigma_s * of_known()) + (1 - mask) * moved
+        a = alpha_t / alpha_s
+        back = a * moved + ops.sqrt(ops.maximum(sigma_t**2 - (a * sigma_s) ** 2, 0.0)) * of_return()
+        return i + 1, tf.ensure_shape(tf.where((i + 1) % repeats == 0, moved, back), x.shape)
+
+    steps = repeats * (tf.shape(times)[0] - 1)
+    return tf.while_loop(lambda i, x: i < steps, step, (tf.constant(0), x))[1]
+
+
+def _predict(model, labels, guidance, clips):
+    return lambda x, t: model.predicted(x, t, labels, guidance, clips)
+
+
+def _noise_like(x, key, number):
+    return lambda: distribution.normal(tf.shape(x), tf.random.experimental.stateless_fold_in(key, number))
 
 
 def check_sampler(model: Any, sampler: str | None) -> str:
