@@ -522,6 +522,29 @@ ZOO = [
         IMAGES,
         COLOURS,
     ),
+    Case(
+        "flow_matching",
+        kg.FlowMatching,
+        lambda: {
+            "data_shape": SHAPE,
+            "num_classes": 2,
+            "denoiser": kg.networks.unet_denoiser(SHAPE, 2, (2,), blocks=1),
+        },
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "flow_matching_of_codes",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "latent": m1(), "denoiser": kg.networks.dense_denoiser((3,), None, (4,))},
+        IMAGES,
+    ),
+    Case(
+        "diffusion_vectors",
+        kg.Diffusion,
+        lambda: {"data_shape": (6,), "ema": None, "denoiser": kg.networks.dense_denoiser((6,), None, (4,))},
+        VECTORS,
+    ),
     Case("rbm", kg.RBM, lambda: {"data_shape": SHAPE, "hidden_units": 6, "gibbs_steps": 2}, IMAGES),
     Case(
         "rbm_persistent",

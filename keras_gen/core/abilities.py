@@ -162,6 +162,7 @@ class Abilities(Rows):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
     offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    slow = False  # whether abilities call a network many times for each image: a report takes few images for them
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):

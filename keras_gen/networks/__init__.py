@@ -20,6 +20,9 @@ from keras_gen.networks.conv1d import conv1d_decoder as conv1d_decoder
 from keras_gen.networks.conv1d import conv1d_encoder as conv1d_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from keras_gen.networks.dcgan import dcgan_generator as dcgan_generator
+from keras_gen.networks.denoiser import dense_denoiser as dense_denoiser
+from keras_gen.networks.denoiser import make_denoiser as make_denoiser
+from keras_gen.networks.denoiser import unet_denoiser as unet_denoiser
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
 from keras_gen.networks.dense import is_shallow as is_shallow
