@@ -31,9 +31,9 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
             is trained on without its label, for `guidance`.
         latent: None, or a trained autoencoder of the same data_shape, such as `kg.load(...)`, whose codes are described
             in the place of the data. The model keeps a copy, which is not trained.
-        denoiser: "unet" (images), "dense", None to choose by the data, or a built `keras.Model` of [data, time], or
-            [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes stands
-            for none.
+        denoiser: "unet" (images), "dense", None to choose by the data's size, or a built `keras.Model` of [data, time],
+            or [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes
+            stands for none.
         ema: None, or the decay of a moving average of the weights, with which the model samples and scores.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
