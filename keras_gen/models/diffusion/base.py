@@ -227,7 +227,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
     def network_parts(self) -> Parts:
         labels: dict[str, tuple] = {} if self.num_classes is None else {"labels": ()}
         shapes: dict[str, tuple] = {"state": self.described_shape, "time": (1,), **labels}
-        return {"network": (shapes, lambda x, t, y=None: self.denoiser([x, t] if y is None else [x, t, y]))}
+        return {"network": (shapes, lambda x, t, y=None: self.said(x, t[:, 0], y))}
 
     def export_parts(self) -> dict:
         """The network alone: what it is asked in each step, and how far the step goes, other programs decide."""
