@@ -22,8 +22,8 @@ SLOW = {  # three minutes; the same checks of the other games are quick
 ON_TWO_DEVICES = {"vae", "gan", "deep_boltzmann_machine", "sparse"}
 # Files of every part, of one class for each kind of model in `make test`; 25 seconds for the other classes.
 EXPORTED = {"vae", "conditional_vae", "gan", "pix2pix", "denoising", "rbm"}
-# Loops over steps are traced for seconds, each time; test_series.py holds what is their own.
-RECURRENT = {"vae_recurrent_ending_series"}
+# Loops over steps are traced for seconds, each time; test_series.py and test_diffusion.py hold what is their own.
+RECURRENT = {"vae_recurrent_ending_series", "flow_matching_unet", "flow_matching_of_codes"}
 QUICK_OF_RECURRENT = {"arguments", "outputs", "refusals", "saving_weights"}
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [

@@ -525,13 +525,15 @@ ZOO = [
     Case(
         "flow_matching",
         kg.FlowMatching,
-        lambda: {
-            "data_shape": SHAPE,
-            "num_classes": 2,
-            "denoiser": kg.networks.unet_denoiser(SHAPE, 2, (2,), blocks=1),
-        },
+        lambda: {"data_shape": SHAPE, "num_classes": 2, "denoiser": kg.networks.dense_denoiser(SHAPE, 2, (4,))},
         IMAGES,
         LABELS,
+    ),
+    Case(
+        "flow_matching_unet",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "denoiser": kg.networks.unet_denoiser(SHAPE, None, (2,), blocks=1)},
+        IMAGES,
     ),
     Case(
         "flow_matching_of_codes",

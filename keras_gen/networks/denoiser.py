@@ -212,7 +212,8 @@ def make_denoiser(
     A given `keras.Model` has the inputs [data, time] or [data, time, labels], in this order.
 
     Args:
-        denoiser: None, "unet", "dense", or a built `keras.Model`.
+        denoiser: "unet", "dense", or a built `keras.Model`; None for "unet" where images have 16 x 16 pixels or more,
+            else "dense".
         data_shape: (H, W, C) or (D,).
         num_classes: None, or how many.
     """
@@ -222,7 +223,8 @@ def make_denoiser(
         if received != role.input_shape or made != role.input_shape:
             role.refuse(denoiser, received, made)
         return denoiser
-    name = role.check_name(denoiser or ("unet" if len(data_shape) == 3 else "dense"))
+    is_large = len(data_shape) == 3 and min(data_shape[:2]) >= SMALLEST_HALVED_AT_ONCE
+    name = role.check_name(denoiser or ("unet" if is_large else "dense"))
     if name == "unet" and len(data_shape) != 3:
         raise ValueError(f"A U-Net needs images (height, width, channels). Received: data_shape={data_shape}")
     return DENOISERS[name](data_shape, num_classes)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_gen.core import Part, batched, by_averages, checked, distribution, drawn, provenance
 from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import Count, Rule, number, whole
-from keras_gen.models.diffusion.samplers import advance, check_sampler, fill_in
+from keras_gen.models.diffusion.samplers import advance, check_sampler, fill_in, traced
 
 STEPS = 50
 REPEATS = 4
@@ -120,8 +120,10 @@ class DiffusionAbilities(Part):
         x, times, done = tf.convert_to_tensor(x, tf.float32), tf.constant(times, tf.float32), 0
         for cut in cuts:
             if cut > done:
-                first, done = tf.constant(done, tf.int32), cut
-                x = advance(self, sampler, x, times, first, tf.constant(cut, tf.int32), key, **given, clips=clips)
+                first, done = np.int32(done), cut
+                x = traced(
+                    self, advance, sampler, clips, x=x, times=times, first=first, last=np.int32(cut), key=key, **given
+                )
             yield cut, x
 
     def _asked(self, sampler, labels, guidance):
@@ -245,9 +247,10 @@ class DiffusionAbilities(Part):
         seed = provenance.seed_for(seed)
         start = np.random.default_rng(seed).standard_normal(x.shape).astype("float32") * self.path(0.0)[1]
         sampler, given = self._asked(sampler, labels, guidance)
-        state = fill_in(
-            self, sampler, start, tf.linspace(0.0, 1.0, steps + 1), distribution.noise_key(seed, 0, "steps"),
-            tf.constant(known), self.normalised(tf.constant(x)), tf.constant(repeats), **given,
+        state = traced(
+            self, fill_in, sampler, x=start, times=np.linspace(0, 1, steps + 1, dtype="float32"),
+            key=distribution.noise_key(seed, 0, "steps"), mask=known, known=self.normalised(tf.constant(x)),
+            repeats=np.int32(repeats), **given,
         )  # fmt: skip
         made = np.where(known == 1, x, np.asarray(self._shown(state, 1.0)))
         return provenance.note(made, self, seed=seed)

@@ -31,9 +31,9 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
             is trained on without its label, for `guidance`.
         latent: None, or a trained autoencoder of the same data_shape, such as `kg.load(...)`, whose codes are described
             in the place of the data. The model keeps a copy, which is not trained.
-        denoiser: "unet" (images), "dense", None to choose by the data, or a built `keras.Model` of [data, time], or
-            [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes stands
-            for none.
+        denoiser: "unet" (images), "dense", None to choose by the data's size, or a built `keras.Model` of [data, time],
+            or [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes
+            stands for none.
         ema: None, or the decay of a moving average of the weights, with which the model samples and scores.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -62,6 +62,8 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         if self.is_scaled:
             self.shift = self.add_weight(name="shift", shape=self.described_shape, trainable=False, initializer="zeros")
             self.scale = self.add_weight(name="scale", shape=self.described_shape, trainable=False, initializer="ones")
+        graphs: dict[Any, Any] = {}
+        self.graphs = lambda: graphs  # behind a function: Keras tracks what it finds in a dict
         self.built = True
 
     @classmethod
@@ -225,7 +227,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
     def network_parts(self) -> Parts:
         labels: dict[str, tuple] = {} if self.num_classes is None else {"labels": ()}
         shapes: dict[str, tuple] = {"state": self.described_shape, "time": (1,), **labels}
-        return {"network": (shapes, lambda x, t, y=None: self.denoiser([x, t] if y is None else [x, t, y]))}
+        return {"network": (shapes, lambda x, t, y=None: self.said(x, t[:, 0], y))}
 
     def export_parts(self) -> dict:
         """The network alone: what it is asked in each step, and how far the step goes, other programs decide."""

@@ -28,9 +28,9 @@ class FlowMatching(BaseDiffusion):
     `sample(n, labels=..., guidance=2)` can do more of what makes a class (classifier-free guidance). With `latent` it
     learns the codes of an autoencoder.
 
-    `encode` gives the noise that leads to data, and `decode` the data, so that `kg.tasks.interpolate` goes from image
-    to image between noises; `reconstruct` adds noise and takes it away, `inpaint` draws what is not known, and
-    `trajectory` shows the way.
+    `encode` gives the noise that leads to data, and `decode` the data: between noises goes
+    `kg.tasks.interpolate(..., mode="spherical")`. `reconstruct` adds noise and takes it away, `inpaint` draws what is not
+    known, and `trajectory` shows the way.
 
     Reported: `velocity_loss`, summed over values; of an evaluation at four times, with noise that is the same for each
     image.
@@ -50,7 +50,7 @@ class FlowMatching(BaseDiffusion):
         and fast", equation 1; Ho and Salimans 2022, "Classifier-free diffusion guidance", equation 6.
 
     Example:
-        >>> model = kg.FlowMatching(data_shape=(8, 8, 1), num_classes=10)
+        >>> model = kg.FlowMatching(data_shape=(8, 8, 1), num_classes=10)  # of small images a dense network
         >>> model.compile()
         >>> history = model.fit(kg.data.load("digits", labels=True), epochs=5, verbose=0)
         >>> images = model.sample(10, labels=range(10), seed=1, steps=10, guidance=1.0)

@@ -9,6 +9,7 @@ from keras import ops
 from keras_gen import losses
 from keras_gen.core import Part, batched, checked, distribution
 from keras_gen.core.arguments import Count
+from keras_gen.models.diffusion.samplers import traced
 
 LIKELIHOOD_STEPS = 25
 BOUND_STEPS = 100
@@ -44,7 +45,8 @@ class Likelihoods(Part):
             directions = np.random.default_rng(0).choice((-1.0, 1.0), (probes, size))
         directions = tf.constant(directions.reshape(-1, *self.described_shape), tf.float32)
         times = tf.constant(np.linspace(1, 0, steps + 1), tf.float32)
-        return _log_density(self, self.normalised(x), self._labels(labels), times, directions) + self._log_volume()
+        given = {"x": self.normalised(x), "labels": self._labels(labels)}
+        return traced(self, log_density, **given, times=times, directions=directions) + self._log_volume()
 
     @batched
     @checked
@@ -69,11 +71,11 @@ class Likelihoods(Part):
         times = tf.cast(self.time_of(tf.constant(log_snrs, tf.float32)), tf.float32)
         v, width = self.normalised(x), (last - first) / steps
         key = distribution.noise_key(0, 0, "bound")
-        diffusion = 0.5 * width * _noise_errors(self, v, self._labels(labels), times, key)
+        errors = traced(self, noise_errors, x=v, times=times, key=key, labels=self._labels(labels))
         (alpha_0, sigma_0), (alpha_1, sigma_1) = self._ends()
         prior = 0.5 * (alpha_0 / sigma_0) ** 2 * losses.sum_per_example(ops.square(v))
         remains = 0.5 * self.latent_dim * (1 + losses.LOG_2_PI + 2 * math.log(sigma_1 / alpha_1))
-        return self._log_volume() - prior - diffusion - remains
+        return self._log_volume() - prior - 0.5 * width * errors - remains
 
     def bits_per_dimension(self, x, labels=None, *, steps: int = LIKELIHOOD_STEPS, probes: int = 1) -> np.ndarray:
         """Upper bound of `-log2 P(x) / D` of images of 256 gray levels. (B, *data_shape) -> (B,).
@@ -113,8 +115,16 @@ class Likelihoods(Part):
         return -ops.sum(ops.log(self.scale))
 
 
-@tf.function(reduce_retracing=True)
-def _log_density(model, x, labels, times, directions):
+def log_density(model, x, times, directions, labels=None) -> tf.Tensor:
+    """log p(x) of what the path leads to; see `log_likelihood`. (B, ...) -> (B,).
+
+    Args:
+        model: with `path` and `velocity`.
+        x: (B, ...).
+        times: (K + 1,), from 1 to 0.
+        directions: (P, ...), of the divergence, the mean over which is it.
+        labels: (B,) or None.
+    """
     count = tf.shape(directions)[0]
 
     def field(x, t):
@@ -143,9 +153,8 @@ def _log_density(model, x, labels, times, directions):
     return log_prior + change
 
 
-@tf.function(reduce_retracing=True)
-def _noise_errors(model, x, labels, times, key):
-    """Sum of |e - e_hat|^2 over times. (B, ...) -> (B,)."""
+def noise_errors(model, x, times, key, labels=None) -> tf.Tensor:
+    """Sum of |e - e_hat|^2 over times, (K,). (B, ...) -> (B,)."""
 
     def step(i, total):
         alpha, sigma = model.path(times[i])

@@ -52,13 +52,37 @@ def _moved(path, x, t, s, x_hat, e_hat):
 SAMPLERS = {"euler": ddim, "ddim": ddim, "heun": heun, "ddpm": ddpm}
 
 
-@tf.function(reduce_retracing=True)  # outside of the class, so that it is traced once for each shape of the data
-def advance(model, sampler, x, times, first, last, key, labels=None, guidance=None, clips=True) -> tf.Tensor:
+def traced(model, function, *choices, **tensors) -> Any:
+    """What a function of a model, choices and tensors gives, as a graph that is traced once for batches of all sizes.
+
+    Args:
+        model: that keeps the graph: what its network does in it is fixed, its weights are not.
+        function: of model, choices and tensors, without Python's own loops and conditions of tensors.
+        *choices: hashable.
+        **tensors: or what makes tensors, or None. Those with the batch are (B, ...).
+    """
+    tensors = {name: tf.convert_to_tensor(value) for name, value in tensors.items() if value is not None}
+    kind = (function, choices, *((name, value.dtype, value.shape[1:]) for name, value in tensors.items()))
+    graphs = model.graphs()
+    if kind not in graphs:
+        shapes = [(None, *value.shape[1:]) if value.shape.rank else () for value in tensors.values()]
+        graphs[kind] = tf.function(
+            lambda *given: function(model, *choices, **dict(zip(tensors, given, strict=True))),
+            input_signature=[
+                tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, tensors.values(), strict=True)
+            ],
+            autograph=False,
+        )
+    return graphs[kind](*tensors.values())
+
+
+def advance(model, sampler, clips, x, times, first, last, key, labels=None, guidance=None) -> tf.Tensor:
     """States at times[last], of those at times[first]. (B, ...) -> (B, ...).
 
     Args:
         model: with `path` and `predicted`.
         sampler: name of SAMPLERS.
+        clips: whether x_hat is brought into the range of the data, where they have one.
         x: (B, ...), states at times[first].
         times: (K + 1,), of the K steps of a whole draw.
         first: int32 scalar.
@@ -66,7 +90,6 @@ def advance(model, sampler, x, times, first, last, key, labels=None, guidance=No
         key: of the noise of all steps.
         labels: (B,) or None.
         guidance: scalar, or None for no guidance.
-        clips: whether x_hat is brought into the range of the data, where they have one.
     """
 
     def step(i, x):
@@ -77,7 +100,6 @@ def advance(model, sampler, x, times, first, last, key, labels=None, guidance=No
     return tf.while_loop(lambda i, x: i < last, step, (first, x))[1]
 
 
-@tf.function(reduce_retracing=True)
 def fill_in(model, sampler, x, times, key, mask, known, repeats, labels=None, guidance=None) -> tf.Tensor:
     """States at the last of some times, of those at the first, of which a part is known. (B, ...) -> (B, ...).
 
