@@ -15,6 +15,7 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import diffusion
 import disentangling
 import few_images
 import keras
@@ -67,6 +68,8 @@ for function in (
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
     few_images.gan_from_few_images,
+    diffusion.flow_and_diffusion_samples,
+    diffusion.likelihood_by_ode,
     translation.restoration,
     translation.inpainting_longer,
     translation.cyclegan,
