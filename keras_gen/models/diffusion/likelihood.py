@@ -58,7 +58,8 @@ class Likelihoods(Part):
             |alpha_0 x|^2 / (2 sigma_0^2) + 1/2 int E|e - e_hat(x_t)|^2 dl + D/2 (1 + log(2 pi sigma_1^2 / alpha_1^2))
 
         (Kingma et al. 2021, equations 11 and 15), the integral by the midpoints of so many equal steps of l, with a
-        draw of e for each, the same for each example.
+        draw of e for each, the same for each example. It bounds the density of what small steps of "ddpm" draw; that of
+        `log_likelihood` is another one as far as the network is not exact.
 
         Args:
             x: (B, *data_shape).
