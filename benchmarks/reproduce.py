@@ -15,6 +15,8 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import disentangling
+import few_images
 import keras
 import measuring
 import searching
@@ -64,6 +66,7 @@ for function in (
     adversarial.parzen,
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
+    few_images.gan_from_few_images,
     translation.restoration,
     translation.inpainting_longer,
     translation.cyclegan,
@@ -78,7 +81,9 @@ for function in (
     anomalies.photographs_by_features,
     anomalies.digits_by_features,
     measuring.disentanglement,
+    disentangling.disentanglement_of_divergences,
     measuring.fidelity_of_generators,
+    measuring.mixtures_of_codes,
     measuring.fakes,
     series.bodies_of_series,
     tables.samples_of_tables,

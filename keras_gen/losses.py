@@ -151,6 +151,86 @@ def normal_log_density(z, mean=0.0, log_variance=0.0) -> tf.Tensor:
     return -0.5 * ops.sum(error + log_variance + LOG_2_PI, axis=-1)
 
 
+# === Divergences of an aggregate posterior, q(z) = mean_n q(z | x_n) ===
+
+
+class Decomposition(NamedTuple):
+    """`log q(z|x) / p(z)` of draws z of q(z|x), in three parts, (B,) each, nats; their means add up to the mean KL."""
+
+    mutual_information: tf.Tensor  # between the index of an example and its code, log q(z|x) / q(z)
+    total_correlation: tf.Tensor  # log q(z) / prod_d q(z_d): 0 where units are independent
+    dimension_wise_kl: tf.Tensor  # sum_d log q(z_d) / p(z_d)
+
+
+def kl_decomposition(z, mean, log_variance, own=None, num_examples=None) -> Decomposition:
+    """The KL divergence of normal posteriors from N(0, I) in three parts, by the draws and posteriors of a batch.
+
+    q(z) and each q(z_d) are mixtures of the posteriors of all N examples, of which the batch holds B'. The posterior
+    that z was drawn from, which is always among them, weighs 1 / N, and the others share the rest: `q(z_i)` is taken as
+    `1/N q(z_i|x_i) + (1 - 1/N) / (B' - 1) sum_{j != i} q(z_i|x_j)`. That is without bias; its logarithm is not.
+
+    Source: Chen et al. 2018, "Isolating sources of disentanglement in variational autoencoders", equation 2, with the
+    stratified sampling of appendix C.2, whose remainder is shared by all others alike.
+
+    Args:
+        z: (B, D), a draw of the posterior of each of B examples.
+        mean: (B', D), of the posteriors of the batch; of one device B' = B.
+        log_variance: (B', D).
+        own: (B,), which of the B' each draw is from; None for the same order.
+        num_examples: N; None for B', where the batch is all that there is.
+    """
+    size = ops.shape(mean)[0]
+    own = ops.arange(ops.shape(z)[0]) if own is None else own
+    is_own = own[:, None] == ops.arange(size)  # (B, B')
+    count = ops.cast(size, "float32")
+    total = count if num_examples is None else ops.maximum(ops.cast(num_examples, "float32"), count)
+    share = ops.where(count > 1, 1.0 / total, 1.0)  # of one example alone, q(z) is its posterior
+    log_weight = ops.log(ops.where(is_own, share, (1.0 - share) / ops.maximum(count - 1.0, 1.0)))
+    error = ops.square(z[:, None] - mean) * ops.exp(-log_variance)
+    of_units = -0.5 * (error + log_variance + LOG_2_PI)  # (B, B', D)
+    of_codes = ops.sum(of_units, axis=-1)
+    log_posterior = ops.sum(ops.where(is_own, of_codes, 0.0), axis=1)
+    log_code = ops.logsumexp(log_weight + of_codes, axis=1)
+    log_units = ops.sum(ops.logsumexp(log_weight[..., None] + of_units, axis=1), axis=-1)
+    return Decomposition(log_posterior - log_code, log_code - log_units, log_units - normal_log_density(z))
+
+
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the kernel, as in the code of Tolstikhin et al.
+
+
+def inverse_multiquadratic(a, b) -> tf.Tensor:
+    """Kernel `sum_s C_s / (C_s + |a_i - b_j|^2)`, `C_s = 2 D s`, s one of `SCALES`. (N, D), (M, D) -> (N, M).
+
+    2 D is the mean squared distance of two draws of N(0, I) (Tolstikhin et al. 2018, section 4).
+    """
+    squares = ops.sum(ops.square(a), -1)[:, None] + ops.sum(ops.square(b), -1) - 2 * ops.matmul(a, ops.transpose(b))
+    constants = [2.0 * a.shape[-1] * scale for scale in SCALES]
+    return sum(constant / (constant + ops.maximum(squares, 0.0)) for constant in constants)
+
+
+def maximum_mean_discrepancy(a, b, kernel=inverse_multiquadratic) -> tf.Tensor:
+    """Squared maximum mean discrepancy of two distributions, by samples. (N, D), (M, D) -> scalar.
+
+    `mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{i,j} k(a_i, b_j)`: without bias, so that it may be
+    below 0 (Gretton et al. 2012, "A kernel two-sample test", equation 3).
+    """
+
+    def of_pairs(x):
+        values, n = kernel(x, x), ops.cast(ops.shape(x)[0], "float32")
+        return (ops.sum(values) - ops.sum(tf.linalg.diag_part(values))) / ops.maximum(n * (n - 1), 1.0)
+
+    return of_pairs(a) + of_pairs(b) - 2 * ops.mean(kernel(a, b))
+
+
+def covariance_penalty(covariance) -> tf.Tensor:
+    """How far a covariance is from that of N(0, I), `sum_ij (C_ij - I_ij)^2`. (D, D) -> scalar.
+
+    Source: Kumar et al. 2018, "Variational inference of disentangled latent concepts from unlabeled observations", with
+    one weight for what lies on the diagonal and beside it.
+    """
+    return ops.sum(ops.square(covariance - ops.eye(covariance.shape[-1])))
+
+
 # === Adversarial losses: of a critic's value d(x), a logit where D(x) = sigmoid(d(x)) is a probability ===
 
 

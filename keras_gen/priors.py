@@ -46,7 +46,26 @@ class NormalPrior:
         return draws.normal(self.size)
 
 
-class MixtureOfNormals(keras.layers.Layer):
+class LearnedPrior(keras.layers.Layer):
+    """A prior with weights, whose KL divergence has no closed form. A subclass has a `log_density`."""
+
+    def log_density(self, z) -> tf.Tensor:
+        """Log density. (..., D) -> (...), nats."""
+        raise NotImplementedError(f"A prior must define `log_density`. Received: {type(self).__name__} without")
+
+    def kl(self, mean, log_variance, z) -> tf.Tensor:
+        """KL divergence of normal posteriors, by the mean over draws from them. -> (B, 1), nats.
+
+        Args:
+            mean: (B, D).
+            log_variance: (B, D).
+            z: (k, B, D), draws of the posteriors.
+        """
+        log_ratio = losses.normal_log_density(z, mean, log_variance) - self.log_density(z)
+        return ops.mean(log_ratio, axis=0)[:, None]
+
+
+class MixtureOfNormals(LearnedPrior):
     """`p(z) = sum_k pi_k N(z; m_k, diag v_k)`. A subclass says in `components` where pi, m and v come from.
 
     Call: z (..., D) -> log p(k, z) (..., K), nats.
@@ -68,17 +87,6 @@ class MixtureOfNormals(keras.layers.Layer):
     def responsibilities(self, z) -> tf.Tensor:
         """`p(k | z)`. (..., D) -> (..., K)."""
         return ops.softmax(self(z), axis=-1)
-
-    def kl(self, mean, log_variance, z) -> tf.Tensor:
-        """KL divergence of normal posteriors, by the mean over draws from them. -> (B, 1), nats.
-
-        Args:
-            mean: (B, D).
-            log_variance: (B, D).
-            z: (k, B, D), draws of the posteriors.
-        """
-        log_ratio = losses.normal_log_density(z, mean, log_variance) - self.log_density(z)
-        return ops.mean(log_ratio, axis=0)[:, None]
 
     def draw(self, n: int, rng: np.random.Generator, components: np.ndarray | None = None) -> np.ndarray:
         """n codes, (n, D) float32, from given components (n,) or from any."""
@@ -155,6 +163,71 @@ class VampPrior(MixtureOfNormals):
     def components(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         means, log_variances = self.posterior(self.pseudo_inputs)
         return ops.full((means.shape[0],), -math.log(means.shape[0])), means, log_variances
+
+
+class FlowPrior(LearnedPrior):
+    """A normalizing flow: p(z) is the density of what invertible layers make of standard normal noise u.
+
+    `log p(z) = log N(u; 0, I) + log |det du/dz|`. A layer keeps the first half of the units, a, and moves and scales
+    the others by it: `b = u_b exp(s(a)) + t(a)`, with the determinant `exp(sum s(a))`. The next layer sees the units in
+    reverse order. Every layer starts close to the identity: p(z) starts as N(0, I).
+
+    Source: Dinh et al. 2017, "Density estimation using Real NVP", equations 4 to 8.
+
+    Args:
+        size: D, of the code, at least 2.
+        num_couplings: how many layers.
+        width: hidden units of each of their networks.
+    """
+
+    LIMIT = 2.0  # of |s|: no layer scales by more than exp(2)
+
+    def __init__(self, size, num_couplings=4, width=64, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.size, self.kept = size, size // 2
+        self.couplings = []
+        for _ in range(num_couplings):
+            small = keras.initializers.RandomNormal(stddev=1e-3)
+            hidden = keras.layers.Dense(width, "relu", dtype="float32")
+            last = keras.layers.Dense(2 * (size - self.kept), kernel_initializer=small, dtype="float32")
+            self.couplings.append(keras.Sequential([keras.Input((self.kept,)), hidden, last]))
+        self.built = True
+
+    def _scale_and_shift(self, coupling, a):
+        scale, shift = ops.split(coupling(ops.reshape(a, (-1, self.kept))), 2, axis=-1)
+        shape = (*ops.shape(a)[:-1], self.size - self.kept)
+        return ops.reshape(self.LIMIT * ops.tanh(scale / self.LIMIT), shape), ops.reshape(shift, shape)
+
+    def to_noise(self, z) -> tuple[tf.Tensor, tf.Tensor]:
+        """The noise that a code is made of, and `log |det du/dz|`. (..., D) -> (..., D), (...)."""
+        log_det = ops.zeros_like(z[..., 0])
+        for coupling in reversed(self.couplings):
+            z = ops.flip(z, axis=-1)
+            a, b = z[..., : self.kept], z[..., self.kept :]
+            scale, shift = self._scale_and_shift(coupling, a)
+            z = ops.concatenate([a, (b - shift) * ops.exp(-scale)], axis=-1)
+            log_det -= ops.sum(scale, axis=-1)
+        return z, log_det
+
+    def of_noise(self, u) -> tf.Tensor:
+        """The code that noise makes, the inverse of `to_noise`. (..., D) -> (..., D)."""
+        for coupling in self.couplings:
+            a, b = u[..., : self.kept], u[..., self.kept :]
+            scale, shift = self._scale_and_shift(coupling, a)
+            u = ops.flip(ops.concatenate([a, b * ops.exp(scale) + shift], axis=-1), axis=-1)
+        return u
+
+    def log_density(self, z) -> tf.Tensor:
+        u, log_det = self.to_noise(z)
+        return losses.normal_log_density(u) + log_det
+
+    def draw(self, n: int, rng: np.random.Generator, components: np.ndarray | None = None) -> np.ndarray:
+        """n codes, (n, D) float32, by a `numpy.random.Generator`."""
+        return ops.convert_to_numpy(self.of_noise(rng.standard_normal((n, self.size)).astype("float32")))
+
+    def draw_by(self, draws) -> tf.Tensor:
+        """Codes by an `export.Draws`, inside a graph. -> (B, D)."""
+        return self.of_noise(draws.normal(self.size))
 
 
 # === Patterns: priors that are only drawn from ===

@@ -103,6 +103,15 @@ def dcgan(size, features=None):
     }
 
 
+def few(size):
+    """Tiny networks of a GAN of few images, made anew; the discriminator has spectral normalisation."""
+    discriminator = kg.networks.dcgan_discriminator(SHAPE, (2,), 8, batch_norm=False)
+    return {
+        "generator": kg.networks.dcgan_generator(size, SHAPE, (2,), 8),
+        "discriminator": kg.networks.spectrally_normalised(discriminator),
+    }
+
+
 def critics(size, num_classes=None):
     """Tiny discriminators of the codes of an adversarial autoencoder, made anew."""
     critic = {"discriminator": kg.networks.dense_encoder((size,), (8,), "leaky_relu")}
@@ -244,6 +253,8 @@ ZOO = [
             "latent_dim": 2,
             "likelihood": "gaussian",
             "variance": "per_value",
+            "divergence": "tc",
+            "warmup_steps": 2,
             **dense(2, (6,)),
         },
         VECTORS,
@@ -256,6 +267,8 @@ ZOO = [
             "latent_dim": 2,
             "likelihood": "gaussian",
             "variable_length": True,
+            "prior": "flow",
+            "num_couplings": 2,
             **recurrent(),
         },
         ENDING,
@@ -267,6 +280,8 @@ ZOO = [
             "data_shape": (6, 2),
             "latent_dim": 2,
             "variable_length": True,
+            "divergence": "mmd",
+            "beta": 0.0,
             "encoder": kg.networks.of_ending_series(kg.networks.conv1d_encoder((6, 2), (4,), features=8)),
             "decoder": kg.networks.conv1d_decoder(2, (6, 2), (4,), features=8),
         },
@@ -300,7 +315,7 @@ ZOO = [
             "data_shape": SHAPE,
             "latent_dim": 2,
             "num_classes": 2,
-            "free_bits": 0.05,
+            "divergence": "dip",
             "encoder": dense(2)["encoder"],
             "decoder": kg.networks.dense_decoder(4, SHAPE, (8,)),
         },
@@ -319,6 +334,24 @@ ZOO = [
         IMAGES,
         LABELS,
         {"sample_seeds": "without a code the images of a class are all the same"},
+    ),
+    Case(
+        "factor_vae",
+        kg.FactorVAE,
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 3,
+            "likelihood": "gaussian",
+            "discriminator": critics(3)["discriminator"],
+            **dense(3),
+        },
+        IMAGES,
+    ),
+    Case(
+        "hierarchical_vae",
+        kg.HierarchicalVAE,
+        lambda: {"data_shape": SHAPE, "latent_dim": 3, "top_dim": 1, **dense(3)},
+        IMAGES,
     ),
     Case("mixture_vae", kg.MixtureVAE, lambda: mixture(1), IMAGES, LABELS),
     Case("mixture_vae_from_the_start", kg.MixtureVAE, lambda: {**mixture(0), "warmup_steps": 3}, IMAGES),
@@ -348,9 +381,19 @@ ZOO = [
     Case(
         "gan_conditional",
         kg.GAN,
-        lambda: {"data_shape": SHAPE, "latent_dim": 2, "loss": "hinge", "num_classes": 2, **dcgan(4, 8)},
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "loss": "hinge",
+            "num_classes": 2,
+            "augment": "diff",
+            "r1": 0.1,
+            "spectral_norm": True,
+            **few(4),
+        },
         IMAGES,
         LABELS,
+        {"weights_move": "the bias of a critic of the hinge loss rests while all values are inside of the margin"},
     ),
     Case(
         "gan_wasserstein_vectors",

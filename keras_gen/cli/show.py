@@ -29,6 +29,7 @@ def sample(
     *,
     count: int = 64,
     label: list[int] | None = None,
+    prior: Literal["normal", "mixture"] | None = None,
     components: int | None = None,
     data: str | None = None,
     seed: int | None = None,
@@ -40,7 +41,9 @@ def sample(
         run: run folder, .keras file or shipped model.
         count: how many.
         label: classes, or components of a mixture, to draw in turn; of several give --label several times.
-        components: for a model without a distribution of codes, fit a mixture of so many normals to the codes of data.
+        prior: of the codes: the model's own if not given; "normal"; or "mixture", normals that are fitted to the codes
+            of data, which any model has that encodes and decodes.
+        components: how many normals, 10 if not given; without --prior, that of "mixture".
         data: those data; the run's own held-out split if not given.
         seed: the same seed gives the same images.
         out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
@@ -48,12 +51,17 @@ def sample(
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
-    if components is not None:
+    if prior == "mixture" or components is not None:
+        if prior == "normal":
+            raise ValueError(f"--components are of --prior mixture. Received: --prior normal --components {components}")
         model, dataset, *_ = choose_data(run, data, None)
         given = {} if labels is None else {"labels": labels}
-        images = kg.tasks.CodeSampler(model, components).fit(dataset).sample(count, seed=seed, **given)
+        sampler = kg.tasks.CodeSampler(model, 10 if components is None else components).fit(dataset)
+        images = sampler.sample(count, seed=seed, **given)
     else:
         model = kg.load(run)
+        if prior == "normal" and not model.has_normal_prior:
+            raise ValueError(f"{type(model).__name__} has no normal prior: leave --prior out. Received: --prior normal")
         images = model.sample(count, labels, seed)
     if model.table is not None:
         print(save_table(images, out))

@@ -1,4 +1,4 @@
-"""Names that hooks of models, and arguments, had in version 0.1.0: they go on working, and warn."""
+"""Names that hooks of models, and arguments, had in older versions: they go on working, and warn."""
 
 import functools
 import warnings
@@ -14,6 +14,7 @@ RENAMED = {
     "rate": "learning_rate_schedule",
     "watches_resting": "evaluates_frozen",
 }
+ARGUMENTS_NOW = {"divergence": "divergence_terms"}  # hooks whose old names are arguments: they are not read by those
 
 
 def warn_of(old: str, new: str, stacklevel: int = 3) -> None:
@@ -42,9 +43,10 @@ class Renamed:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        for old in RENAMED.keys() & vars(cls).keys():
-            warn_of(old, RENAMED[old])
-            setattr(cls, RENAMED[old], vars(cls)[old])
+        names = RENAMED | ARGUMENTS_NOW
+        for old in names.keys() & vars(cls).keys():
+            warn_of(old, names[old])
+            setattr(cls, names[old], vars(cls)[old])
 
     # Not by attributes of the class: Keras reads all that it finds there when it saves a model.
     def __getattr__(self, name):

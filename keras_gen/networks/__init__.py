@@ -49,7 +49,14 @@ from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
 from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
 from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
+from keras_gen.networks.residual import Gate as Gate
+from keras_gen.networks.residual import attending as attending
+from keras_gen.networks.residual import residual_discriminator as residual_discriminator
+from keras_gen.networks.residual import residual_generator as residual_generator
 from keras_gen.networks.series import of_ending_series as of_ending_series
+from keras_gen.networks.spectral import is_spectrally_normalised as is_spectrally_normalised
+from keras_gen.networks.spectral import spectral_layers as spectral_layers
+from keras_gen.networks.spectral import spectrally_normalised as spectrally_normalised
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of
@@ -71,9 +78,13 @@ HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64, 128, 128, 128, 128), "featur
 GENERATORS = {
     "dcgan": dcgan_generator,
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
+    "residual": residual_generator,
     "dense": dense_decoder,
 }
-OF_IMAGES = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
+OF_IMAGES = (
+    *(conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator),
+    *(residual_generator, residual_discriminator),
+)
 OF_SERIES = (conv1d_encoder, conv1d_decoder, recurrent_encoder, recurrent_decoder)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
 SMALLEST_CONVOLVED = 16  # pixels of the shorter side
@@ -192,15 +203,28 @@ def make_discriminator(
     batch_norm: bool = True,
     of_images: str = "dcgan",
     argument: str = "discriminator",
+    spectral_norm: bool = False,
 ) -> keras.Model:
-    """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
+    """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`.
+
+    With `spectral_norm` it is made of layers with spectral normalisation; one that is given must be.
+    """
     discriminators = {
         "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
         "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
+        "residual": residual_discriminator,
         "dense": functools.partial(dense_encoder, activation="leaky_relu"),
     }
     default = "dense" if len(data_shape) == 1 else of_images
-    return _encoder(discriminator, discriminators, default, data_shape, argument)
+    body = _encoder(discriminator, discriminators, default, data_shape, argument)
+    if not spectral_norm or is_spectrally_normalised(body):
+        return body
+    if isinstance(discriminator, keras.Layer):
+        raise ValueError(
+            "With spectral_norm=True a network of your own must have layers with spectral normalisation: "
+            f"kg.networks.spectrally_normalised(network) makes them. Received: {argument}={discriminator.name}"
+        )
+    return spectrally_normalised(body)
 
 
 def _or_default(name, default):

@@ -117,6 +117,11 @@ class RunConfig:
             for key, parameter in model_cls.arguments().items()
             if parameter.default is not parameter.empty and key not in ("seed", *SHAPES)
         }
+        changes = options.get("augment") or ()
+        changes = [changes] if isinstance(changes, str) else [*changes]
+        if "diff" in changes:  # which is the model's
+            arguments = (arguments or {}) | {"augment": "diff"}
+            options["augment"] = [name for name in changes if name != "diff"] or None
         if options.get("learning_rate") is None:
             options["learning_rate"] = model_cls.learning_rate
         return cls(model=name, arguments=defaults | (arguments or {}), source=source, target=target, **options)

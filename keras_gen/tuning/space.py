@@ -42,6 +42,7 @@ READY: dict[str, Range | list] = {
     "weight_decay": Range(1e-5, 1e-2, log=True),
     "noise_dim": Range(8, 128, log=True),
     WIDTH: [0.5, 1.0, 2.0],
+    "gamma": Range(1.0, 100.0, log=True),
     "information_weight": Range(0.1, 2.0, log=True),
     "l1_weight": Range(10.0, 300.0, log=True),
     "cycle_weight": Range(1.0, 30.0, log=True),

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from keras_gen.models.variational.conditional import ConditionalVAE as ConditionalVAE
+from keras_gen.models.variational.factor import FactorVAE as FactorVAE
+from keras_gen.models.variational.hierarchical import HierarchicalVAE as HierarchicalVAE
 from keras_gen.models.variational.mixture import MixtureVAE as MixtureVAE
 from keras_gen.models.variational.semi_supervised import SemiSupervisedVAE as SemiSupervisedVAE
 from keras_gen.models.variational.vae import VAE as VAE

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import layers, losses
+from keras_gen import losses
 from keras_gen.core import Part, at_once, batched, checked, distribution, drawn
 from keras_gen.core.arguments import Count
 
@@ -17,17 +17,16 @@ class VariationalAbilities(Part):
         return self._encoded(x, labels)
 
     def _encoded(self, x, labels=None):
-        return self.posterior(x, labels)[0]
+        return self.codes_of(*self.posterior(x, labels))
 
     def draw_code(self, x, rng, labels=None) -> np.ndarray:
         """A draw of q(z | x) for each image, by a `numpy.random.Generator`. (B, *data_shape) -> (B, latent_dim)."""
-        mean, deviation = np.split(self._mean_and_deviation(x, labels), 2, axis=-1)
-        return (mean + deviation * rng.standard_normal(mean.shape)).astype("float32")
+        mean, log_variance = np.split(self._joined_posterior(x, labels), 2, axis=-1)
+        return np.asarray(self.codes_of(mean, log_variance, rng.standard_normal(mean.shape).astype("float32")))
 
     @batched
-    def _mean_and_deviation(self, x, labels=None):
-        mean, log_variance = self.posterior(x, labels)
-        return ops.concatenate([mean, ops.exp(0.5 * log_variance)], axis=-1)
+    def _joined_posterior(self, x, labels=None):
+        return ops.concatenate(self.posterior(x, labels), axis=-1)
 
     @batched(images=True)
     def decode(self, z, labels=None) -> np.ndarray:
@@ -35,7 +34,7 @@ class VariationalAbilities(Part):
 
     @batched(images=True)
     def reconstruct(self, x, labels=None) -> np.ndarray:
-        return self.ended_like(x, self.images(self.posterior(x, labels)[0], labels))
+        return self.ended_like(x, self.images(self._encoded(x, labels), labels))
 
     @batched
     def score(self, x, labels=None) -> np.ndarray:
@@ -64,6 +63,6 @@ class VariationalAbilities(Part):
     def log_weights(self, x, num_samples: Count, seed=0, labels=None) -> np.ndarray:
         mean, log_variance = self.posterior(x, labels)
         noise = distribution.normal((num_samples, *mean.shape), distribution.noise_key(0, seed, "log_weights"))
-        z = layers.draw_codes(mean, log_variance, noise)
+        z = self.codes_of(mean, log_variance, noise)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, labels), num_samples)
         return self.log_ratio(z, mean, log_variance) - nll

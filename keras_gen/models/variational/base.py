@@ -23,6 +23,7 @@ from keras_gen.core.metrics import ActiveUnits
 from keras_gen.likelihoods import likelihood
 from keras_gen.models.variational.abilities import VariationalAbilities
 from keras_gen.models.variational.bounds import BOUNDS
+from keras_gen.models.variational.divergences import DIVERGENCES, check_divergence
 from keras_gen.priors import NormalPrior
 
 EARLY = 200  # training steps before which nobody speaks of a collapse
@@ -43,7 +44,11 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         variance: of "gaussian": "learned", one for all values; "per_value", one learned for each; or a number.
         num_samples: samples of z per image and step.
         bound: "elbo", or "iwae", the importance-weighted bound of `num_samples` samples.
-        warmup_steps: training steps over which beta grows from 0 to its value (Sonderby et al. 2016).
+        divergence: what is minimised beside the weighted KL divergence: "kl", nothing; "mmd", "tc" or "dip", how far
+            all codes together are from the prior, as in the InfoVAE and the WAE, in the beta-TC-VAE, and in the
+            DIP-VAE-II; see `DIVERGENCES`.
+        divergence_weight: of that; None for 10 ("mmd", "dip") or 5 ("tc").
+        warmup_steps: training steps over which both weights grow from 0 to their values (Sonderby et al. 2016).
         free_bits: nats of KL divergence per code unit, averaged over the batch, that are not penalised (Kingma et
             al. 2016, equation 15).
         variable_length: whether series may end early: NaN in all features of every later step, as `kg.data.pad` makes
@@ -68,6 +73,8 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         variance: Literal["learned", "per_value"] | Positive = "learned",
         num_samples: Count = 1,
         bound: Literal["elbo", "iwae"] = "elbo",
+        divergence: Literal["kl", "mmd", "tc", "dip"] = "kl",
+        divergence_weight: float | None = None,
         warmup_steps: int = 0,
         free_bits: float = 0.0,
         variable_length: bool = False,
@@ -97,11 +104,16 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.variance = variance
         self.num_samples = num_samples
         self.bound = bound
+        self.divergence = divergence
+        self.divergence_weight = self._divergence.weight if divergence_weight is None else divergence_weight
+        for name in (*self._divergence.minimised, *self._divergence.watched):
+            self.trackers[name] = keras.metrics.Mean(name=name)
         self.warmup_steps = warmup_steps
         self.free_bits = free_bits
         self.set_variable_length(variable_length)
 
     beta = Adjustable(minimum=0)
+    divergence_weight = Adjustable(minimum=0, optional=True)
     warmup_steps = Adjustable(minimum=0, whole=True)
     free_bits = Adjustable(minimum=0)
     evaluation_draws = 8  # of z, for each image
@@ -136,15 +148,23 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         self.active_units = ActiveUnits(self.latent_dim)
         self.built = True
 
+    def on_completed(self) -> None:
+        check_divergence(self, self.divergence_weight)
+        super().on_completed()
+
     # === Training ===
 
     def check_setting(self, name, value) -> None:
+        if name == "divergence_weight":
+            check_divergence(self, value)
         if name != "free_bits" or not value:
             return
-        if self.bound != "elbo" or not self.has_normal_prior or self.supervision == "partial":
+        plain = self.bound == "elbo" and self.divergence == "kl"
+        if not plain or not self.has_normal_prior or self.supervision == "partial":
             raise ValueError(
-                f"Free bits belong to the bound 'elbo' and a normal prior: they must be 0 here. Received: "
-                f"free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}"
+                f"Free bits belong to the bound 'elbo', the divergence 'kl' and a normal prior: they must be 0 here. "
+                f"Received: free_bits={value}, of a {type(self).__name__} with bound={self.bound!r}, "
+                f"divergence={self.divergence!r}"
             )
 
     def before_training(self, data: Taken) -> None:
@@ -180,10 +200,10 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         x, labels = self.unpack(x)
         mean, log_variance = self.posterior(x, labels, training=training)
         if not training:
-            return self.images(mean, labels)
+            return self.images(self.codes_of(mean, log_variance), labels)
         z = self._draws(mean, log_variance, training)[:1]
         weights = self.term_weights(training)
-        for name, term in self.divergence(mean, log_variance, z).items():
+        for name, term in self.divergence_terms(mean, log_variance, z).items():
             if name not in self._only_reported:
                 self.add_loss(ops.mean(weights.get(name, 1.0) * term))
         return self.decode_draws(z, labels, training)
@@ -192,11 +212,18 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         mean, log_variance = self.posterior(x, y, training=training)
         z = self._draws(mean, log_variance, training)
         nll = self.negative_log_likelihood(x, self.decode_draws(z, y, training), z.shape[0])
-        return {**self._bound.terms(self, nll, z, mean, log_variance, training), "active_units": mean}
+        return {
+            **self._bound.terms(self, nll, z, mean, log_variance, training),
+            "active_units": self.codes_of(mean, log_variance),
+        }
 
     @property
     def _bound(self):
         return BOUNDS[self.bound]
+
+    @property
+    def _divergence(self):
+        return DIVERGENCES[self.divergence]
 
     @property
     def watched(self) -> tuple[str, ...]:  # type: ignore[override]  # a hook: a value or a property
@@ -204,21 +231,26 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     @property
     def _only_reported(self):
-        """Of the terms of `divergence`: with free bits, those above them are minimised."""
-        return ("kl_loss",) if self.setting("free_bits") else ()
+        """Of the terms of the divergence: with free bits, those above them are minimised."""
+        return (*(("kl_loss",) if self.setting("free_bits") else ()), *self._divergence.watched)
 
     def term_weights(self, training: bool) -> dict:
         weight = self.kl_weight(training)
-        return {"kl_loss": weight, "kl_above_free_bits": weight}
+        of_divergence = {name: self._warm(self.divergence_weight, training) for name in self._divergence.minimised}
+        return {"kl_loss": weight, "kl_above_free_bits": weight, **of_divergence}
 
     def kl_weight(self, training: bool) -> Any:
         """The weight of the KL divergence in this step: beta, in training after the warm-up."""
-        if not training or not self.setting("warmup_steps"):
-            return self.beta
-        return self.beta * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
+        return self._warm(self.beta, training)
 
-    def divergence(self, mean, log_variance, z) -> dict:
-        """How far the posterior is from the prior, as terms by name, (B,) each: the KL divergence, nats.
+    def _warm(self, weight, training):
+        """A weight in this step: in training it grows over the warm-up."""
+        if not training or not self.setting("warmup_steps"):
+            return weight
+        return weight * ops.minimum(1.0, ops.cast(self.step, "float32") / self.warmup_steps)
+
+    def divergence_terms(self, mean, log_variance, z) -> dict:
+        """How far the posterior is from the prior, as terms by name, (B,) each: the KL divergence, nats, and others.
 
         A paper that asks for another divergence overrides this method; what it adds and what that weighs, it lists in
         `reported` and `term_weights`.
@@ -233,7 +265,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         if self.setting("free_bits"):  # what is minimised; the first is then reported only
             per_unit = ops.maximum(distribution.global_mean(kl), self.free_bits)
             terms["kl_above_free_bits"] = distribution.for_each(ops.sum(per_unit), mean)
-        return terms
+        return {**terms, **self._divergence.terms(self, mean, log_variance)}
 
     # === Distributions ===
 
@@ -245,6 +277,14 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
         features = self.encoder(x, training=training)
         given = self.given(labels)
         return self.posterior_head(features if given is None else [features, given])
+
+    def codes_of(self, mean, log_variance, noise=None) -> tf.Tensor:
+        """Codes of q(z | x) by standard normal noise, (..., B, D), or without it the code of the means, (B, D)."""
+        return mean if noise is None else layers.draw_codes(mean, log_variance, noise)
+
+    def log_posterior(self, z, mean, log_variance) -> tf.Tensor:
+        """`log q(z | x)` by what `posterior` gives for x. (..., B, D) -> (..., B), nats."""
+        return losses.normal_log_density(z, mean, log_variance)
 
     def given(self, labels) -> tf.Tensor | None:
         """What encoder and decoder are given besides features and codes, (B, num_given), or None."""
@@ -265,7 +305,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
             noise = layers.fixed_noise(
                 self.evaluation_draws, self.latent_dim, self.seed, scaled=self._bound.balances_draws
             )
-        return layers.draw_codes(mean, log_variance, noise)
+        return self.codes_of(mean, log_variance, noise)
 
     def decode_draws(self, z, labels=None, training: bool = False) -> tf.Tensor:
         """(k, B, latent_dim) -> (k * B, *data_shape), draw by draw."""
@@ -280,7 +320,7 @@ class BaseVAE(VariationalAbilities, GenerativeModel):
 
     def log_ratio(self, z, mean, log_variance) -> tf.Tensor:
         """`log p(z_k) - log q(z_k | x)`. (k, B, D) -> (k, B), nats."""
-        return self.code_prior.log_density(z) - losses.normal_log_density(z, mean, log_variance)
+        return self.code_prior.log_density(z) - self.log_posterior(z, mean, log_variance)
 
     def network_parts(self) -> Parts:
         labels = {"labels": ()} if self.supervision == "required" else {}

@@ -15,7 +15,7 @@ class ElboBound:
     @staticmethod
     def terms(model, nll, z, mean, log_variance, training: bool) -> dict:
         """What is minimised, of `-log p(x | z_k)`, (k, B), for draws z, (k, B, D). -> terms by name, (B,) each."""
-        return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence(mean, log_variance, z)}
+        return {"reconstruction_loss": ops.mean(nll, axis=0), **model.divergence_terms(mean, log_variance, z)}
 
     @staticmethod
     def value(model, nll, z, mean, log_variance) -> tf.Tensor:

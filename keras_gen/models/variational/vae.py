@@ -6,7 +6,7 @@ import keras
 
 from keras_gen.core.arguments import Count
 from keras_gen.models.variational.base import BaseVAE
-from keras_gen.priors import VampPrior
+from keras_gen.priors import FlowPrior, VampPrior
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -30,8 +30,10 @@ class VAE(BaseVAE):
     varies by more than 0.01 over the data.
 
     Args:
-        prior: "normal", or "vamp", the mean of the posteriors of learned pseudo-inputs (Tomczak and Welling 2018).
+        prior: "normal"; "vamp", the mean of the posteriors of learned pseudo-inputs (Tomczak and Welling 2018); or
+            "flow", a learned density of any shape, by affine coupling layers (Dinh et al. 2017).
         num_pseudo_inputs: how many of them.
+        num_couplings: how many layers the flow has.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
@@ -57,17 +59,25 @@ class VAE(BaseVAE):
         beta: float = 1.0,
         likelihood: Literal["bernoulli", "gaussian", "discretized_logistic", "table"] = "bernoulli",
         *,
-        prior: Literal["normal", "vamp"] = "normal",
+        prior: Literal["normal", "vamp", "flow"] = "normal",
         num_pseudo_inputs: Count = 100,
+        num_couplings: Count = 4,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim, beta, likelihood, **kwargs)
-        if prior == "vamp" and self.free_bits:
+        if prior != "normal" and self.free_bits:
             raise ValueError(f"`free_bits` must be 0 without a normal prior. Received: free_bits={self.free_bits}")
+        if prior == "flow" and latent_dim < 2:
+            raise ValueError(
+                f"A flow moves units by others: `latent_dim` must be 2 or more. Received: latent_dim={latent_dim}"
+            )
         self.prior = prior
         self.num_pseudo_inputs = num_pseudo_inputs
+        self.num_couplings = num_couplings
         self.build_networks(encoder, decoder)
         if prior == "vamp":
             self.code_prior = VampPrior(num_pseudo_inputs, self.data_shape, self.bounded, self.posterior)
+        elif prior == "flow":
+            self.code_prior = FlowPrior(latent_dim, num_couplings)
