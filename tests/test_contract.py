@@ -16,6 +16,9 @@ ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning",
 SLOW = {  # three minutes; the same checks of the other games are quick
     ("cyclegan", "learning"), ("cyclegan", "xla"), ("cyclegan", "repeatable"), ("cyclegan", "saving"),
     ("cyclegan", "mixed_precision"), ("pix2pix", "learning"),
+    # Its step is that of flow matching.
+    *(("diffusion_vectors", name) for name in ("learning", "xla", "repeatable", "mixed_precision", "saving")),
+    ("flow_matching_unet", "outputs"),
 }  # fmt: skip
 # Real devices, of one class for each kind of step in `make test`. Of every row, variants too, `replicas` shows in a
 # twentieth of the time that two of them give the weights of one.

@@ -45,6 +45,17 @@ class TimeEmbedding(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_gen")
+class Sum(layers.Layer):
+    """The sum of tensors of one shape. Keras' `Add` takes an empty batch, outside of a graph, for a bias."""
+
+    def call(self, tensors) -> tf.Tensor:
+        return tf.add_n(tensors)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable("keras_gen")
 class GroupNorm(layers.Layer):
     """Group normalisation (Wu and He 2018, equation 1), as Keras' `GroupNormalization`, in float32.
 
@@ -154,11 +165,11 @@ def dense_denoiser(
     x = layers.Dense(width, name="first")(x)
     for i in range(len(hidden)):
         y = layers.Activation("silu", name=f"silu_{i}")(layers.LayerNormalization(name=f"norm_{i}")(x))
-        y = layers.Add(name=f"condition_{i}")(
+        y = Sum(name=f"condition_{i}")(
             [layers.Dense(width, name=f"dense_{i}")(y), layers.Dense(width, name=f"given_{i}")(condition)]
         )
         y = layers.Dense(width, name=f"out_{i}")(layers.Activation("silu", name=f"inner_silu_{i}")(y))
-        x = layers.Add(name=f"block_{i}")([x, y])
+        x = Sum(name=f"block_{i}")([x, y])
     x = layers.Activation("silu", name="silu_last")(layers.LayerNormalization(name="norm_last")(x))
     x = layers.Dense(math.prod(data_shape), kernel_initializer="zeros", dtype="float32", name="last")(x)
     x = layers.Reshape(data_shape, dtype="float32", name="data_shape")(x)
@@ -174,7 +185,7 @@ def _inputs(data_shape, num_classes, width):
     if num_classes is not None:
         labels = keras.Input((), dtype="int32", name="labels")
         inputs.append(labels)
-        x = layers.Add(name="time_and_label")([x, layers.Embedding(num_classes + 1, width, name="label")(labels)])
+        x = Sum(name="time_and_label")([x, layers.Embedding(num_classes + 1, width, name="label")(labels)])
     return inputs, layers.Activation("silu", name="condition")(x)
 
 

@@ -60,8 +60,9 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         self.described_shape = self.data_shape if self.latent is None else tuple(self.latent.code_shape)
         self.denoiser = networks.make_denoiser(denoiser, self.described_shape, num_classes)
         if self.is_scaled:
-            self.shift = self.add_weight(name="shift", shape=self.described_shape, trainable=False, initializer="zeros")
-            self.scale = self.add_weight(name="scale", shape=self.described_shape, trainable=False, initializer="ones")
+            shared: dict[str, Any] = {"shape": self.described_shape, "trainable": False, "dtype": "float32"}
+            self.shift = self.add_weight(name="shift", initializer="zeros", autocast=False, **shared)
+            self.scale = self.add_weight(name="scale", initializer="ones", autocast=False, **shared)
         graphs: dict[Any, Any] = {}
         self.graphs = lambda: graphs  # behind a function: Keras tracks what it finds in a dict
         self.built = True

@@ -28,9 +28,9 @@ class FlowMatching(BaseDiffusion):
     `sample(n, labels=..., guidance=2)` can do more of what makes a class (classifier-free guidance). With `latent` it
     learns the codes of an autoencoder.
 
-    `encode` gives the noise that leads to data, and `decode` the data: between noises goes
-    `kg.tasks.interpolate(..., mode="spherical")`. `reconstruct` adds noise and takes it away, `inpaint` draws what is not
-    known, and `trajectory` shows the way.
+    `encode` gives the noise that leads to data, and `decode` the data, so that `kg.tasks.interpolate` goes between
+    noises (`mode="spherical"`). `reconstruct` adds noise and takes it away, `inpaint` draws what is not known, and
+    `trajectory` shows the way.
 
     Reported: `velocity_loss`, summed over values; of an evaluation at four times, with noise that is the same for each
     image.

@@ -58,7 +58,8 @@ class Likelihoods(Part):
             |alpha_0 x|^2 / (2 sigma_0^2) + 1/2 int E|e - e_hat(x_t)|^2 dl + D/2 (1 + log(2 pi sigma_1^2 / alpha_1^2))
 
         (Kingma et al. 2021, equations 11 and 15), the integral by the midpoints of so many equal steps of l, with a
-        draw of e for each, the same for each example.
+        draw of e for each, the same for each example. It bounds the density of what small steps of "ddpm" draw; that of
+        `log_likelihood` is another one as far as the network is not exact.
 
         Args:
             x: (B, *data_shape).
@@ -154,13 +155,19 @@ def log_density(model, x, times, directions, labels=None) -> tf.Tensor:
 
 
 def noise_errors(model, x, times, key, labels=None) -> tf.Tensor:
-    """Sum of |e - e_hat|^2 over times, (K,). (B, ...) -> (B,)."""
+    """Sum of |e - e_hat|^2 over times, (K,). (B, ...) -> (B,).
+
+    What |e|^2 is by chance above its mean D is taken off as far as it counts where data are N(0, I): e - e_hat is then
+    `share e` and what does not depend on e, with the share of the data in the variance of a state.
+    """
 
     def step(i, total):
         alpha, sigma = model.path(times[i])
         e = distribution.normal((1, *x.shape[1:]), tf.random.experimental.stateless_fold_in(key, i))
         _, e_hat = model.predicted(alpha * x + sigma * e, times[i], labels)
-        return i + 1, total + losses.squared_error(e_hat, e)
+        share = alpha**2 / (alpha**2 + sigma**2)
+        surplus = share**2 * (ops.sum(ops.square(e)) - model.latent_dim)
+        return i + 1, total + losses.squared_error(e_hat, e) - surplus
 
     begin = (tf.constant(0), tf.zeros((tf.shape(x)[0],)))
     return tf.while_loop(lambda i, total: i < tf.shape(times)[0], step, begin)[1]
