@@ -9,7 +9,7 @@ import pages
 import pytest
 import tensorflow as tf
 from keras import ops
-from zoo import IMAGES, SHAPE, VECTORS, ZOO, dense, translators
+from zoo import IMAGES, SHAPE, ZOO, dense, translators
 
 import keras_gen as kg
 from keras_gen import losses, testing
@@ -391,9 +391,9 @@ def test_scalars_count_on_two_devices_as_on_one():
     found = []
     for strategy in (tf.distribute.get_strategy(), testing.two_devices()):
         with strategy.scope():
-            model = CASES["vae_vectors"].model()
+            model = CASES["vae"].model()
         found.append(
-            model.fit(VECTORS, batch_size=16, epochs=2, verbose=0, callbacks=[Anneal("beta", [0.0, 5.0])]).history
+            model.fit(IMAGES, batch_size=16, epochs=2, verbose=0, callbacks=[Anneal("beta", [0.0, 5.0])]).history
         )
     for history in found:
         weight = weight_of(history, 1, "kl_loss", {"reconstruction_loss": 1})
