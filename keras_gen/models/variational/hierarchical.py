@@ -30,7 +30,7 @@ class HierarchicalVAE(BaseVAE):
 
     Args:
         latent_dim: size of the code, both levels together.
-        top_dim: size of the upper level, less than that.
+        top_dim: size of the upper level, less than that; None for a quarter.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
@@ -53,13 +53,14 @@ class HierarchicalVAE(BaseVAE):
         self,
         data_shape: tuple[int, ...],
         latent_dim: Count = 16,
-        top_dim: Count = 4,
+        top_dim: Count | None = None,
         *,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim=latent_dim, **kwargs)
+        top_dim = max(1, latent_dim // 4) if top_dim is None else top_dim
         if top_dim >= latent_dim:
             raise ValueError(
                 "The upper level is a part of the code: `top_dim` must be less than `latent_dim`. Received: "
