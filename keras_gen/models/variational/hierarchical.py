@@ -74,8 +74,10 @@ class HierarchicalVAE(BaseVAE):
 
     def codes_of(self, mean, log_variance, noise=None) -> tf.Tensor:
         noise = ops.zeros_like(mean) if noise is None else noise
-        upper, lower = draw_codes(mean, log_variance, noise)[..., : self.top_dim], noise[..., self.top_dim :]
-        return ops.concatenate([upper, draw_codes(*self.code_prior.weighed(mean, log_variance, upper), lower)], -1)
+        upper = draw_codes(mean, log_variance, noise)[..., : self.top_dim]
+        lower_mean, lower_log_variance = self.code_prior.weighed(mean, log_variance, upper)
+        lower = draw_codes(lower_mean, lower_log_variance, noise[..., self.top_dim :])
+        return ops.concatenate([upper, lower], axis=-1)
 
     def log_posterior(self, z, mean, log_variance) -> tf.Tensor:
         upper, lower = z[..., : self.top_dim], z[..., self.top_dim :]
