@@ -120,6 +120,11 @@ class RunConfig:
         changes = options.get("augment") or ()
         changes = [changes] if isinstance(changes, str) else [*changes]
         if "diff" in changes:  # which is the model's
+            if "augment" not in model_cls.arguments():
+                raise ValueError(
+                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have its training "
+                    f"images changed, by flip, crop, colour, rotate. Received: augment={changes}"
+                )
             arguments = (arguments or {}) | {"augment": "diff"}
             options["augment"] = [name for name in changes if name != "diff"] or None
         if options.get("learning_rate") is None:
