@@ -120,6 +120,14 @@ def translators(*channels, names=("generator", "discriminator"), given=None, **o
     }
 
 
+def grid(size, filters=4):
+    """Tiny convolutional networks of discrete codes of 4 x 4 places, made anew."""
+    return {
+        "encoder": kg.networks.residual_encoder(SHAPE, (filters,), blocks=1),
+        "decoder": kg.networks.residual_decoder((4, 4, size), SHAPE, (filters,), blocks=1),
+    }
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -343,6 +351,19 @@ ZOO = [
         },
         IMAGES,
         SOME_LABELS,
+    ),
+    Case("vqvae", kg.VQVAE, lambda: {"data_shape": SHAPE, "num_codes": 6, "code_dim": 3, **grid(3)}, IMAGES, LABELS),
+    Case(
+        "vqvae_fsq_vectors",
+        kg.VQVAE,
+        lambda: {
+            "data_shape": (6,),
+            "num_codes": 9,
+            "quantizer": "fsq",
+            "encoder": kg.networks.grouped_encoder((6,), (8,), groups=3, features=4),
+            "decoder": kg.networks.grouped_decoder((3, 1), (6,), (8,)),
+        },
+        VECTORS,
     ),
     Case("gan", kg.GAN, lambda: {"data_shape": SHAPE, "latent_dim": 3, "ema": 0.9, **gan(3)}, IMAGES, LABELS),
     Case(

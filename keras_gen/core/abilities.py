@@ -162,6 +162,9 @@ class Abilities(Rows):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
     offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    num_codes: int | None = None  # of codes that are whole numbers, how many there are
+    # What a model that encodes and decodes says where it is asked for samples.
+    without_prior = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
@@ -195,6 +198,14 @@ class Abilities(Rows):
         """Deterministic codes. (B, H, W, C) -> (B, latent_dim)."""
         self._cannot("encode", ": it has no encoder")
 
+    def code_vectors(self, x, **labels) -> np.ndarray:
+        """Codes as points between which there are distances: what `encode` gives, flat. (B, H, W, C) -> (B, D).
+
+        Of discrete codes, the vectors that stand for them: what maps, probes and detectors look at.
+        """
+        codes = self.encode(x, **labels)
+        return codes.reshape(len(codes), -1)
+
     def decode(self, z) -> np.ndarray:
         """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""
         self._cannot("decode", ": it has no decoder")
@@ -209,9 +220,8 @@ class Abilities(Rows):
 
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
-        hint = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
         fits = {"encode", "decode"} <= self.offers
-        self._cannot("sample", f": it has no distribution of codes to draw from{hint if fits else ''}")
+        self._cannot("sample", f": it has no distribution of codes to draw from{self.without_prior if fits else ''}")
 
     def score(self, x) -> np.ndarray:
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""
