@@ -164,7 +164,9 @@ class Abilities(Rows):
     offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
     num_codes: int | None = None  # of codes that are whole numbers, how many there are
     # What a model that encodes and decodes says where it is asked for samples.
-    without_prior = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
+    without_prior = (
+        "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
+    )
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
@@ -204,7 +206,8 @@ class Abilities(Rows):
         Of discrete codes, the vectors that stand for them: what maps, probes and detectors look at.
         """
         codes = self.encode(x, **labels)
-        return codes.reshape(len(codes), -1)
+        shape = (codes.shape[0], math.prod(codes.shape[1:]))
+        return tf.reshape(codes, (-1, shape[1])) if _is_tensor(codes) else codes.reshape(shape)
 
     def decode(self, z) -> np.ndarray:
         """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""

@@ -1,5 +1,6 @@
 """The vector-quantised autoencoder."""
 
+import math
 from typing import Annotated, Literal
 
 import keras
@@ -11,7 +12,7 @@ from keras_gen import losses, networks
 from keras_gen.core import Adjustable, GenerativeModel, Parts, WholeModel, batched
 from keras_gen.core.arguments import Count, whole
 from keras_gen.core.metrics import Perplexity, UsedCodes
-from keras_gen.layers import FiniteScalarQuantizer, VectorQuantizer, fsq_levels
+from keras_gen.layers import FiniteScalarQuantizer, UnitInterval, VectorQuantizer, fsq_levels
 
 MOST_CODES = 65_536  # what a file of codes can hold
 
@@ -29,8 +30,9 @@ class VQVAE(GenerativeModel):
 
     where l is the squared error per image ("gaussian") or the cross entropy in nats per image ("bernoulli").
 
-    With quantizer "vq" e is the nearest of K vectors, a codebook that follows its encodings by moving averages
-    (appendix A.1), in which dead codes begin again; see `layers.VectorQuantizer`. With "fsq" each of a few values is
+    With quantizer "vq" z is brought to length 1 (Yu et al. 2022, section 3.2), and e is the nearest of K vectors, a
+    codebook that follows its encodings by moving averages (appendix A.1), in which dead codes begin again; see
+    `layers.VectorQuantizer`. With "fsq" each of a few values is
     rounded to its levels, 512 = 8 x 8 x 8: nothing to learn, no commitment (the term is 0), and nothing that dies; see
     `layers.FiniteScalarQuantizer`.
 
@@ -110,13 +112,21 @@ class VQVAE(GenerativeModel):
         vectors = (*self._places, size)
         self.codebook.build((None, *vectors))
         self.decoder = networks.make_grid_decoder(decoder, vectors, self.data_shape)
-        self.image = networks.image_head(self.decoder, self.data_shape, networks.data_activation(self.bounded))
+        activation: str | keras.Layer = networks.data_activation(self.bounded)
+        if activation == "sigmoid" and likelihood == "gaussian":
+            activation = UnitInterval(name="image")  # under the squared error a sigmoid would stay where it saturates
+        self.image = networks.image_head(self.decoder, self.data_shape, activation)
         self.used_codes, self.perplexity = UsedCodes(num_codes), Perplexity(num_codes)
         self.built = True
 
     @property
     def code_shape(self) -> tuple:
         return tuple(self._places)
+
+    @property
+    def latent_dim(self) -> int:
+        """How many whole numbers a code is made of."""
+        return math.prod(self._places)
 
     # === Training ===
 
@@ -146,6 +156,8 @@ class VQVAE(GenerativeModel):
     def _quantised(self, x, training=False):
         """Encodings, the vectors that stand for them, (B, *places, D), and their codes, (B, *places)."""
         z = self.to_code(self.encoder(x, training=training))
+        if self.codebook.commits:
+            z = ops.normalize(z)  # the commitment would shrink encodings, until one vector serves them all
         return z, *self.codebook(z)
 
     def _commitment(self, z, vectors):
