@@ -128,6 +128,17 @@ def grid(size, filters=4):
     }
 
 
+def fsq():
+    """A VQVAE of four codes."""
+    return kg.VQVAE(
+        SHAPE,
+        num_codes=9,
+        quantizer="fsq",
+        encoder=kg.networks.grouped_encoder(SHAPE, (8,), groups=4, features=4),
+        decoder=kg.networks.grouped_decoder((4, 1), SHAPE, (8,)),
+    )
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -364,6 +375,13 @@ ZOO = [
             "decoder": kg.networks.grouped_decoder((3, 1), (6,), (8,)),
         },
         VECTORS,
+    ),
+    Case(
+        "code_prior",
+        kg.CodePrior,
+        lambda: {"vqvae": fsq(), "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
+        IMAGES,
+        SOME_LABELS,
     ),
     Case("gan", kg.GAN, lambda: {"data_shape": SHAPE, "latent_dim": 3, "ema": 0.9, **gan(3)}, IMAGES, LABELS),
     Case(

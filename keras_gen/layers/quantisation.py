@@ -85,11 +85,8 @@ class VectorQuantizer(keras.layers.Layer):
         mean_use = tf.cast(found, "float32") / self.num_codes
         # Without replacement, by the squared distance from the codes that there are (Efraimidis and Spirakis 2006).
         errors = tf.reduce_sum(tf.square(z - self.embed(codes)), axis=-1)
-        order = tf.argsort(
-            tf.math.log(distribution.uniform((found,), key) + 1e-20) / (errors + 1e-20),
-            direction="DESCENDING",
-            stable=True,
-        )
+        ranks = tf.math.log(distribution.uniform((found,), key) + 1e-20) / (errors + 1e-20)
+        order = tf.argsort(ranks, direction="DESCENDING", stable=True)
         drawn = tf.gather(z, tf.gather(order, tf.range(self.num_codes) % found))
         dead = uses < DEAD * mean_use
         first_use = 2 * DEAD * mean_use  # some steps to be used in, and soon to be moved by

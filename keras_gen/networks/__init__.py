@@ -51,6 +51,7 @@ from keras_gen.networks.pool import with_switches as with_switches
 from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
 from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
 from keras_gen.networks.series import of_ending_series as of_ending_series
+from keras_gen.networks.transformer import CausalTransformer as CausalTransformer
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of

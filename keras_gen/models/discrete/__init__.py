@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from keras_gen.models.discrete.code_prior import CodePrior as CodePrior
 from keras_gen.models.discrete.vqvae import VQVAE as VQVAE
 
 if not TYPE_CHECKING:  # type checkers read the lines above; this keeps the modules' names out of a star import
