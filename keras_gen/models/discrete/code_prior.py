@@ -74,8 +74,8 @@ class CodePrior(GenerativeModel):
         self,
         vqvae: keras.Model | None,  # None is refused in a sentence; the command gives the model of a run by this type
         num_classes: Classes | None = None,
-        width: Count = 128,
-        depth: Count = 4,
+        width: Count = 96,
+        depth: Count = 3,
         heads: Count = 4,
         hidden_labels: Share = 0.1,
         data_shape: Annotated[tuple[int, ...] | None, either(SHAPE, NONE)] = None,
