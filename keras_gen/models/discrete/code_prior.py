@@ -1,6 +1,5 @@
 """The prior of discrete codes."""
 
-import functools
 import math
 from typing import Annotated
 
@@ -10,15 +9,14 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gen import networks
-from keras_gen.core import GenerativeModel, Parts, Taken, batched, by_averages, distribution, drawn
+from keras_gen.core import GenerativeModel, Parts, Taken, batched, distribution, drawn
 from keras_gen.core.arguments import NONE, SHAPE, Classes, Count, Positive, Share, checked, either
+from keras_gen.models.discrete.steps import UNKNOWN, StepByStep
 from keras_gen.models.discrete.vqvae import VQVAE
-
-UNKNOWN = -1  # label
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class CodePrior(GenerativeModel):
+class CodePrior(StepByStep, GenerativeModel):
     """Prior of discrete codes: a causal transformer that tells each code of an image from those before it.
 
     The codes c of an image, in the order of reading, have the probability
@@ -226,41 +224,6 @@ class CodePrior(GenerativeModel):
             temperature: what logits are divided by: below 1, likely codes become more likely.
         """
         return self.decode(self.sample_codes(n, labels, seed, temperature))
-
-    @by_averages
-    def sample_codes(self, n: int, labels=None, seed: int = 0, temperature: float = 1.0) -> np.ndarray:
-        """Codes of the model, int32. -> (n, *code_shape)."""
-        draws = np.random.default_rng(seed).random((n, self.length), "float32")
-        labels = np.full(n, UNKNOWN) if labels is None else np.asarray(labels)
-        made = [
-            np.asarray(self._drawn_codes(draws[i : i + 500], tf.constant(labels[i : i + 500]), temperature))
-            for i in range(0, n, 500)
-        ]
-        return np.concatenate(made).reshape(n, *self.code_shape)
-
-    @functools.cached_property
-    def _drawn_codes(self):
-        """A function of draws (B, L) uniform on [0, 1), labels (B,) and a temperature to codes (B, L)."""
-        spec = [tf.TensorSpec((None, self.length)), tf.TensorSpec((None,), "int64"), tf.TensorSpec(())]
-
-        @tf.function(input_signature=spec, autograph=False)
-        def draw(draws, labels, temperature):
-            classes = self._classes(labels, draws)
-
-            def step(place, before, codes, cache):
-                logits, cache = self.transformer.step(before, place, classes, cache)
-                reached = tf.cumsum(tf.nn.softmax(logits / temperature), axis=-1)
-                # The last share may not reach 1 by a rounding.
-                chosen = tf.reduce_sum(tf.cast(reached <= draws[:, place, None], tf.int32), axis=-1)
-                chosen = tf.minimum(chosen, self.num_codes - 1)
-                return place + 1, chosen, codes.write(place, chosen), cache
-
-            batch = tf.shape(draws)[0]
-            nothing, codes = tf.zeros((batch,), tf.int32), tf.TensorArray(tf.int32, self.length)
-            start = (0, nothing, codes, self.transformer.start(batch))
-            return tf.transpose(tf.while_loop(lambda place, *_: place < self.length, step, start)[2].stack())
-
-        return draw
 
 
 def _frozen(vqvae):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gen import losses, networks
+from keras_gen import coding, losses, networks
 from keras_gen.core import Adjustable, GenerativeModel, Parts, WholeModel, batched
 from keras_gen.core.arguments import Count, whole
 from keras_gen.core.metrics import Perplexity, UsedCodes
@@ -209,6 +209,22 @@ class VQVAE(GenerativeModel):
                     f"Codes must be whole numbers from 0 to {self.num_codes - 1}. Received: values from "
                     f"{codes.min()} to {codes.max()}"
                 )
+
+    def codes_to_bytes(self, codes) -> bytes:
+        """Codes, (N, *code_shape), by an arithmetic coder for which all are alike probable: log2 num_codes bits each."""
+        encoder, edges = coding.Encoder(), self._edges()
+        for code in np.ravel(codes).tolist():
+            encoder.write(code, edges)
+        return encoder.finish()
+
+    def codes_from_bytes(self, data: bytes, n: int) -> np.ndarray:
+        """The codes of n images from what `codes_to_bytes` made, int32. -> (n, *code_shape)."""
+        decoder, edges = coding.Decoder(data), self._edges()
+        codes = [decoder.read(edges) for _ in range(n * self.latent_dim)]
+        return np.array(codes, "int32").reshape(n, *self.code_shape)
+
+    def _edges(self):
+        return coding.edges(np.ones(self.num_codes)).tolist()
 
     @batched
     def score(self, x) -> np.ndarray:
