@@ -88,7 +88,7 @@ class VectorQuantizer(keras.layers.Layer):
         ranks = tf.math.log(distribution.uniform((found,), key) + 1e-20) / (errors + 1e-20)
         order = tf.argsort(ranks, direction="DESCENDING", stable=True)
         drawn = tf.gather(z, tf.gather(order, tf.range(self.num_codes) % found))
-        dead = uses < DEAD * mean_use
+        dead = (uses < DEAD * mean_use) | (ops.convert_to_tensor(self.uses) == 0)  # or new
         first_use = 2 * DEAD * mean_use  # some steps to be used in, and soon to be moved by
         uses = tf.where(dead, first_use, uses)
         sums = tf.where(dead[:, None], first_use * drawn, sums)

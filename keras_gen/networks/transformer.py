@@ -144,7 +144,7 @@ class CausalTransformer(layers.Layer):
             (B, K), and the cache for the next place.
         """
         x = self.of_code(before) * ops.cast(place > 0, "float32")
-        x = (x + self.of_place(place) + self.of_class(classes))[:, None]
+        x = (x + self.of_place(ops.convert_to_tensor(place)) + self.of_class(classes))[:, None]
         kept = []
         for block, of_block in zip(self.blocks, cache, strict=True):
             x, of_block = block.step(x, place, of_block)

@@ -39,7 +39,7 @@ def check_bits(model: Any, bits: int | None) -> None:
 def write(model: Any, codes: np.ndarray, path: str | Path, bits: int | None, names: Sequence[str] | None) -> Path:
     """Writes codes, (N, ...), to a file that is replaced whole or not at all; see `compression.compress`."""
     flat = codes.reshape(len(codes), -1)
-    header = {
+    header: dict[str, Any] = {
         "count": len(codes), "units": flat.shape[1], "model": type(model).__name__,
         "weights": provenance.weights_hash(model), "names": None if names is None else [*names],
     }  # fmt: skip

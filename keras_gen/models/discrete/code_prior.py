@@ -116,7 +116,7 @@ class CodePrior(StepByStep, GenerativeModel):
         return "partial" if arguments.get("num_classes") is not None else None
 
     @property
-    def num_codes(self) -> int:
+    def num_codes(self) -> int:  # type: ignore[override]  # a hook: a value or a property
         return self.vqvae.num_codes
 
     @property
@@ -198,7 +198,7 @@ class CodePrior(StepByStep, GenerativeModel):
         return self.vqvae.encode(x)
 
     @batched
-    def code_vectors(self, x) -> np.ndarray:
+    def code_vectors(self, x) -> np.ndarray:  # type: ignore[override]  # it needs no labels
         """As of the VQVAE."""
         return self.vqvae.code_vectors(x)
 

@@ -17,7 +17,7 @@ class StepByStep(Part):
     """Part of `CodePrior`: what its transformer does with a cache, one place after the other."""
 
     @by_averages
-    def sample_codes(self, n: int, labels=None, seed: int = 0, temperature: float = 1.0) -> np.ndarray:
+    def sample_codes(self, n: int, labels=None, seed: int | None = None, temperature: float = 1.0) -> np.ndarray:
         """Codes of the model, int32. -> (n, *code_shape)."""
         draws = np.random.default_rng(seed).random((n, self.length), "float32")
         labels = np.full(n, UNKNOWN) if labels is None else np.asarray(labels)

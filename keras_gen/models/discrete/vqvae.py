@@ -93,7 +93,7 @@ class VQVAE(GenerativeModel):
         super().__init__(data_shape, **kwargs)
 
         # === Config ===
-        self.num_codes = num_codes
+        self.num_codes: int = num_codes
         self.quantizer = quantizer
         self.code_dim = code_dim
         self.commitment = commitment
@@ -189,7 +189,7 @@ class VQVAE(GenerativeModel):
         return self._quantised(x)[2]
 
     @batched
-    def code_vectors(self, x) -> np.ndarray:
+    def code_vectors(self, x) -> np.ndarray:  # type: ignore[override]  # it needs no labels
         """The vectors that stand for the codes, one after the other. (B, *data_shape) -> (B, D * places)."""
         self.check_shape(x)
         return ops.reshape(self._quantised(x)[1], (ops.shape(x)[0], -1))
@@ -211,7 +211,7 @@ class VQVAE(GenerativeModel):
                 )
 
     def codes_to_bytes(self, codes) -> bytes:
-        """Codes, (N, *code_shape), by an arithmetic coder for which all are alike probable: log2 num_codes bits each."""
+        """Codes, (N, *code_shape), by an arithmetic coder that holds all for alike likely: log2 num_codes bits each."""
         encoder, edges = coding.Encoder(), self._edges()
         for code in np.ravel(codes).tolist():
             encoder.write(code, edges)
