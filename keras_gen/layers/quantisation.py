@@ -83,12 +83,13 @@ class VectorQuantizer(keras.layers.Layer):
         uses = self.decay * self.uses + (1.0 - self.decay) * counts
         sums = self.decay * self.sums + (1.0 - self.decay) * sums
         mean_use = tf.cast(found, "float32") / self.num_codes
+        dead = (uses < DEAD * mean_use) | (ops.convert_to_tensor(self.uses) == 0)  # or new
         # Without replacement, by the squared distance from the codes that there are (Efraimidis and Spirakis 2006).
         errors = tf.reduce_sum(tf.square(z - self.embed(codes)), axis=-1)
         ranks = tf.math.log(distribution.uniform((found,), key) + 1e-20) / (errors + 1e-20)
         order = tf.argsort(ranks, direction="DESCENDING", stable=True)
-        drawn = tf.gather(z, tf.gather(order, tf.range(self.num_codes) % found))
-        dead = (uses < DEAD * mean_use) | (ops.convert_to_tensor(self.uses) == 0)  # or new
+        turn = tf.maximum(tf.cumsum(tf.cast(dead, "int32")) - 1, 0)  # the first dead code gets the first
+        drawn = tf.gather(z, tf.gather(order, turn % found))
         first_use = 2 * DEAD * mean_use  # some steps to be used in, and soon to be moved by
         uses = tf.where(dead, first_use, uses)
         sums = tf.where(dead[:, None], first_use * drawn, sums)
