@@ -15,6 +15,7 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import discrete
 import keras
 import measuring
 import searching
@@ -73,6 +74,7 @@ for function in (
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
+    discrete.discrete_codes,
     measuring.one_digit_against_the_rest,
     measuring.ships_among_cars,
     anomalies.photographs_by_features,
