@@ -94,13 +94,14 @@ class StepByStep(Part):
                 logits, cache = self.transformer.step(before, place, classes, cache)
                 reached = tf.cumsum(tf.nn.softmax(logits / temperature), axis=-1)
                 # The last share may not reach 1 by a rounding.
-                chosen = tf.reduce_sum(tf.cast(reached <= draws[:, place, None], tf.int32), axis=-1)
-                chosen = tf.minimum(chosen, self.num_codes - 1)
-                return place + 1, chosen, codes.write(place, chosen), cache
+                chosen = tf.reduce_sum(tf.cast(reached <= draws[:, place, None], tf.float32), axis=-1)
+                chosen = tf.cast(tf.minimum(chosen, self.num_codes - 1.0), tf.int32)
+                return place + 1, chosen, codes.write(place, tf.cast(chosen, tf.float32)), cache
 
             batch = tf.shape(draws)[0]
-            nothing, codes = tf.zeros((batch,), tf.int32), tf.TensorArray(tf.int32, self.length)
+            nothing, codes = tf.zeros((batch,), tf.int32), tf.TensorArray(tf.float32, self.length)
             start = (0, nothing, codes, self.transformer.start(batch))
-            return tf.transpose(tf.while_loop(lambda place, *_: place < self.length, step, start)[2].stack())
+            codes = tf.while_loop(lambda place, *_: place < self.length, step, start)[2]
+            return tf.cast(tf.transpose(codes.stack()), tf.int32)  # of whole numbers TensorFlow complains
 
         return draw
