@@ -379,7 +379,7 @@ ZOO = [
     Case(
         "code_prior",
         kg.CodePrior,
-        lambda: {"vqvae": fsq(), "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
+        lambda: {"vqvae": fsq(), "data_shape": SHAPE, "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
         IMAGES,
         SOME_LABELS,
     ),
