@@ -143,6 +143,15 @@ def test_codebook_is_kept_by_evaluation_and_moved_by_training():
     assert np.all(np.array(model.codebook.vectors) != before)
 
 
+def test_levels_are_trained_without_a_commitment():
+    model = fsq()
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
+    history = model.fit(IMAGES, epochs=4, batch_size=8, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["commitment_loss"] == [0] * 4
+    assert 1 <= history["perplexity"][-1] <= history["used_codes"][-1] <= 9
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [

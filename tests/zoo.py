@@ -365,18 +365,6 @@ ZOO = [
     ),
     Case("vqvae", kg.VQVAE, lambda: {"data_shape": SHAPE, "num_codes": 6, "code_dim": 3, **grid(3)}, IMAGES, LABELS),
     Case(
-        "vqvae_fsq_vectors",
-        kg.VQVAE,
-        lambda: {
-            "data_shape": (6,),
-            "num_codes": 9,
-            "quantizer": "fsq",
-            "encoder": kg.networks.grouped_encoder((6,), (8,), groups=3, features=4),
-            "decoder": kg.networks.grouped_decoder((3, 1), (6,), (8,)),
-        },
-        VECTORS,
-    ),
-    Case(
         "code_prior",
         kg.CodePrior,
         lambda: {"vqvae": fsq(), "data_shape": SHAPE, "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
