@@ -55,21 +55,21 @@ def test_codebook_follows_what_is_assigned_to_it():
     """Two updates against numpy: nobody is dead, and then one is."""
     layer, key = quantizer(3, 2, decay=0.9), tf.constant([1, 2])
     z = np.concatenate([np.array(layer.vectors) + 0.01 * i for i in range(4)])
-    uses, sums = np.full(3, 4.0), 4.0 * np.array(layer.vectors)
+    uses, sums = np.ones(3), 1.0 * np.array(layer.vectors)
     layer.uses.assign(uses)
     layer.sums.assign(sums)
     codes = np.array(layer.nearest(z))
     layer.update(tf.constant(z, tf.float32), key)
     counts, totals = np.bincount(codes, minlength=3), np.zeros((3, 2))
     np.add.at(totals, codes, z)
-    uses, sums = 0.9 * uses + 0.1 * counts, 0.9 * sums + 0.1 * totals
+    uses, sums = 0.9 * uses + 0.1 * counts / 4, 0.9 * sums + 0.1 * totals / 4  # the mean use is 4
     np.testing.assert_allclose(layer.vectors, sums / uses[:, None], atol=1e-6)
 
     layer.uses.assign(np.where(np.arange(3) == 1, 1e-3, uses))
     far = np.array(layer.vectors)[[0, 2, 2]] + [[0.0, 0], [0, 0], [0.2, 0.1]]  # nobody for code 1
     layer.update(tf.constant(far, tf.float32), key)
     assert np.abs(far - np.array(layer.vectors)[1]).sum(axis=1).min() < 1e-6, "a dead code begins at a vector"
-    np.testing.assert_allclose(layer.uses[1], 2 * DEAD * 3 / 3, rtol=1e-6)
+    np.testing.assert_allclose(layer.uses[1], 2 * DEAD, rtol=1e-6)
 
 
 def test_all_codes_begin_at_different_encodings_and_far_ones_restart_codes():

@@ -13,6 +13,7 @@ from keras_gen.core import check_whole, distribution
 
 DECAY = 0.99  # of the moving averages of a codebook
 DEAD = 0.02  # a code that is used less often than this share of the mean use is dead
+FIRST_USE = 2 * DEAD  # where it begins again
 FEWEST_LEVELS, IDEAL_LEVELS, MOST_LEVELS = 3, 8, 16  # of a value of `FiniteScalarQuantizer`
 
 
@@ -26,9 +27,9 @@ class VectorQuantizer(keras.layers.Layer):
     """The nearest of K vectors, `k = argmin_j |z - e_j|^2`, which follow what is assigned to them.
 
     The codebook is not trained by gradients: `update` moves the mean use n_j of each code and the mean sum s_j of what
-    is assigned to it, `n <- g n + (1 - g) count`, `s <- g s + (1 - g) sum`, e = s / n. That is k-means online, and
-    g = 0 is a step of Lloyd's. A code that is used less than 2 % as often as the mean code is dead and begins again at
-    a vector of the batch; so do all codes in the first step.
+    is assigned to it, `n <- g n + (1 - g) count`, `s <- g s + (1 - g) sum`, where count and sum are divided by N / K, the
+    mean use; e = s / n. That is k-means online, and g = 0 is a step of Lloyd's. A code that is used less than 2 % as
+    often as the mean code is dead and begins again at a vector of the batch; so do all codes in the first step.
 
     Source: van den Oord et al. 2017, equations 1, 2 and appendix A.1; the restart is that of Dhariwal et al. 2020,
     section 4.2.
@@ -80,19 +81,19 @@ class VectorQuantizer(keras.layers.Layer):
         codes, found = self.nearest(z), tf.shape(z)[0]
         counts = tf.math.unsorted_segment_sum(tf.ones_like(z[:, 0]), codes, self.num_codes)
         sums = tf.math.unsorted_segment_sum(z, codes, self.num_codes)
-        uses = self.decay * self.uses + (1.0 - self.decay) * counts
-        sums = self.decay * self.sums + (1.0 - self.decay) * sums
-        mean_use = tf.cast(found, "float32") / self.num_codes
-        dead = (uses < DEAD * mean_use) | (ops.convert_to_tensor(self.uses) == 0)  # or new
+        share = (1.0 - self.decay) * self.num_codes / tf.cast(found, "float32")  # in units of the mean use
+        uses = self.decay * self.uses + share * counts
+        sums = self.decay * self.sums + share * sums
+        dead = (uses < DEAD) | (ops.convert_to_tensor(self.uses) == 0)  # or new
         # Without replacement, by the squared distance from the codes that there are (Efraimidis and Spirakis 2006).
         errors = tf.reduce_sum(tf.square(z - self.embed(codes)), axis=-1)
         ranks = tf.math.log(distribution.uniform((found,), key) + 1e-20) / (errors + 1e-20)
         order = tf.argsort(ranks, direction="DESCENDING", stable=True)
         turn = tf.maximum(tf.cumsum(tf.cast(dead, "int32")) - 1, 0)  # the first dead code gets the first
         drawn = tf.gather(z, tf.gather(order, turn % found))
-        first_use = 2 * DEAD * mean_use  # some steps to be used in, and soon to be moved by
-        uses = tf.where(dead, first_use, uses)
-        sums = tf.where(dead[:, None], first_use * drawn, sums)
+        # Some steps to be used in; and what is assigned to them then soon moves them.
+        uses = tf.where(dead, FIRST_USE, uses)
+        sums = tf.where(dead[:, None], FIRST_USE * drawn, sums)
         self.uses.assign(uses)
         self.sums.assign(sums)
         self.vectors.assign(sums / uses[:, None])
