@@ -28,8 +28,8 @@ class VectorQuantizer(keras.layers.Layer):
 
     The codebook is not trained by gradients: `update` moves the mean use n_j of each code and the mean sum s_j of what
     is assigned to it, `n <- g n + (1 - g) count`, `s <- g s + (1 - g) sum`, where count and sum are divided by N / K,
-    the mean use; e = s / n. That is k-means online, and g = 0 is a step of Lloyd's. A code that is used less than 2 % as
-    often as the mean code is dead and begins again at a vector of the batch; so do all codes in the first step.
+    the mean use; e = s / n. That is k-means online, and g = 0 is a step of Lloyd's. A code that is used less than 2 %
+    as often as the mean code is dead and begins again at a vector of the batch; so do all codes in the first step.
 
     Source: van den Oord et al. 2017, equations 1, 2 and appendix A.1; the restart is that of Dhariwal et al. 2020,
     section 4.2.
