@@ -49,7 +49,7 @@ class VQVAE(GenerativeModel):
         code_dim: size of the vectors of "vq"; with "fsq" that is the number of factors.
         commitment: weight of the commitment loss.
         likelihood: "gaussian" for the squared error, or "bernoulli" for data in [0, 1].
-        encoder: "residual" (of images, two convolutions that halve the sides, and two residual blocks), "grouped" (dense
+        encoder: "residual" (of images, two convolutions that halve the sides, two residual blocks), "grouped" (dense
             layers to 8 codes), None to choose by the data, or a built `keras.Model` of data to a map of features,
             (h, w, F) or (groups, F), with a code for each place.
         decoder: "residual", "grouped", None to choose by the data, or a built `keras.Model` of the vectors of all
