@@ -96,8 +96,8 @@ def likelihood_by_ode(seed=0, count=500, epochs=6, batch_size=128):
     bits = -vae.score(test[chosen]) / (np.log(2) * np.prod(SHAPE))
     figures["VAE, discretized logistic"] = [float(bits.mean()), float(bits.std() / np.sqrt(count))]
     return {
-        "what": f"Bits per dimension of 8-bit MNIST, {count} test images, mean and its error over them: upper bounds, of "
-        "the flow model by uniform dequantisation, given the class; of the VAE by the ELBO",
+        "what": f"Bits per dimension of 8-bit MNIST, {count} test images, mean and its error: upper bounds, of the "
+        "flow model by uniform dequantisation, given the class; of the VAE by the ELBO",
         "published": "none of 8-bit MNIST by these",
         "ours": ", ".join(f"{name} {mean:.3f} +- {error:.3f}" for name, (mean, error) in figures.items()),
         "figures": figures,

@@ -105,8 +105,8 @@ NOTES = {
     "flow_and_diffusion_samples": {
         "chosen": "-",
         "error": "beside each distance in `figures`, over subsets of the images",
-        "note": "Distances of 2,000 samples and of one classifier compare only with each other. The models of the package "
-        "beside them were trained for longer or shorter: their cards say for how long. Seconds on a machine with other "
+        "note": "Distances of 2,000 samples and of one classifier compare only with each other. The other models "
+        "were trained for longer or shorter: their cards say for how long. Seconds on a machine with other "
         "loads.",
     },
     "gan_from_few_images": {
@@ -130,8 +130,8 @@ NOTES = {
     "likelihood_by_ode": {
         "chosen": "-",
         "error": "of the mean over the test images",
-        "note": "The flow model is given the class of each image and the VAE is not, which is worth at most log2(10) / 784 "
-        "= 0.004 bits. The bound of the flow model has one draw of the dequantisation and one probe for all images.",
+        "note": "The flow model is given the class of each image and the VAE is not, which is worth at most "
+        "log2(10) / 784 = 0.004 bits. The bound of the flow model has one draw of the dequantisation and one probe for all images.",
     },
     "linear_autoencoder_is_pca": {"chosen": NOT_RECORDED},
     "mixture_clusters": {"chosen": NOT_RECORDED},

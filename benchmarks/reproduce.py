@@ -16,6 +16,7 @@ import anomalies
 import autoencoders
 import boltzmann
 import diffusion
+import discrete
 import disentangling
 import few_images
 import keras
@@ -79,6 +80,7 @@ for function in (
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
+    discrete.discrete_codes,
     measuring.one_digit_against_the_rest,
     measuring.ships_among_cars,
     anomalies.photographs_by_features,

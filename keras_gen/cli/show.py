@@ -230,14 +230,16 @@ def translate(
 
 
 @writes
-def compress(run: str, folder: str, *, out: str, bits: int = 6, on_error: Literal["stop", "skip"] = "stop") -> None:
+def compress(
+    run: str, folder: str, *, out: str, bits: int | None = None, on_error: Literal["stop", "skip"] = "stop"
+) -> None:
     """Write the codes of a folder of images to one file, each image made to the model's size.
 
     Args:
         run: run folder, .keras file or shipped model, that encodes and decodes.
         folder: of images, at any depth.
         out: file.
-        bits: of each number of a code, 1 to 16.
+        bits: of each number of a code, 1 to 16; 6 if not given. Discrete codes are whole numbers and take none.
         on_error: stop at files that cannot be read, or skip them and name them.
     """
     count, before = kg.tasks.compression.compress_folder(kg.load(run), folder, out, bits, on_error)
