@@ -131,7 +131,8 @@ NOTES = {
         "chosen": "-",
         "error": "of the mean over the test images",
         "note": "The flow model is given the class of each image and the VAE is not, which is worth at most "
-        "log2(10) / 784 = 0.004 bits. The bound of the flow model has one draw of the dequantisation and one probe for all images.",
+        "log2(10) / 784 = 0.004 bits. The bound of the flow model has one draw of the dequantisation and one probe for "
+        "all images.",
     },
     "linear_autoencoder_is_pca": {"chosen": NOT_RECORDED},
     "mixture_clusters": {"chosen": NOT_RECORDED},
