@@ -30,27 +30,24 @@ def by_hand(image, draws):
         x = gray + 2 * saturation * (x - gray)
     x = x.mean() + (0.5 + contrast) * (x - x.mean())
     moved = np.zeros_like(x)
-    shift = [
-        int(share * (2 * round(side / 8) + 1)) - round(side / 8) for share, side in ((down, height), (right, width))
-    ]
+    eighths, halves = ([int(side / part + 0.5) for side in (height, width)] for part in (8, 2))
+    shift = [int(share * (2 * most + 1)) - most for share, most in zip((down, right), eighths, strict=True)]
     for i in range(height):
         for j in range(width):
             if 0 <= i - shift[0] < height and 0 <= j - shift[1] < width:
                 moved[i, j] = x[i - shift[0], j - shift[1]]
-    rows, columns = (
-        range(first, first + round(side / 2))
-        for first, side in (
-            (int(share * (side + 1 - round(side / 2) % 2)) - round(side / 2) // 2, side)
-            for share, side in ((top, height), (left, width))
-        )
+    firsts = (
+        int(share * (side + 1 - hole % 2)) - hole // 2
+        for share, side, hole in zip((top, left), (height, width), halves, strict=True)
     )
+    rows, columns = (range(first, first + hole) for first, hole in zip(firsts, halves, strict=True))
     for i in set(rows) & set(range(height)):
         for j in set(columns) & set(range(width)):
             moved[i, j] = 0
     return moved
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (11, 16, 3)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (13, 20, 3)])
 def test_augmentation_by_hand(shape):
     rng = np.random.default_rng(0)
     images, draws = rng.random((20, *shape), "float32"), rng.random((20, NUM_DRAWS), "float32")
@@ -87,6 +84,14 @@ def test_both_players_see_images_changed_and_an_evaluation_does_not():
     np.testing.assert_array_equal(evaluated[0], IMAGES)
 
 
+def test_each_turn_has_changes_of_its_own():
+    model = compiled(augment="diff", generator="dense", discriminator="dense")
+    draws = [model.fakes(tf.constant(IMAGES), None, turn, training=True)[2] for turn in (0, 1)]
+    kinds = [of_turn[f"{kind} changes"].numpy() for of_turn in draws for kind in ("real", "fake")]
+    assert len({kind.tobytes() for kind in kinds}) == 4
+    assert model.fakes(tf.constant(IMAGES), None, 0, training=False)[2] == {}
+
+
 # === R1 ===
 
 
@@ -102,6 +107,21 @@ def test_r1_of_a_linear_critic_is_the_square_of_its_weights():
     assert float(model.term_weights(True)["r1_penalty"]) == 1.5
     model.r1 = 0.0
     assert "r1_penalty" not in model.d_terms(tf.constant(x), None, model.fakes(tf.constant(x), None, 0, True), True)
+
+
+def test_r1_is_that_of_the_images_before_they_are_changed():
+    """A critic that is linear in what it sees is affine in them: differences of its values are its slopes."""
+    images = keras.Input(SHAPE)
+    model = compiled(
+        augment="diff", r1=1.0, generator="dense", discriminator=keras.Model(images, layers.Flatten()(images))
+    )
+    x = tf.constant(IMAGES[:1])
+    latents, made, draws = model.fakes(x, None, 0, training=True)
+    penalty = model.d_terms(x, None, (latents, made, draws), True)["r1_penalty"][0]
+    pixels = np.eye(IMAGES[0].size, dtype="float32").reshape(-1, *SHAPE)
+    seen = diff_augment(np.concatenate([x, x + pixels]), tf.repeat(draws["real changes"], 1 + len(pixels), axis=0))
+    values = model.logits(model.discriminator(seen)).numpy()
+    assert float(penalty) == pytest.approx(np.sum((values[1:] - values[0]) ** 2), rel=1e-3)
 
 
 # === Spectral normalisation ===
@@ -144,6 +164,18 @@ def test_the_calls_of_a_step_share_their_matrix_and_the_step_iterates_once():
     assert largest(dense) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_step_of_several_moves_iterates_once():
+    model = kg.GAN(SHAPE, 4, spectral_norm=True, discriminator_steps=2, **few(4))
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    layer, *_ = kg.networks.spectral_layers(model.discriminator)
+    u = np.array([0.6, 0.8], "float32")
+    layer.direction.assign(u)
+    model.train_on_batch(IMAGES[:4])
+    matrix = layer.kernel.numpy().reshape(-1, 2)
+    expected = matrix.T @ matrix @ u
+    np.testing.assert_allclose(layer.direction, expected / np.linalg.norm(expected), rtol=1e-5)
+
+
 def test_the_gradient_of_a_normalised_matrix():
     """Miyato et al. 2018, equation 12, where u and v are the singular vectors."""
     kernel = np.random.default_rng(0).standard_normal((3, 3, 2, 4)).astype("float32")
@@ -158,6 +190,22 @@ def test_the_gradient_of_a_normalised_matrix():
     along = np.sum(weights * kernel) / sizes[0]
     expected = (weights.reshape(-1, 4) - along * np.outer(left[:, 0], right[0])) / sizes[0]
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_networks_in_a_network_are_normalised_and_heads_of_codes_are_not():
+    inner = keras.Sequential([keras.Input(SHAPE), layers.Conv2D(2, 3), layers.Flatten()])
+    images = keras.Input(SHAPE)
+    body = kg.networks.spectrally_normalised(keras.Model(images, layers.Dense(3)(inner(images))))
+    assert [type(layer) for layer in kg.networks.spectral_layers(body)] == [SpectralConv2D, SpectralDense]
+    assert kg.networks.is_spectrally_normalised(body)
+    model = kg.InfoGAN(SHAPE, spectral_norm=True, augment="diff", r1=1.0, generator="dense", discriminator=body)
+    assert not kg.networks.spectral_layers(model.recognition)
+    x = tf.constant(IMAGES[:2])
+    terms = model.d_terms(x, None, model.fakes(x, None, 0, training=True), True)
+    assert {"r1_penalty", "category", "continuous"} < terms.keys()
+    attending = kg.GAN((17, 20, 3), generator="residual*0.1", discriminator="residual*0.1", spectral_norm=True)
+    names = [layer.name for layer in kg.networks.spectral_layers(attending.discriminator, attending.critic)]
+    assert {"attention_query", "attention_out", "last_conv_1", "value"} < set(names)
 
 
 def test_what_cannot_be_normalised_or_changed_is_a_sentence():
@@ -214,5 +262,29 @@ def test_the_option_of_a_run_is_that_of_the_model():
     config = RunConfig.from_arguments("gan", data="mnist_mini", augment=["flip", "diff"])
     assert config.augment == ["flip"]
     assert config.arguments["augment"] == "diff"
-    with pytest.raises(ValueError, match="vae takes .*Received: augment"):
+    with pytest.raises(ValueError, match="discriminator of a GAN .*; vae can .*Received: augment="):
         RunConfig.from_arguments("vae", data="mnist_mini", augment=["diff"])
+
+
+def test_the_command_line_has_the_options_of_the_model_and_of_the_run():
+    from keras_gen.cli import train
+
+    train.add_models()
+    words = [
+        "gan",
+        "--data",
+        "mnist_mini",
+        "--augment",
+        "flip",
+        "diff",
+        "--r1",
+        "0.1",
+        "--spectral-norm",
+        "--limit",
+        "1000",
+        "--out",
+        "x",
+    ]
+    _, given, _ = train.train_app.parse_args(words, exit_on_error=False, print_error=False)
+    expected = {"data": "mnist_mini", "augment": ["flip", "diff"], "r1": 0.1, "spectral_norm": True, "limit": 1000}
+    assert {name: given.kwargs[name] for name in expected} == expected

@@ -129,6 +129,25 @@ def translators(*channels, names=("generator", "discriminator"), given=None, **o
     }
 
 
+def grid(size, filters=4):
+    """Tiny convolutional networks of discrete codes of 4 x 4 places, made anew."""
+    return {
+        "encoder": kg.networks.residual_encoder(SHAPE, (filters,), blocks=1),
+        "decoder": kg.networks.residual_decoder((4, 4, size), SHAPE, (filters,), blocks=1),
+    }
+
+
+def fsq():
+    """A VQVAE of four codes."""
+    return kg.VQVAE(
+        SHAPE,
+        num_codes=9,
+        quantizer="fsq",
+        encoder=kg.networks.grouped_encoder(SHAPE, (8,), groups=4, features=4),
+        decoder=kg.networks.grouped_decoder((4, 1), SHAPE, (8,)),
+    )
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -374,6 +393,14 @@ ZOO = [
             "features": m1(),
             **semi_supervised((3,)),
         },
+        IMAGES,
+        SOME_LABELS,
+    ),
+    Case("vqvae", kg.VQVAE, lambda: {"data_shape": SHAPE, "num_codes": 6, "code_dim": 3, **grid(3)}, IMAGES, LABELS),
+    Case(
+        "code_prior",
+        kg.CodePrior,
+        lambda: {"vqvae": fsq(), "data_shape": SHAPE, "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
         IMAGES,
         SOME_LABELS,
     ),

@@ -86,7 +86,7 @@ def report(
                 clusters.append(model.cluster(x))
                 classes.append(y)
             if "encode" in model.offers and not model.slow:
-                judged.add(np.asarray(model.encode(x, **model.label_kwargs(y))), y)
+                judged.add(np.asarray(model.code_vectors(x, **model.label_kwargs(y))), y)
         if samples_images or samples_rows:
             real.add(x, y if model.supervision == "required" else np.zeros(len(x), int))
         if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:

@@ -13,10 +13,10 @@ def diff_augment(images, draws) -> tf.Tensor:
 
     Brightness moves by up to a quarter of the range of pixels, saturation (of several channels) is multiplied by 0 to 2
     and contrast by 0.5 to 1.5. The image is shifted by up to an eighth of its sides, and a hole of half of each side is
-    cut out around a place drawn uniformly. What is shifted in, and the hole, are 0; pixels are not clipped.
+    cut out around a place drawn uniformly. What is shifted in, and the hole, are black; pixels are not clipped.
 
-    Source: Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training", section 4; for pixels in
-    [-1, 1] their brightness moves by up to half.
+    Source: Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training", section 4. Their pixels lie
+    in [-1, 1], so that their brightness moves by up to half, and what they shift in is gray.
 
     Args:
         images: (B, H, W, C) in [0, 1].
@@ -43,15 +43,20 @@ def diff_augment(images, draws) -> tf.Tensor:
 
 def _shifts(share, side):
     """The matrix that shifts by -side / 8 to side / 8 pixels. (B, 1) -> (B, side, side)."""
-    most = round(SHIFT * side)
+    most = _pixels(SHIFT, side)
     pixels = ops.floor(share * (2 * most + 1)) - most
     places = ops.arange(side, dtype="float32")
     return ops.cast(places[:, None] - pixels[..., None] == places, "float32")
 
 
+def _pixels(part, side):
+    """So many of a side, halves rounded up."""
+    return int(part * side + 0.5)
+
+
 def _hole(share, side):
     """1 where a hole of half a side is, around a place drawn uniformly. (B, 1) -> (B, side)."""
-    size = round(HOLE * side)
+    size = _pixels(HOLE, side)
     first = ops.floor(share * (side + 1 - size % 2)) - size // 2
     places = ops.arange(side, dtype="float32")
     return ops.cast((places >= first) & (places < first + size), "float32")

@@ -21,7 +21,7 @@ def spectrally_normalised(network: keras.Model) -> keras.Model:
     def normalised(layer):
         return SPECTRAL.get(type(layer), type(layer)).from_config(layer.get_config())
 
-    return keras.models.clone_model(network, clone_function=normalised)
+    return keras.models.clone_model(network, clone_function=normalised, recursive=True)
 
 
 def check_normalisable(network: keras.Model) -> None:

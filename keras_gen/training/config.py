@@ -120,6 +120,11 @@ class RunConfig:
         changes = options.get("augment") or ()
         changes = [changes] if isinstance(changes, str) else [*changes]
         if "diff" in changes:  # which is the model's
+            if "augment" not in model_cls.arguments():
+                raise ValueError(
+                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have "
+                    f"its training images changed, by flip, crop, colour, rotate. Received: augment={changes}"
+                )
             arguments = (arguments or {}) | {"augment": "diff"}
             options["augment"] = [name for name in changes if name != "diff"] or None
         if options.get("learning_rate") is None:
@@ -326,7 +331,7 @@ class RunConfig:
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = saving.load(arguments[name])  # a trained model, by its run, file or name
         described: Any = self.info().spec or shape
-        model = self.cls(described, **arguments)
+        model = self.cls(data_shape=described, **arguments)
         steps = self.epochs * int(dataset.cardinality()) if self.schedule == "cosine" else None
         model.compile(**model.default_optimizers(self.learning_rate, steps))
         return model

@@ -48,11 +48,13 @@ class BaseGAN(AdversarialModel):
         discriminator_warmup: steps at the start in which only the discriminator is trained.
         generator_warmup: steps after those in which only the generator is trained; then both are.
         ema: None, or the decay, such as 0.999, of a moving average of the generator, which then makes the samples.
-        augment: None, or "diff": what the discriminator sees, real and generated, is changed at random before, and
-            gradients flow through the changes (Zhao et al. 2020; `kg.layers.diff_augment`). For images, above all few.
+        augment: None, or "diff": in training the discriminator sees images, real and generated, that are changed at
+            random, and gradients flow through the changes (Zhao et al. 2020; `kg.layers.diff_augment`). For images,
+            above all for few.
         r1: weight of the penalty `r1 / 2 * |grad_x d(x)|^2` of real data (Mescheder et al. 2018, equation 9).
-        spectral_norm: whether the matrices of the discriminator have the largest singular value 1 (Miyato et al. 2018).
-            With it, or with `r1`, the discriminators of the package have no batch normalisation.
+        spectral_norm: whether the matrices of the discriminator are divided by their largest singular value (Miyato et
+            al. 2018), but for the vectors of classes. With it, or with `r1`, the discriminators of the package have no
+            batch normalisation.
         generator: "dcgan", "infogan" or "residual" (images), "dense", None to choose by the data, or a built
             `keras.Model` of latents, followed by the one-hot label where there is one, to features, or straight to
             images (to vectors, if its last layer is named "image").

@@ -15,6 +15,7 @@ from keras_gen.models.diffusion.samplers import advance, check_sampler, fill_in,
 STEPS = 50
 REPEATS = 4
 CODE_STEPS = 25  # of `heun`, between data and the noise that leads to them
+FRAMES = 25  # of a trajectory
 SHOWN = 20  # how often the progress of a draw is shown
 Guidance = Annotated[float, number(minimum=0)]
 Level = Annotated[float, Rule("a number from 0 to 1", lambda value: number(0).fits(value) and value <= 1, float)]
@@ -68,7 +69,7 @@ class DiffusionAbilities(Part):
         steps: Count = STEPS,
         guidance: Guidance = 0.0,
         sampler: str | None = None,
-        frames: int = 25,
+        frames: Count | None = None,
         verbose: int = 0,
     ) -> np.ndarray:
         """The way of `sample` from noise to images. -> (frames, n, *data_shape), the last of which are the samples.
@@ -82,10 +83,10 @@ class DiffusionAbilities(Part):
             steps: as of `sample`.
             guidance: as of `sample`.
             sampler: as of `sample`.
-            frames: states that are shown, at least 2 and at most steps + 1.
+            frames: states that are shown, from 2 to steps + 1; None for 25, or as many as there are.
             verbose: 1 for a progress bar.
         """
-        whole(2, steps + 1).check("frames", frames)
+        frames = min(FRAMES, steps + 1) if frames is None else whole(2, steps + 1).check("frames", frames)
         cuts = np.linspace(0, steps, frames).round().astype(int).tolist()
         states = self._path_of_draw(n, labels, seed, steps, guidance, sampler, cuts, verbose)
         return provenance.mark(np.stack(states), self)
