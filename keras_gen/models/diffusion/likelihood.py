@@ -44,7 +44,7 @@ class Likelihoods(Part):
         else:
             directions = np.random.default_rng(0).choice((-1.0, 1.0), (probes, size))
         directions = tf.constant(directions.reshape(-1, *self.described_shape), tf.float32)
-        times = tf.constant(np.linspace(1, 0, steps + 1), tf.float32)
+        times = tf.constant(1.0 - np.linspace(0, 1, steps + 1) ** self.crowding, tf.float32)
         given = {"x": self.normalised(x), "labels": self._labels(labels)}
         return traced(self, log_density, **given, times=times, directions=directions) + self._log_volume()
 
