@@ -11,7 +11,7 @@ from keras_gen.core import Part, batched, checked, distribution
 from keras_gen.core.arguments import Count
 from keras_gen.models.diffusion.samplers import traced
 
-LIKELIHOOD_STEPS = 25
+LIKELIHOOD_STEPS = 50
 BOUND_STEPS = 100
 EXACT = 16  # values of an example, up to which the divergence is summed over all of them
 LEVELS = 256
