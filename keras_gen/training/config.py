@@ -127,6 +127,8 @@ class RunConfig:
                 )
             arguments = (arguments or {}) | {"augment": "diff"}
             options["augment"] = [name for name in changes if name != "diff"] or None
+        if "target" in model_cls.arguments() and options.get("target_column") is not None:  # which is the model's
+            arguments = (arguments or {}) | {"target": options.pop("target_column")}
         if options.get("learning_rate") is None:
             options["learning_rate"] = model_cls.learning_rate
         return cls(model=name, arguments=defaults | (arguments or {}), source=source, target=target, **options)

@@ -41,6 +41,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
 
     has_normal_prior = True
     samplers: tuple[str, ...] = ()  # names, the default first
+    crowding: float = 3.0  # of the times of a likelihood, 1 - w^crowding: close to data, much happens in little time
     clips = False  # whether estimates of x are brought into the range of images
 
     def __init__(

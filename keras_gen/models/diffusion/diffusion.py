@@ -72,6 +72,7 @@ class Diffusion(BaseDiffusion):
     ):
         super().__init__(data_shape, num_classes, latent, denoiser, ema, seed, **kwargs)
         self.target = target
+        self.crowding = 1.0 if target == "edm" else 3.0  # whose times are crowded already
         self._says = TARGETS[target](1.0 if self.is_scaled else 0.5)
 
     def path(self, t) -> tuple[Any, Any]:

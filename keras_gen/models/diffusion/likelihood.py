@@ -11,7 +11,7 @@ from keras_gen.core import Part, batched, checked, distribution
 from keras_gen.core.arguments import Count
 from keras_gen.models.diffusion.samplers import traced
 
-LIKELIHOOD_STEPS = 25
+LIKELIHOOD_STEPS = 50
 BOUND_STEPS = 100
 EXACT = 16  # values of an example, up to which the divergence is summed over all of them
 LEVELS = 256
@@ -44,7 +44,7 @@ class Likelihoods(Part):
         else:
             directions = np.random.default_rng(0).choice((-1.0, 1.0), (probes, size))
         directions = tf.constant(directions.reshape(-1, *self.described_shape), tf.float32)
-        times = tf.constant(np.linspace(1, 0, steps + 1), tf.float32)
+        times = tf.constant(1.0 - np.linspace(0, 1, steps + 1) ** self.crowding, tf.float32)
         given = {"x": self.normalised(x), "labels": self._labels(labels)}
         return traced(self, log_density, **given, times=times, directions=directions) + self._log_volume()
 
