@@ -122,8 +122,8 @@ class RunConfig:
         if "diff" in changes:  # which is the model's
             if "augment" not in model_cls.arguments():
                 raise ValueError(
-                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have its training "
-                    f"images changed, by flip, crop, colour, rotate. Received: augment={changes}"
+                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have its "
+                    f"training images changed, by flip, crop, colour, rotate. Received: augment={changes}"
                 )
             arguments = (arguments or {}) | {"augment": "diff"}
             options["augment"] = [name for name in changes if name != "diff"] or None
