@@ -270,21 +270,7 @@ def test_the_command_line_has_the_options_of_the_model_and_of_the_run():
     from keras_gen.cli import train
 
     train.add_models()
-    words = [
-        "gan",
-        "--data",
-        "mnist_mini",
-        "--augment",
-        "flip",
-        "diff",
-        "--r1",
-        "0.1",
-        "--spectral-norm",
-        "--limit",
-        "1000",
-        "--out",
-        "x",
-    ]
+    words = "gan --data mnist_mini --augment flip diff --r1 0.1 --spectral-norm --limit 1000 --out x"
     _, given, _ = train.train_app.parse_args(words, exit_on_error=False, print_error=False)
     expected = {"data": "mnist_mini", "augment": ["flip", "diff"], "r1": 0.1, "spectral_norm": True, "limit": 1000}
     assert {name: given.kwargs[name] for name in expected} == expected

@@ -122,13 +122,11 @@ class RunConfig:
         if "diff" in changes:  # which is the model's
             if "augment" not in model_cls.arguments():
                 raise ValueError(
-                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have "
-                    f"its training images changed, by flip, crop, colour, rotate. Received: augment={changes}"
+                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have its "
+                    f"training images changed, by flip, crop, colour, rotate. Received: augment={changes}"
                 )
             arguments = (arguments or {}) | {"augment": "diff"}
             options["augment"] = [name for name in changes if name != "diff"] or None
-        if "target" in model_cls.arguments() and options.get("target_column") is not None:  # which is the model's
-            arguments = (arguments or {}) | {"target": options.pop("target_column")}
         if options.get("learning_rate") is None:
             options["learning_rate"] = model_cls.learning_rate
         return cls(model=name, arguments=defaults | (arguments or {}), source=source, target=target, **options)
@@ -333,7 +331,7 @@ class RunConfig:
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = saving.load(arguments[name])  # a trained model, by its run, file or name
         described: Any = self.info().spec or shape
-        model = self.cls(data_shape=described, **arguments)
+        model = self.cls(described, **arguments)
         steps = self.epochs * int(dataset.cardinality()) if self.schedule == "cosine" else None
         model.compile(**model.default_optimizers(self.learning_rate, steps))
         return model
