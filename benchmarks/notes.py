@@ -64,6 +64,12 @@ NOTES = {
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
     "digits_by_features": {"chosen": "nothing"},
+    "discrete_codes": {
+        "chosen": "-",
+        "shares": ("seen_as_asked",),
+        "note": "A training of each quantizer, one seed. The row of compression holds the autoencoder of 32 codes, of "
+        "the same test images. The codecs are not compared at equal bits or equal error. " + POOLED_PSNR,
+    },
     "disentanglement": {
         "chosen": NOT_RECORDED,
         "note": "SAP is made with trees, and MIG with bins of its own: neither is what published tables print. They "

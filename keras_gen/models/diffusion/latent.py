@@ -20,11 +20,12 @@ def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
             f"`latent` must be a trained model that encodes and decodes data of data_shape={data_shape}, such as a "
             f"kg.VAE. Received: {type(model).__name__} of data_shape={getattr(model, 'data_shape', None)}{needs}"
         )
-    frozen = type(model).from_config({**model.get_config(), "trainable": True, "ema": None})
-    with model.using_averages():
-        frozen.set_weights(model.get_weights()[: len(frozen.weights)])  # averages come last
-    frozen.trainable = False
-    return frozen
+    if model.num_codes is not None:
+        raise ValueError(
+            f"The codes of `latent` must be numbers that noise can be added to: those of a {type(model).__name__} are "
+            f"whole, and kg.CodePrior learns them. Received: latent={type(model).__name__}"
+        )
+    return model.frozen_copy()
 
 
 def moments(values) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,7 @@ class CodePrior(StepByStep, GenerativeModel):
         self.supervision = self.supervision_of({"num_classes": num_classes})
 
         # === Layers ===
-        self.vqvae = _frozen(vqvae)
+        self.vqvae = vqvae.frozen_copy()
         self.length = math.prod(self.code_shape)
         self.transformer = networks.CausalTransformer(
             self.num_codes, self.length, num_classes or 0, width, depth, heads, name="transformer"
@@ -224,12 +224,3 @@ class CodePrior(StepByStep, GenerativeModel):
             temperature: what logits are divided by: below 1, likely codes become more likely.
         """
         return self.decode(self.sample_codes(n, labels, seed, temperature))
-
-
-def _frozen(vqvae):
-    """A copy that is neither compiled nor trained: the user's own goes on as it was."""
-    frozen = type(vqvae).from_config({**vqvae.get_config(), "trainable": True, "ema": None})
-    with vqvae.using_averages():
-        frozen.set_weights(vqvae.get_weights()[: len(frozen.weights)])  # averages come last
-    frozen.trainable = False
-    return frozen
