@@ -335,6 +335,7 @@ ZOO = [
             "latent_dim": 2,
             "num_classes": 2,
             "divergence": "dip",
+            "divergence_weight": 10.0,
             "encoder": dense(2)["encoder"],
             "decoder": kg.networks.dense_decoder(4, SHAPE, (8,)),
         },
