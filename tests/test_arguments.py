@@ -140,7 +140,7 @@ class Own(kg.VAE):
 def test_own_arguments_are_ruled_where_they_say_so_and_inherited_ones_by_name():
     assert "anything" not in Own.rules
     assert Own(SHAPE, anything=object).anything is object
-    for name, value in {"latent_dim": 0, "strength": -1, "mode": "c", "beta": NAN, "seed": -1, "prior": "uniform"}.items():
+    for name, value in {"latent_dim": 0, "strength": -1, "mode": "c", "beta": NAN, "seed": -1, "prior": "flat"}.items():
         with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value!r}"):
             Own(SHAPE, **{name: value})
 
