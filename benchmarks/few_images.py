@@ -17,8 +17,8 @@ ARMS = {
     "augmented, spectral norm": {"augment": "diff", "spectral_norm": True, "loss": "hinge"},
 }
 FEW_DIGITS, FEW_PHOTOGRAPHS = 1_000, 1_500
-DIGITS = {"bodies": "infogan", "batch_size": 64, "steps": 2_500}
-RESIDUAL = {"bodies": "residual", "batch_size": 32, "steps": 1_500}
+DIGITS = {"bodies": "infogan", "batch_size": 64, "steps": 1_500}
+RESIDUAL = {"bodies": "residual", "batch_size": 32, "steps": 800}
 
 
 def photographs():

@@ -559,7 +559,7 @@ def test_clustering_accuracy_is_the_best_matching():
         (kg.VAE, {"bound": "iwae", "free_bits": 0.1}, "Free bits.*Received: bound='iwae', free_bits=0.1"),
         (kg.VAE, {"variance": 0, "likelihood": "gaussian"}, "variance.*Received: variance=0"),
         (kg.VAE, {"variance": 0.1}, "likelihood='gaussian'.*Received: variance=0.1, likelihood='bernoulli'"),
-        (kg.VAE, {"prior": "flow"}, "prior.*'normal', 'vamp'.*Received: prior='flow'"),
+        (kg.VAE, {"prior": "ring"}, "prior.*'normal', 'vamp', 'flow'.*Received: prior='ring'"),
         (kg.VAE, {"prior": "vamp", "free_bits": 0.1}, "normal prior.*Received: free_bits=0.1"),
         (kg.VAE, {"data_shape": (3,), "likelihood": "discretized_logistic"}, r"images.*data_shape=\(3,\)"),
         (kg.ConditionalVAE, {"num_classes": 0}, "num_classes.*Received: num_classes=0"),

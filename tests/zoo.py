@@ -129,6 +129,25 @@ def translators(*channels, names=("generator", "discriminator"), given=None, **o
     }
 
 
+def grid(size, filters=4):
+    """Tiny convolutional networks of discrete codes of 4 x 4 places, made anew."""
+    return {
+        "encoder": kg.networks.residual_encoder(SHAPE, (filters,), blocks=1),
+        "decoder": kg.networks.residual_decoder((4, 4, size), SHAPE, (filters,), blocks=1),
+    }
+
+
+def fsq():
+    """A VQVAE of four codes."""
+    return kg.VQVAE(
+        SHAPE,
+        num_codes=9,
+        quantizer="fsq",
+        encoder=kg.networks.grouped_encoder(SHAPE, (8,), groups=4, features=4),
+        decoder=kg.networks.grouped_decoder((4, 1), SHAPE, (8,)),
+    )
+
+
 ZOO = [
     Case("autoencoder", kg.Autoencoder, lambda: {"data_shape": SHAPE, "latent_dim": 3, **dense(3)}, IMAGES, LABELS),
     Case(
@@ -377,6 +396,14 @@ ZOO = [
         IMAGES,
         SOME_LABELS,
     ),
+    Case("vqvae", kg.VQVAE, lambda: {"data_shape": SHAPE, "num_codes": 6, "code_dim": 3, **grid(3)}, IMAGES, LABELS),
+    Case(
+        "code_prior",
+        kg.CodePrior,
+        lambda: {"vqvae": fsq(), "data_shape": SHAPE, "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
+        IMAGES,
+        SOME_LABELS,
+    ),
     Case("gan", kg.GAN, lambda: {"data_shape": SHAPE, "latent_dim": 3, "ema": 0.9, **gan(3)}, IMAGES, LABELS),
     Case(
         "gan_conditional",
@@ -521,6 +548,31 @@ ZOO = [
         },
         IMAGES,
         COLOURS,
+    ),
+    Case(
+        "flow_matching",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "num_classes": 2, "denoiser": kg.networks.dense_denoiser(SHAPE, 2, (4,))},
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "flow_matching_unet",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "denoiser": kg.networks.unet_denoiser(SHAPE, None, (2,), blocks=1)},
+        IMAGES,
+    ),
+    Case(
+        "flow_matching_of_codes",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "latent": m1(), "denoiser": kg.networks.dense_denoiser((3,), None, (4,))},
+        IMAGES,
+    ),
+    Case(
+        "diffusion_vectors",
+        kg.Diffusion,
+        lambda: {"data_shape": (6,), "ema": None, "denoiser": kg.networks.dense_denoiser((6,), None, (4,))},
+        VECTORS,
     ),
     Case("rbm", kg.RBM, lambda: {"data_shape": SHAPE, "hidden_units": 6, "gibbs_steps": 2}, IMAGES),
     Case(

@@ -44,6 +44,7 @@ def _add_train_command(name, cls) -> None:
             print(f"{out}: trained. Look at its pictures; `keras-gen evaluate {out}` prints metrics.")
 
     skip = {"model", *OF_PAIRS[cls.target_mode]}
+    skip |= {"target"} & cls.arguments().keys()  # of a diffusion model, which takes no tables
     of_training = [*options_of(kg.training.train, skip)]
     known = {parameter.name for parameter in of_training}  # seed; augment, which is the data's or the model's
     parameters = [*options_of(cls, skip={"data_shape", "target_shape", *known}), *of_training]

@@ -11,6 +11,10 @@ from keras_gen.layers.images import UnitInterval as UnitInterval
 from keras_gen.layers.pooling import WINDOW as WINDOW
 from keras_gen.layers.pooling import SwitchPooling as SwitchPooling
 from keras_gen.layers.pooling import Unpooling as Unpooling
+from keras_gen.layers.quantisation import FiniteScalarQuantizer as FiniteScalarQuantizer
+from keras_gen.layers.quantisation import VectorQuantizer as VectorQuantizer
+from keras_gen.layers.quantisation import fsq_levels as fsq_levels
+from keras_gen.layers.quantisation import straight_through as straight_through
 from keras_gen.layers.sampling import LOG_VARIANCE_LIMIT as LOG_VARIANCE_LIMIT
 from keras_gen.layers.sampling import bounded_log_variance as bounded_log_variance
 from keras_gen.layers.sampling import draw_category as draw_category

@@ -20,6 +20,9 @@ from keras_gen.networks.conv1d import conv1d_decoder as conv1d_decoder
 from keras_gen.networks.conv1d import conv1d_encoder as conv1d_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from keras_gen.networks.dcgan import dcgan_generator as dcgan_generator
+from keras_gen.networks.denoiser import dense_denoiser as dense_denoiser
+from keras_gen.networks.denoiser import make_denoiser as make_denoiser
+from keras_gen.networks.denoiser import unet_denoiser as unet_denoiser
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
 from keras_gen.networks.dense import is_shallow as is_shallow
@@ -28,6 +31,10 @@ from keras_gen.networks.dense import shallow_encoder as shallow_encoder
 from keras_gen.networks.dense import tie_weights as tie_weights
 from keras_gen.networks.dense import tied_decoder as tied_decoder
 from keras_gen.networks.given import Role
+from keras_gen.networks.grid import grouped_decoder as grouped_decoder
+from keras_gen.networks.grid import grouped_encoder as grouped_encoder
+from keras_gen.networks.grid import residual_decoder as residual_decoder
+from keras_gen.networks.grid import residual_encoder as residual_encoder
 from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import cluster_head as cluster_head
 from keras_gen.networks.heads import code_head as code_head
@@ -54,6 +61,7 @@ from keras_gen.networks.series import of_ending_series as of_ending_series
 from keras_gen.networks.spectral import is_spectrally_normalised as is_spectrally_normalised
 from keras_gen.networks.spectral import spectral_layers as spectral_layers
 from keras_gen.networks.spectral import spectrally_normalised as spectrally_normalised
+from keras_gen.networks.transformer import CausalTransformer as CausalTransformer
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of
@@ -70,6 +78,9 @@ DECODERS = {
     "dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder,
     "conv1d": conv1d_decoder, "recurrent": recurrent_decoder,
 }  # fmt: skip
+# Of discrete codes: a map of features, with a place for each.
+GRID_ENCODERS = {"residual": residual_encoder, "grouped": grouped_encoder}
+GRID_DECODERS = {"residual": residual_decoder, "grouped": grouped_decoder}
 # Half the width of Chen et al. 2016, table 1, which is for 28 pixels and takes the first two.
 HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64, 128, 128, 128, 128), "features": 512}
 GENERATORS = {
@@ -80,7 +91,7 @@ GENERATORS = {
 }
 OF_IMAGES = (
     *(conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator),
-    *(residual_generator, residual_discriminator),
+    *(residual_encoder, residual_decoder, residual_generator, residual_discriminator),
 )
 OF_SERIES = (conv1d_encoder, conv1d_decoder, recurrent_encoder, recurrent_decoder)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
@@ -176,6 +187,35 @@ def make_decoder(
     if encoder is not None:
         tie_weights(body, encoder, code)
     return body
+
+
+def make_grid_encoder(encoder: str | keras.Model | None, data_shape: tuple[int, ...]) -> keras.Model:
+    """The encoder body of discrete codes: None, a name of GRID_ENCODERS, or a built `keras.Model` to a map."""
+    role = Role("encoder", data_shape, "a map, (height, width, features) or (groups, features)", GRID_ENCODERS)
+    encoder = role.as_network(encoder)
+    if not isinstance(encoder, keras.Model):
+        return _named(GRID_ENCODERS, role, encoder, _default_grid(data_shape), data_shape)(data_shape)
+    received, made = role.shapes_of(encoder)
+    if received != role.input_shape or len(made) < 2:
+        role.refuse(encoder, received, made)
+    return encoder
+
+
+def make_grid_decoder(
+    decoder: str | keras.Model | None, code_shape: tuple[int, ...], data_shape: tuple[int, ...]
+) -> keras.Model:
+    """The decoder body of discrete codes, of their vectors, (*places, D); see `make_decoder`."""
+    role = Role("decoder", code_shape, FEATURES_OR_DATA, GRID_DECODERS)
+    decoder = role.as_network(decoder)
+    if not isinstance(decoder, keras.Model):
+        default = _default_grid(data_shape) if len(code_shape) == 3 else "grouped"
+        return _named(GRID_DECODERS, role, decoder, default, data_shape)(code_shape, data_shape)
+    _check_makes_data(role, decoder, data_shape)
+    return decoder
+
+
+def _default_grid(data_shape):
+    return "residual" if len(data_shape) == 3 else "grouped"
 
 
 def make_generator(

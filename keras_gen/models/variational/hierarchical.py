@@ -30,7 +30,7 @@ class HierarchicalVAE(BaseVAE):
 
     Args:
         latent_dim: size of the code, both levels together.
-        top_dim: size of the upper level, less than that.
+        top_dim: size of the upper level, less than that; None for a quarter.
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
@@ -53,13 +53,14 @@ class HierarchicalVAE(BaseVAE):
         self,
         data_shape: tuple[int, ...],
         latent_dim: Count = 16,
-        top_dim: Count = 4,
+        top_dim: Count | None = None,
         *,
         encoder: str | keras.Model | None = None,
         decoder: str | keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(data_shape, latent_dim=latent_dim, **kwargs)
+        top_dim = max(1, latent_dim // 4) if top_dim is None else top_dim
         if top_dim >= latent_dim:
             raise ValueError(
                 "The upper level is a part of the code: `top_dim` must be less than `latent_dim`. Received: "
@@ -73,8 +74,10 @@ class HierarchicalVAE(BaseVAE):
 
     def codes_of(self, mean, log_variance, noise=None) -> tf.Tensor:
         noise = ops.zeros_like(mean) if noise is None else noise
-        upper, lower = draw_codes(mean, log_variance, noise)[..., : self.top_dim], noise[..., self.top_dim :]
-        return ops.concatenate([upper, draw_codes(*self.code_prior.weighed(mean, log_variance, upper), lower)], -1)
+        upper = draw_codes(mean, log_variance, noise)[..., : self.top_dim]
+        lower_mean, lower_log_variance = self.code_prior.weighed(mean, log_variance, upper)
+        lower = draw_codes(lower_mean, lower_log_variance, noise[..., self.top_dim :])
+        return ops.concatenate([upper, lower], axis=-1)
 
     def log_posterior(self, z, mean, log_variance) -> tf.Tensor:
         upper, lower = z[..., : self.top_dim], z[..., self.top_dim :]
