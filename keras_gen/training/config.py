@@ -331,7 +331,7 @@ class RunConfig:
             if parameter.annotation == keras.Model | None and arguments.get(name) is not None:
                 arguments[name] = saving.load(arguments[name])  # a trained model, by its run, file or name
         described: Any = self.info().spec or shape
-        model = self.cls(described, **arguments)
+        model = self.cls(data_shape=described, **arguments)
         steps = self.epochs * int(dataset.cardinality()) if self.schedule == "cosine" else None
         model.compile(**model.default_optimizers(self.learning_rate, steps))
         return model
