@@ -15,7 +15,10 @@ import adversarial
 import anomalies
 import autoencoders
 import boltzmann
+import diffusion
+import discrete
 import disentangling
+import few_images
 import keras
 import measuring
 import searching
@@ -65,6 +68,9 @@ for function in (
     adversarial.parzen,
     adversarial.dcgan_samples,
     adversarial.conditional_gan,
+    few_images.gan_from_few_images,
+    diffusion.flow_and_diffusion_samples,
+    diffusion.likelihood_by_ode,
     translation.restoration,
     translation.inpainting_longer,
     translation.cyclegan,
@@ -74,6 +80,7 @@ for function in (
     boltzmann.rbm_features,
     boltzmann.deep_belief_network,
     boltzmann.deep_boltzmann_machine,
+    discrete.discrete_codes,
     measuring.one_digit_against_the_rest,
     measuring.ships_among_cars,
     anomalies.photographs_by_features,

@@ -93,6 +93,34 @@ def mixture_vae():
     return model.sample(120, labels=np.repeat(np.arange(10), 12), seed=1), 12
 
 
+@recipe
+def factor_vae():
+    """What each of ten units does to a digit."""
+    model = trained(kg.FactorVAE(SHAPE, 10, encoder="dense", decoder="dense"), 40)
+    return kg.tasks.traverse(model, kg.data.stack(digits("test", limit=1))[0]), None
+
+
+@recipe
+def hierarchical_vae():
+    model = kg.HierarchicalVAE(SHAPE, 16, 4, encoder="dense", decoder="dense")
+    return trained(model, 40, optimizer="adam").sample(60, seed=1), 12
+
+
+@recipe
+def diffusion():
+    """The way from noise to digits of 8 x 8 pixels."""
+    model = trained(kg.Diffusion((8, 8, 1)), 100, kg.data.load("digits"))
+    return np.concatenate(model.trajectory(16, seed=1, frames=6)), 16
+
+
+@recipe
+def vqvae():
+    """Digits above what 49 whole numbers keep of them, by the VQVAE inside of a shipped prior."""
+    images = kg.data.stack(digits("test", limit=12))
+    model = kg.load("vqvae_mnist_prior")
+    return kg.images.rows(images, model.decode(model.encode(images))), 12
+
+
 def machine(model):
     steps = 100 * 60
     return trained(model, 60, digits(binarize="static", batch_size=50), **model.default_optimizers(None, steps))

@@ -203,7 +203,9 @@ def save_grid(images: np.ndarray, path: str | Path, columns: int | None = None, 
     return save_image(grid(images, columns, padding), path)
 
 
-def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, back: bool = True) -> Path:
+def save_animation(
+    walks: np.ndarray, path: str | Path, seconds: float = 0.12, back: bool = True, hold: float = 0.0
+) -> Path:
     """Writes walks as an animation, all side by side, marked like `save_image`.
 
     Args:
@@ -211,6 +213,7 @@ def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, b
         path: a file ending in .gif or .webp; replaced whole or not at all.
         seconds: for each step.
         back: whether to go back the same way, so that it does not jump.
+        hold: for how many seconds the last step stays besides.
 
     Returns:
         The path.
@@ -223,7 +226,8 @@ def save_animation(walks: np.ndarray, path: str | Path, seconds: float = 0.12, b
     _check_range("walks", walks)
     steps = [*range(walks.shape[1]), *(range(walks.shape[1] - 2, 0, -1) if back else ())]
     frames = [_picture(np.asarray(grid(walks[:, step]))) for step in steps]
-    options = {"save_all": True, "append_images": frames[1:], "duration": round(1000 * seconds), "loop": 0}
+    durations = [round(1000 * (seconds + hold * (step == walks.shape[1] - 1))) for step in steps]
+    options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
     marks = _marks(getattr(walks, "provenance", None))
     if path.suffix.lower() == ".webp":
         options |= _file_options(".webp", marks)

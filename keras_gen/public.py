@@ -31,6 +31,7 @@ if _backend != "tensorflow":
         f"Received: backend={_backend!r}"
     )
 
+from keras_gen import coding as coding
 from keras_gen import data as data
 from keras_gen import evaluation as evaluation
 from keras_gen import export as export

@@ -14,7 +14,7 @@ FACE = "keras_gen"  # the package's own `__init__`: all of it is above everythin
 # From the ground up: a room imports what lies below it, and nothing else.
 ROWS = (
     ("extras", "face", "files", "naming", "startup", "version"),
-    ("downloads", "export", "information", "losses", "table"),
+    ("coding", "downloads", "export", "information", "losses", "table"),
     ("likelihoods", "metrics"),
     ("core",),
     ("boltzmann", "data", "images", "layers", "plots", "saving"),

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from zoo import ZOO
+from zoo import ZOO, fsq
 
 import keras_gen as kg
 from keras_gen import networks
@@ -17,6 +17,7 @@ from keras_gen.core import Adjustable, arguments, distribution
 from keras_gen.core.arguments import CountOrZero
 
 SHAPE = (8, 8, 1)
+VQVAE = fsq()
 CASES = {case.cls: case for case in reversed(ZOO)}  # the first of each class
 NETWORKS = (str | keras.Model | None, keras.Model | None)  # their rule is in `networks`, which knows the shapes
 RULED = [(cls, name) for cls in CASES for name in cls.rules]
@@ -27,7 +28,7 @@ NONSENSE = ["no such name", "", b"8", NAN, -INF, -1, 1j, 10**400, [], {}, [[8, 8
 
 def required(cls):
     """The arguments that a class cannot do without."""
-    given = {"data_shape": SHAPE, "num_classes": 2}
+    given = {"data_shape": SHAPE, "num_classes": 2, "vqvae": VQVAE}
     return {name: given[name] for name, p in cls.arguments().items() if p.default is inspect.Parameter.empty}
 
 
@@ -47,7 +48,7 @@ def test_every_argument_has_a_rule(cls):
 
 @pytest.mark.parametrize(("cls", "name"), RULED, ids=lambda value: getattr(value, "__name__", value))
 def test_nonsense_is_refused_before_anything_is_built(nothing_is_built, cls, name):
-    for value in [*NONSENSE, *([] if cls.arguments()[name].default is None else [None])]:
+    for value in [*NONSENSE, *([] if cls.rules[name].fits(None) else [None])]:
         with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}=") as refusal:
             cls(**{**required(cls), name: value})
         assert "\n" not in str(refusal.value)
@@ -139,7 +140,7 @@ class Own(kg.VAE):
 def test_own_arguments_are_ruled_where_they_say_so_and_inherited_ones_by_name():
     assert "anything" not in Own.rules
     assert Own(SHAPE, anything=object).anything is object
-    for name, value in {"latent_dim": 0, "strength": -1, "mode": "c", "beta": NAN, "seed": -1, "prior": "flow"}.items():
+    for name, value in {"latent_dim": 0, "strength": -1, "mode": "c", "beta": NAN, "seed": -1, "prior": "flat"}.items():
         with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value!r}"):
             Own(SHAPE, **{name: value})
 

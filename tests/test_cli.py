@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_gen as kg
 from keras_gen import cli
@@ -351,3 +352,33 @@ def test_a_run_with_one_held_out_image_ends(tmp_path):
     command = f"train vae --data {tmp_path / 'ten.npz'} --latent-dim 2 --epochs 1 --verbose 0 --out {tmp_path / 'run'}"
     assert cli.main(command.split()) == 0
     assert (tmp_path / "run/metrics.json").is_file()
+
+
+def test_what_goes_from_noise_to_data(tmp_path, capsys):
+    """Its options, and the way as an animation, of which the last frame stays. Eight seconds."""
+    model = kg.FlowMatching((8, 8, 1), num_classes=10, denoiser="dense")
+    model.compile()
+    model.save(tmp_path / "flow.keras")
+    words = [str(tmp_path / "flow.keras"), "--count", "4", "--label", "3", "--seed", "1"]
+    out = tmp_path / "way.gif"
+    assert cli.main(["sample", *words, "--steps", "4", "--guidance", "2", "--sampler", "heun", "--out", str(out)]) == 0
+    with Image.open(out) as animation:
+        assert animation.n_frames == 5
+        animation.seek(4)
+        assert animation.info["duration"] > 2000
+    assert kg.images.provenance(out)["model"] == "FlowMatching"
+    capsys.readouterr()
+    for option, sentence in (
+        ("--steps 0", "`steps` must be a whole number of at least 1. Received: steps=0"),
+        ("--guidance -1", "`guidance` must be a number of at least 0. Received: guidance=-1.0"),
+        (
+            "--sampler ddim",
+            "`sampler` of FlowMatching must be one of 'euler', 'heun', 'ddpm'. Received: sampler='ddim'",
+        ),
+        ("--temperature 2", "FlowMatching does not sample by it: leave --temperature out. Received: --temperature 2.0"),
+    ):
+        assert cli.main(["sample", *words, *option.split(), "--out", str(tmp_path / "no.png")]) == 2
+        assert sentence in capsys.readouterr().err
+    assert cli.main(["sample", "vae_mnist_2d", "--steps", "3", "--out", str(tmp_path / "no.png")]) == 2
+    assert "VAE does not sample by it: leave --steps out. Received: --steps 3" in capsys.readouterr().err
+    assert not (tmp_path / "no.png").exists()

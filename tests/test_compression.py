@@ -8,7 +8,7 @@ import pytest
 from zoo import IMAGES, SHAPE, VECTORS, dense
 
 import keras_gen as kg
-from keras_gen.tasks import compression
+from keras_gen.tasks import code_files, compression
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_wrong_files_and_arguments(model, tmp_path):
         whole[:-20],
         whole[:40],
         b"something else",
-        compression.MAGIC + b"[]\n",
+        code_files.MAGIC + b"[]\n",
         whole[:100] + b"\0\0" + whole[102:],
     ):
         (tmp_path / "damaged").write_bytes(damaged)

@@ -16,14 +16,17 @@ ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning",
 SLOW = {  # three minutes; the same checks of the other games are quick
     ("cyclegan", "learning"), ("cyclegan", "xla"), ("cyclegan", "repeatable"), ("cyclegan", "saving"),
     ("cyclegan", "mixed_precision"), ("pix2pix", "learning"),
+    # Its step is that of flow matching.
+    *(("diffusion_vectors", name) for name in ("learning", "xla", "repeatable", "mixed_precision", "saving")),
+    ("flow_matching_unet", "outputs"),
 }  # fmt: skip
 # Real devices, of one class for each kind of step in `make test`. Of every row, variants too, `replicas` shows in a
 # twentieth of the time that two of them give the weights of one.
 ON_TWO_DEVICES = {"vae", "gan", "deep_boltzmann_machine", "sparse"}
 # Files of every part, of one class for each kind of model in `make test`; 25 seconds for the other classes.
 EXPORTED = {"vae", "conditional_vae", "gan", "pix2pix", "denoising", "rbm"}
-# Loops over steps are traced for seconds, each time; test_series.py holds what is their own.
-RECURRENT = {"vae_recurrent_ending_series"}
+# Loops over steps are traced for seconds, each time; test_series.py and test_diffusion.py hold what is their own.
+RECURRENT = {"vae_recurrent_ending_series", "flow_matching_unet", "flow_matching_of_codes"}
 QUICK_OF_RECURRENT = {"arguments", "outputs", "refusals", "saving_weights"}
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [

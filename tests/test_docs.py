@@ -19,7 +19,7 @@ from keras_gen.downloads import shipped
 MODELS = [getattr(kg.models, name) for name in kg.models.__all__]
 
 
-SLOW = (kg.CycleGAN, kg.Pix2Pix, kg.InfoGAN, kg.SemiSupervisedVAE)  # 12 seconds
+SLOW = (kg.CycleGAN, kg.Pix2Pix, kg.InfoGAN, kg.SemiSupervisedVAE, kg.CodePrior)  # 19 seconds
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_sentence_says_what_to_write(model, call, words):
 
 def test_an_autoencoder_says_how_it_samples():
     autoencoder = kg.Autoencoder(SHAPE, 2)
-    with pytest.raises(NotImplementedError, match=r"kg.tasks.CodeSampler\(model\).fit\(data\).*--components 10"):
+    with pytest.raises(NotImplementedError, match=r"kg.tasks.CodeSampler\(model\).fit\(data\).*--prior mixture"):
         autoencoder.sample(3)
     with pytest.raises(NotImplementedError) as raised:
         kg.Pix2Pix(SHAPE).sample(3)

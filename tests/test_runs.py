@@ -509,3 +509,27 @@ def test_a_run_without_progress_stops_and_keeps_its_best(tmp_path, monkeypatch):
 def test_patience_that_cannot_be(tmp_path, model, patience, sentence):
     with pytest.raises(ValueError, match=sentence):
         kg.training.train(model, out=str(tmp_path / "run"), **SMALL | {"patience": patience})
+
+
+def test_pictures_of_a_slow_model_cost_a_tenth_of_the_time(tmp_path, monkeypatch):
+    """An epoch of 10 seconds, pictures of 4: the first, the last, and after 40 seconds of training."""
+    now, seconds = [0.0], {True: [1, 5, 9, 12], False: [*range(1, 13)]}
+
+    class Model:
+        slow = True
+
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    for Model.slow, epochs in seconds.items():
+        pictures, drawn = callbacks.Pictures(tmp_path, None), []
+
+        def draw(epoch, drawn=drawn):
+            now[0] += 4
+            drawn.append(epoch + 1)
+
+        pictures._draw_all = draw
+        pictures.set_model(Model())
+        pictures.set_params({"epochs": 12})
+        for epoch in range(12):
+            now[0] += 10
+            pictures.on_epoch_end(epoch)
+        assert drawn == epochs

@@ -16,6 +16,7 @@ class Plane:
     data_shape = (2,)
     latent_dim = 2
     has_normal_prior = True
+    num_codes = None
     encode = staticmethod(lambda x: np.asarray(x))
     decode = staticmethod(lambda z: np.asarray(z))
 

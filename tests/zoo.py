@@ -103,6 +103,15 @@ def dcgan(size, features=None):
     }
 
 
+def few(size):
+    """Tiny networks of a GAN of few images, made anew; the discriminator has spectral normalisation."""
+    discriminator = kg.networks.dcgan_discriminator(SHAPE, (2,), 8, batch_norm=False)
+    return {
+        "generator": kg.networks.dcgan_generator(size, SHAPE, (2,), 8),
+        "discriminator": kg.networks.spectrally_normalised(discriminator),
+    }
+
+
 def critics(size, num_classes=None):
     """Tiny discriminators of the codes of an adversarial autoencoder, made anew."""
     critic = {"discriminator": kg.networks.dense_encoder((size,), (8,), "leaky_relu")}
@@ -118,6 +127,25 @@ def translators(*channels, names=("generator", "discriminator"), given=None, **o
         names[0]: body((8, 8, channels[0]), channels[1], **options),
         names[1]: kg.networks.patch_critic((8, 8, channels[1]), (2, 4), given),
     }
+
+
+def grid(size, filters=4):
+    """Tiny convolutional networks of discrete codes of 4 x 4 places, made anew."""
+    return {
+        "encoder": kg.networks.residual_encoder(SHAPE, (filters,), blocks=1),
+        "decoder": kg.networks.residual_decoder((4, 4, size), SHAPE, (filters,), blocks=1),
+    }
+
+
+def fsq():
+    """A VQVAE of four codes."""
+    return kg.VQVAE(
+        SHAPE,
+        num_codes=9,
+        quantizer="fsq",
+        encoder=kg.networks.grouped_encoder(SHAPE, (8,), groups=4, features=4),
+        decoder=kg.networks.grouped_decoder((4, 1), SHAPE, (8,)),
+    )
 
 
 ZOO = [
@@ -307,6 +335,7 @@ ZOO = [
             "latent_dim": 2,
             "num_classes": 2,
             "divergence": "dip",
+            "divergence_weight": 10.0,
             "encoder": dense(2)["encoder"],
             "decoder": kg.networks.dense_decoder(4, SHAPE, (8,)),
         },
@@ -368,13 +397,31 @@ ZOO = [
         IMAGES,
         SOME_LABELS,
     ),
+    Case("vqvae", kg.VQVAE, lambda: {"data_shape": SHAPE, "num_codes": 6, "code_dim": 3, **grid(3)}, IMAGES, LABELS),
+    Case(
+        "code_prior",
+        kg.CodePrior,
+        lambda: {"vqvae": fsq(), "data_shape": SHAPE, "num_classes": 2, "width": 4, "depth": 1, "heads": 2},
+        IMAGES,
+        SOME_LABELS,
+    ),
     Case("gan", kg.GAN, lambda: {"data_shape": SHAPE, "latent_dim": 3, "ema": 0.9, **gan(3)}, IMAGES, LABELS),
     Case(
         "gan_conditional",
         kg.GAN,
-        lambda: {"data_shape": SHAPE, "latent_dim": 2, "loss": "hinge", "num_classes": 2, **dcgan(4, 8)},
+        lambda: {
+            "data_shape": SHAPE,
+            "latent_dim": 2,
+            "loss": "hinge",
+            "num_classes": 2,
+            "augment": "diff",
+            "r1": 0.1,
+            "spectral_norm": True,
+            **few(4),
+        },
         IMAGES,
         LABELS,
+        {"weights_move": "the bias of a critic of the hinge loss rests while all values are inside of the margin"},
     ),
     Case(
         "gan_wasserstein_vectors",
@@ -502,6 +549,31 @@ ZOO = [
         },
         IMAGES,
         COLOURS,
+    ),
+    Case(
+        "flow_matching",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "num_classes": 2, "denoiser": kg.networks.dense_denoiser(SHAPE, 2, (4,))},
+        IMAGES,
+        LABELS,
+    ),
+    Case(
+        "flow_matching_unet",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "denoiser": kg.networks.unet_denoiser(SHAPE, None, (2,), blocks=1)},
+        IMAGES,
+    ),
+    Case(
+        "flow_matching_of_codes",
+        kg.FlowMatching,
+        lambda: {"data_shape": SHAPE, "latent": m1(), "denoiser": kg.networks.dense_denoiser((3,), None, (4,))},
+        IMAGES,
+    ),
+    Case(
+        "diffusion_vectors",
+        kg.Diffusion,
+        lambda: {"data_shape": (6,), "ema": None, "denoiser": kg.networks.dense_denoiser((6,), None, (4,))},
+        VECTORS,
     ),
     Case("rbm", kg.RBM, lambda: {"data_shape": SHAPE, "hidden_units": 6, "gibbs_steps": 2}, IMAGES),
     Case(

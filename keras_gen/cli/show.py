@@ -1,5 +1,8 @@
 """Verbs that draw what a model makes of images, and tell what made one."""
 
+import inspect
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +26,23 @@ def save_array(x: np.ndarray, out: str) -> Path:
     return Path(out)
 
 
+def takes(method: Callable, name: str) -> bool:
+    """Whether a method has an argument of that name."""
+    return name in inspect.signature(method).parameters
+
+
+def check_asked(method: Callable, asked: dict, name: str) -> None:
+    """Raises a sentence if an option was given that a method does not take."""
+    for option, value in asked.items():
+        if not takes(method, option):
+            raise ValueError(f"{name} does not sample by it: leave --{option} out. Received: --{option} {value}")
+
+
+def way_of(states: np.ndarray) -> np.ndarray:
+    """States (frames, N, ...) as walks (N, frames, ...)."""
+    return kg.images.like(np.asarray(states).swapaxes(0, 1), states)
+
+
 @writes
 def sample(
     run: str,
@@ -32,6 +52,10 @@ def sample(
     prior: Literal["normal", "mixture"] | None = None,
     components: int | None = None,
     data: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    sampler: Literal["euler", "heun", "ddim", "ddpm"] | None = None,
+    temperature: float | None = None,
     seed: int | None = None,
     out: str = "samples.png",
 ) -> None:
@@ -45,24 +69,38 @@ def sample(
             of data, which any model has that encodes and decodes.
         components: how many normals, 10 if not given; without --prior, that of "mixture".
         data: those data; the run's own held-out split if not given.
+        steps: of a model that goes from noise to data, in how many; 50 if not given.
+        guidance: of such a model with classes, how much more typical of its class an image is to be, 0 or more.
+        sampler: of such a model, the rule of its steps.
+        temperature: of a model that draws code after code: below 1 for likelier codes.
         seed: the same seed gives the same images.
-        out: a picture of all (.png, .jpg, .webp), an animation that shows one after the other (.gif), or a folder for a
-            file of each; rows of a table go to a .csv, .tsv or .parquet file; series are drawn, or go to a .npy file.
+        out: a picture of all (.png, .jpg, .webp); an animation (.gif) that shows one after the other, or the way from
+            noise to all of them, of a model that goes such a way; or a folder for a file of each. Rows of a table go to
+            a .csv, .tsv or .parquet file; series are drawn, or go to a .npy file.
     """
     check_option("count", count, 1)
     labels = None if label is None else np.resize(label, count)
+    asked = {"steps": steps, "guidance": guidance, "sampler": sampler, "temperature": temperature}
+    asked = {name: value for name, value in asked.items() if value is not None}
     if prior == "mixture" or components is not None:
         if prior == "normal":
             raise ValueError(f"--components are of --prior mixture. Received: --prior normal --components {components}")
         model, dataset, *_ = choose_data(run, data, None)
         given = {} if labels is None else {"labels": labels}
-        sampler = kg.tasks.CodeSampler(model, 10 if components is None else components).fit(dataset)
-        images = sampler.sample(count, seed=seed, **given)
+        of_codes = kg.tasks.CodeSampler(model, 10 if components is None else components).fit(dataset)
+        check_asked(of_codes.sample, asked, "A mixture of codes")
+        images = of_codes.sample(count, seed=seed, **given)
     else:
         model = kg.load(run)
         if prior == "normal" and not model.has_normal_prior:
             raise ValueError(f"{type(model).__name__} has no normal prior: leave --prior out. Received: --prior normal")
-        images = model.sample(count, labels, seed)
+        check_asked(model.sample, asked, type(model).__name__)
+        progress = {"verbose": 1} if takes(model.sample, "verbose") and sys.stderr.isatty() else {}
+        if Path(out).suffix == ".gif" and hasattr(model, "trajectory"):
+            walks = model.trajectory(count, labels, seed, **asked, **progress)
+            print(kg.images.save_animation(way_of(check_images(model, walks)), out, back=False, hold=2.0))
+            return
+        images = model.sample(count, labels, seed, **asked, **progress)
     if model.table is not None:
         print(save_table(images, out))
         return
@@ -192,14 +230,16 @@ def translate(
 
 
 @writes
-def compress(run: str, folder: str, *, out: str, bits: int = 6, on_error: Literal["stop", "skip"] = "stop") -> None:
+def compress(
+    run: str, folder: str, *, out: str, bits: int | None = None, on_error: Literal["stop", "skip"] = "stop"
+) -> None:
     """Write the codes of a folder of images to one file, each image made to the model's size.
 
     Args:
         run: run folder, .keras file or shipped model, that encodes and decodes.
         folder: of images, at any depth.
         out: file.
-        bits: of each number of a code, 1 to 16.
+        bits: of each number of a code, 1 to 16; 6 if not given. Discrete codes are whole numbers and take none.
         on_error: stop at files that cannot be read, or skip them and name them.
     """
     count, before = kg.tasks.compression.compress_folder(kg.load(run), folder, out, bits, on_error)

@@ -44,7 +44,10 @@ def _add_train_command(name, cls) -> None:
             print(f"{out}: trained. Look at its pictures; `keras-gen evaluate {out}` prints metrics.")
 
     skip = {"model", *OF_PAIRS[cls.target_mode]}
-    parameters = [*options_of(cls, skip={"data_shape", "target_shape", "seed"}), *options_of(kg.training.train, skip)]
+    skip |= {"target"} & cls.arguments().keys()  # of a diffusion model, which takes no tables
+    of_training = [*options_of(kg.training.train, skip)]
+    known = {parameter.name for parameter in of_training}  # seed; augment, which is the data's or the model's
+    parameters = [*options_of(cls, skip={"data_shape", "target_shape", *known}), *of_training]
     parameters.sort(key=lambda p: p.default is not p.empty)
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # of a function
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -162,6 +162,12 @@ class Abilities(Rows):
     """Part of `GenerativeModel`: each ability, with the sentence of a model that does not have it."""
 
     offers: frozenset[str] = frozenset()  # what the class can do, of ABILITIES; derived below from what it defines
+    slow = False  # whether abilities call a network many times for each image: a report takes few images for them
+    num_codes: int | None = None  # of codes that are whole numbers, how many there are
+    # What a model that encodes and decodes says where it is asked for samples.
+    without_prior = (
+        "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --prior mixture`"
+    )
     memory_factor = 1  # how many times the data an ability holds in memory, for batches of a size that fits
 
     def __init_subclass__(cls, **kwargs):
@@ -195,6 +201,15 @@ class Abilities(Rows):
         """Deterministic codes. (B, H, W, C) -> (B, latent_dim)."""
         self._cannot("encode", ": it has no encoder")
 
+    def code_vectors(self, x, **labels) -> np.ndarray:
+        """Codes as points between which there are distances: what `encode` gives, flat. (B, H, W, C) -> (B, D).
+
+        Of discrete codes, the vectors that stand for them: what maps, probes and detectors look at.
+        """
+        codes = self.encode(x, **labels)
+        shape = (codes.shape[0], math.prod(codes.shape[1:]))
+        return tf.reshape(codes, (-1, shape[1])) if _is_tensor(codes) else codes.reshape(shape)
+
     def decode(self, z) -> np.ndarray:
         """Images of codes. (B, latent_dim) -> (B, H, W, C) in [0, 1]."""
         self._cannot("decode", ": it has no decoder")
@@ -209,9 +224,8 @@ class Abilities(Rows):
 
     def sample(self, n: int, labels=None, seed: int | None = None) -> np.ndarray:
         """Draws n images from the model; the same seed gives the same images. -> (n, H, W, C) in [0, 1]."""
-        hint = "; fit one to the codes of data, `kg.tasks.CodeSampler(model).fit(data)`, or `sample --components 10`"
         fits = {"encode", "decode"} <= self.offers
-        self._cannot("sample", f": it has no distribution of codes to draw from{hint if fits else ''}")
+        self._cannot("sample", f": it has no distribution of codes to draw from{self.without_prior if fits else ''}")
 
     def score(self, x) -> np.ndarray:
         """Higher = more like the training data; deterministic, the unit is the model's. (B, H, W, C) -> (B,)."""

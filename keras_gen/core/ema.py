@@ -86,6 +86,14 @@ class Averaged(Part):
             for average, weight in self._average_pairs():
                 average.assign(np.array(weight))
 
+    def frozen_copy(self) -> keras.Model:
+        """A copy with the averages as its weights, neither compiled nor trained; the model itself goes on as it was."""
+        frozen = type(self).from_config({**self.get_config(), "trainable": True, "ema": None})
+        with self.using_averages():
+            frozen.set_weights(self.get_weights()[: len(frozen.weights)])  # averages come last
+        frozen.trainable = False
+        return frozen
+
     @contextlib.contextmanager
     def using_averages(self) -> Iterator[None]:
         """Within it, the weights have the values of their averages, once there was a step. A graph is left alone."""

@@ -70,3 +70,40 @@ class UnitMeans(keras.metrics.Metric):
 
     def result(self) -> tf.Tensor:
         return self.total / ops.maximum(self.count, 1.0)
+
+
+class UsedCodes(keras.metrics.Metric):
+    """How many of K codes were used in a pass.
+
+    Args:
+        num_codes: K.
+    """
+
+    def __init__(self, num_codes, name="used_codes"):
+        super().__init__(name=name)
+        self.num_codes = num_codes
+        self.counts = self.add_variable((num_codes,), "zeros", name="counts")
+
+    def update_state(self, codes, sample_weight=None) -> None:
+        """Counts codes of any shape, int32."""
+        codes = ops.reshape(codes, (-1,))
+        ones = ops.ones_like(codes, dtype="float32")
+        self.counts.assign_add(ops.segment_sum(ones, codes, num_segments=self.num_codes))
+
+    def result(self) -> tf.Tensor:
+        return ops.sum(ops.cast(self.counts > 0, "float32"))
+
+
+class Perplexity(UsedCodes):
+    """`exp(-sum_k p_k log p_k)`, p_k the share of code k in a pass: K if all are used alike, 1 if one is.
+
+    Args:
+        num_codes: K.
+    """
+
+    def __init__(self, num_codes, name="perplexity"):
+        super().__init__(num_codes, name)
+
+    def result(self) -> tf.Tensor:
+        p = self.counts / ops.maximum(ops.sum(self.counts), 1.0)
+        return ops.exp(-ops.sum(p * ops.log(ops.maximum(p, 1e-30))))

@@ -16,6 +16,7 @@ from keras_gen.evaluation.quality import psnr_of_error, ssim
 from keras_gen.evaluation.tables import table_fidelity
 
 LIKELIHOOD_IMAGES = 1_000
+SLOW_IMAGES = 500  # scored by a model that calls a network many times for each
 FIDELITY_IMAGES = 2_000  # generated; as many real ones, and as many others for the floor
 HALF_A_GIGABYTE = 2**29
 BATCH = 100
@@ -60,7 +61,7 @@ def report(
             verbose=verbose,
             return_dict=True,
         )
-    squared_error, similarity, score, values = 0.0, 0.0, 0.0, None
+    squared_error, similarity, score, scored, values = 0.0, 0.0, 0.0, 0, None
     beginning: list[np.ndarray] = []
     first_labels, clusters, classes = [], [], []
     samples_images = features is not None and "sample" in model.offers and len(model.data_shape) == 3
@@ -77,14 +78,15 @@ def report(
             values = made[0].size
             if dimensions == 3:
                 similarity += np.sum(ssim(made, expected), dtype="float64") * len(x) / len(made)
-        if "score" in model.offers:
+        if "score" in model.offers and (scored < SLOW_IMAGES or not model.slow):
             score += np.sum(model.score(x, **model.label_kwargs(y)), dtype="float64")
+            scored += len(x)
         if y is not None and model.target_mode is None:
             if hasattr(model, "cluster"):
                 clusters.append(model.cluster(x))
                 classes.append(y)
-            if "encode" in model.offers:
-                judged.add(np.asarray(model.encode(x, **model.label_kwargs(y))), y)
+            if "encode" in model.offers and not model.slow:
+                judged.add(np.asarray(model.code_vectors(x, **model.label_kwargs(y))), y)
         if samples_images or samples_rows:
             real.add(x, y if model.supervision == "required" else np.zeros(len(x), int))
         if sum(len(part) for part in beginning) < LIKELIHOOD_IMAGES:
@@ -96,7 +98,7 @@ def report(
             metrics["psnr"] = psnr_of_error(metrics["squared_error"] / values)
             metrics["ssim"] = float(similarity / metrics["images"])
     if "score" in model.offers:
-        metrics["score"] = float(score / metrics["images"])
+        metrics["score"] = float(score / scored)
     first = np.concatenate(beginning)[:LIKELIHOOD_IMAGES]
     if "log_weights" in model.offers and np.all(in_support(model.data_likelihood, first)):
         y = np.concatenate(first_labels)[:LIKELIHOOD_IMAGES] if model.supervision == "required" else None

@@ -154,6 +154,9 @@ class Parts(Codes):
 
 def codes_of(subject: Any) -> Codes | None:
     """The codes of a subject that decodes, None of one that has none to move."""
-    if "decode" not in subject.offers or len(subject.model.code_shape) != 1 or not subject.model.latent_dim:
+    model = subject.model
+    if "decode" not in subject.offers or model.num_codes is not None or len(model.code_shape) != 1:
+        return None
+    if not model.latent_dim:
         return None
     return Parts(subject) if hasattr(subject.model, "traversal") else Codes(subject)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from keras_gen.models.adversarial import *
 from keras_gen.models.autoencoders import *
 from keras_gen.models.boltzmann import *
+from keras_gen.models.diffusion import *
+from keras_gen.models.discrete import *
 from keras_gen.models.translation import *
 from keras_gen.models.variational import *
 

@@ -20,6 +20,9 @@ from keras_gen.networks.conv1d import conv1d_decoder as conv1d_decoder
 from keras_gen.networks.conv1d import conv1d_encoder as conv1d_encoder
 from keras_gen.networks.dcgan import dcgan_discriminator as dcgan_discriminator
 from keras_gen.networks.dcgan import dcgan_generator as dcgan_generator
+from keras_gen.networks.denoiser import dense_denoiser as dense_denoiser
+from keras_gen.networks.denoiser import make_denoiser as make_denoiser
+from keras_gen.networks.denoiser import unet_denoiser as unet_denoiser
 from keras_gen.networks.dense import dense_decoder as dense_decoder
 from keras_gen.networks.dense import dense_encoder as dense_encoder
 from keras_gen.networks.dense import is_shallow as is_shallow
@@ -28,6 +31,10 @@ from keras_gen.networks.dense import shallow_encoder as shallow_encoder
 from keras_gen.networks.dense import tie_weights as tie_weights
 from keras_gen.networks.dense import tied_decoder as tied_decoder
 from keras_gen.networks.given import Role
+from keras_gen.networks.grid import grouped_decoder as grouped_decoder
+from keras_gen.networks.grid import grouped_encoder as grouped_encoder
+from keras_gen.networks.grid import residual_decoder as residual_decoder
+from keras_gen.networks.grid import residual_encoder as residual_encoder
 from keras_gen.networks.heads import classifier as classifier
 from keras_gen.networks.heads import cluster_head as cluster_head
 from keras_gen.networks.heads import code_head as code_head
@@ -46,7 +53,15 @@ from keras_gen.networks.pool import switch_shapes as switch_shapes
 from keras_gen.networks.pool import with_switches as with_switches
 from keras_gen.networks.recurrent import recurrent_decoder as recurrent_decoder
 from keras_gen.networks.recurrent import recurrent_encoder as recurrent_encoder
+from keras_gen.networks.residual import Gate as Gate
+from keras_gen.networks.residual import attending as attending
+from keras_gen.networks.residual import residual_discriminator as residual_discriminator
+from keras_gen.networks.residual import residual_generator as residual_generator
 from keras_gen.networks.series import of_ending_series as of_ending_series
+from keras_gen.networks.spectral import is_spectrally_normalised as is_spectrally_normalised
+from keras_gen.networks.spectral import spectral_layers as spectral_layers
+from keras_gen.networks.spectral import spectrally_normalised as spectrally_normalised
+from keras_gen.networks.transformer import CausalTransformer as CausalTransformer
 from keras_gen.networks.translators import make_patch_critic as make_patch_critic
 from keras_gen.networks.translators import make_translator as make_translator
 from keras_gen.networks.translators import multiples_of as multiples_of
@@ -63,14 +78,21 @@ DECODERS = {
     "dense": dense_decoder, "shallow": shallow_decoder, "conv": conv_decoder, "pool": pool_decoder,
     "conv1d": conv1d_decoder, "recurrent": recurrent_decoder,
 }  # fmt: skip
+# Of discrete codes: a map of features, with a place for each.
+GRID_ENCODERS = {"residual": residual_encoder, "grouped": grouped_encoder}
+GRID_DECODERS = {"residual": residual_decoder, "grouped": grouped_decoder}
 # Half the width of Chen et al. 2016, table 1, which is for 28 pixels and takes the first two.
 HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64, 128, 128, 128, 128), "features": 512}
 GENERATORS = {
     "dcgan": dcgan_generator,
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
+    "residual": residual_generator,
     "dense": dense_decoder,
 }
-OF_IMAGES = (conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator)
+OF_IMAGES = (
+    *(conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator),
+    *(residual_encoder, residual_decoder, residual_generator, residual_discriminator),
+)
 OF_SERIES = (conv1d_encoder, conv1d_decoder, recurrent_encoder, recurrent_decoder)
 WIDTHS = ("hidden", "filters", "features")  # arguments of bodies that are numbers of units
 SMALLEST_CONVOLVED = 16  # pixels of the shorter side
@@ -167,6 +189,35 @@ def make_decoder(
     return body
 
 
+def make_grid_encoder(encoder: str | keras.Model | None, data_shape: tuple[int, ...]) -> keras.Model:
+    """The encoder body of discrete codes: None, a name of GRID_ENCODERS, or a built `keras.Model` to a map."""
+    role = Role("encoder", data_shape, "a map, (height, width, features) or (groups, features)", GRID_ENCODERS)
+    encoder = role.as_network(encoder)
+    if not isinstance(encoder, keras.Model):
+        return _named(GRID_ENCODERS, role, encoder, _default_grid(data_shape), data_shape)(data_shape)
+    received, made = role.shapes_of(encoder)
+    if received != role.input_shape or len(made) < 2:
+        role.refuse(encoder, received, made)
+    return encoder
+
+
+def make_grid_decoder(
+    decoder: str | keras.Model | None, code_shape: tuple[int, ...], data_shape: tuple[int, ...]
+) -> keras.Model:
+    """The decoder body of discrete codes, of their vectors, (*places, D); see `make_decoder`."""
+    role = Role("decoder", code_shape, FEATURES_OR_DATA, GRID_DECODERS)
+    decoder = role.as_network(decoder)
+    if not isinstance(decoder, keras.Model):
+        default = _default_grid(data_shape) if len(code_shape) == 3 else "grouped"
+        return _named(GRID_DECODERS, role, decoder, default, data_shape)(code_shape, data_shape)
+    _check_makes_data(role, decoder, data_shape)
+    return decoder
+
+
+def _default_grid(data_shape):
+    return "residual" if len(data_shape) == 3 else "grouped"
+
+
 def make_generator(
     generator: str | keras.Model | None, latent_size: int, data_shape: tuple[int, ...], of_images: str = "dcgan"
 ) -> keras.Model:
@@ -189,15 +240,28 @@ def make_discriminator(
     batch_norm: bool = True,
     of_images: str = "dcgan",
     argument: str = "discriminator",
+    spectral_norm: bool = False,
 ) -> keras.Model:
-    """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`."""
+    """The discriminator body that a constructor's argument asks for; see `make_generator`, and `make_encoder`.
+
+    With `spectral_norm` it is made of layers with spectral normalisation; one that is given must be.
+    """
     discriminators = {
         "dcgan": functools.partial(dcgan_discriminator, batch_norm=batch_norm),
         "infogan": functools.partial(dcgan_discriminator, batch_norm=batch_norm, **HALF_INFOGAN),
+        "residual": residual_discriminator,
         "dense": functools.partial(dense_encoder, activation="leaky_relu"),
     }
     default = "dense" if len(data_shape) == 1 else of_images
-    return _encoder(discriminator, discriminators, default, data_shape, argument)
+    body = _encoder(discriminator, discriminators, default, data_shape, argument)
+    if not spectral_norm or is_spectrally_normalised(body):
+        return body
+    if isinstance(discriminator, keras.Layer):
+        raise ValueError(
+            "With spectral_norm=True a network of your own must have layers with spectral normalisation: "
+            f"kg.networks.spectrally_normalised(network) makes them. Received: {argument}={discriminator.name}"
+        )
+    return spectrally_normalised(body)
 
 
 def _or_default(name, default):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gen.layers import TableOutput, TiedDense, bounded_log_variance
+from keras_gen.layers import SpectralDense, TableOutput, TiedDense, bounded_log_variance
 from keras_gen.table.spec import TableSpec
 
 
@@ -35,16 +35,19 @@ def cluster_head(body: keras.Model, num_clusters: int, spread: float = 2.0) -> k
     return keras.Model(features, layers.Rescaling(spread, dtype="float32", name="spread")(x), name="cluster_head")
 
 
-def critic_head(body: keras.Model, num_classes: int = 0, use_bias: bool = True) -> keras.Model:
+def critic_head(
+    body: keras.Model, num_classes: int = 0, use_bias: bool = True, spectral_norm: bool = False
+) -> keras.Model:
     """The value that a critic gives features, in float32 whatever the policy. A built model, (F,) -> (1,).
 
     With classes, [(F,), one-hot (num_classes,)] -> (1,): to the value that all classes share, the inner product of
     the features with a vector of the class is added (Miyato and Koyama 2018, equation 4). Here it is divided by sqrt(F)
     and begins at 0: Adam moves all F entries at once, and without the spectral normalisation of the paper such a critic
-    wins within an epoch of MNIST.
+    wins within an epoch of MNIST. It is not normalised: its matrix begins at 0.
     """
     inputs = features = keras.Input(body.output_shape[1:], name="features")
-    value = layers.Dense(1, use_bias=use_bias, dtype="float32", name="value")(features)
+    dense = SpectralDense if spectral_norm else layers.Dense
+    value = dense(1, use_bias=use_bias, dtype="float32", name="value")(features)
     if num_classes:
         inputs = [inputs, keras.Input((num_classes,), name="label")]
         size = features.shape[-1]

@@ -9,15 +9,10 @@
 The decoder is not counted: it is shared by all files, as the tables of JPEG are by all JPEG files.
 """
 
-import bz2
 import io
-import json
-import lzma
 import math
-import numbers
 import tempfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,58 +22,42 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gen import plots
-from keras_gen.core import provenance
 from keras_gen.data.folder import FolderSource
 from keras_gen.data.image_files import read_image
 from keras_gen.evaluation.quality import psnr
-from keras_gen.files import write_atomically
 from keras_gen.images import like, save_image
+from keras_gen.tasks import code_files
 
 BATCH = 256  # images of a folder in memory
-MAGIC = b"keras_gen codes 1\n"
-COMPRESSORS: dict[str, tuple[Callable, Callable]] = {
-    "lzma": (lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
-    "bz2": (bz2.compress, bz2.decompress),
-    "zlib": (lambda data: zlib.compress(data, 9), zlib.decompress),
-}
 QUALITIES = {"JPEG": range(1, 96), "WebP": range(0, 101)}  # Pillow advises against JPEG above 95
 BEST = {"JPEG": {"optimize": True, "subsampling": 0}, "WebP": {"method": 6}, "PNG": {"optimize": True}}
+BITS = (1, 2, 3, 4, 5, 6, 8)  # of a curve
 LONGEST_SIDE = 16_383  # of a WebP
 
 
 def compress(
-    model: keras.Model, images: Any, path: str | Path, bits: int = 6, names: Sequence[str] | None = None
+    model: keras.Model, images: Any, path: str | Path, bits: int | None = None, names: Sequence[str] | None = None
 ) -> Path:
-    """Writes the codes of images: units quantised to 2^bits equal steps, then the best of three entropy coders.
+    """Writes the codes of images: quantised to 2^bits equal steps, then the best of three entropy coders.
 
-    The symbols lie unit by unit, so that a coder sees the distribution of each.
+    The symbols lie unit by unit, so that a coder sees the distribution of each. Codes that are whole numbers are kept
+    as they are. A `VQVAE` writes them with log2 num_codes bits each, or by one of the three coders, whichever file is
+    smaller; a `CodePrior` with -log2 of the probabilities that it gives them, by an arithmetic coder. Those files are
+    read back by the same model on the same kind of machine with the same versions of Keras and TensorFlow: floating
+    point must give the same probabilities to the last digit. Where it does not, `decompress` says so.
 
     Args:
         model: a model that offers `encode` and `decode`.
         images: (N, *data_shape), or a dataset of such batches.
         path: file, replaced whole or not at all.
-        bits: of a quantised value, 1 to 16, before entropy coding.
+        bits: of a quantised value, 1 to 16, before entropy coding; None for 6. Whole numbers take none.
         names: of the images, kept in the file.
 
     Returns:
         The path.
     """
-    if not isinstance(bits, numbers.Integral) or not 1 <= bits <= 16:
-        raise ValueError(f"`bits` must be a whole number from 1 to 16. Received: bits={bits}")
-    codes = model.encode(images)
-    low, high = codes.min(axis=0), codes.max(axis=0)
-    symbols = np.rint((codes - low) / _step(low, high, bits)).astype("<u1" if bits <= 8 else "<u2")
-    packed = {name: pack(symbols.T.tobytes()) for name, (pack, _) in COMPRESSORS.items()}
-    name = min(packed, key=lambda name: len(packed[name]))
-    header = {
-        "count": len(codes), "units": codes.shape[1], "bits": int(bits), "compressor": name,
-        "model": type(model).__name__, "weights": provenance.weights_hash(model),
-        "names": None if names is None else [*names],
-    }  # fmt: skip
-    ranges = np.stack([low, high]).astype("<f4").tobytes()
-    content = MAGIC + json.dumps(header).encode() + b"\n" + ranges + packed[name]
-    write_atomically(path, lambda temporary: temporary.write_bytes(content))
-    return Path(path)
+    code_files.check_bits(model, bits)
+    return code_files.write(model, model.encode(images), path, bits, names)
 
 
 def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
@@ -87,11 +66,11 @@ def decompress(model: keras.Model, path: str | Path) -> np.ndarray:
     Raises:
         ValueError: if the file is incomplete, or was written with another model or other weights.
     """
-    return model.decode(_read(model, path)[1])
+    return model.decode(code_files.read(model, path)[1])
 
 
 def compress_folder(
-    model: keras.Model, folder: str | Path, path: str | Path, bits: int = 6, on_error: str = "stop"
+    model: keras.Model, folder: str | Path, path: str | Path, bits: int | None = None, on_error: str = "stop"
 ) -> tuple[int, int]:
     """Writes the codes of all images below a folder, each made to the model's size, and their names, to one file.
 
@@ -142,7 +121,7 @@ def decompress_folder(model: keras.Model, path: str | Path, out: str | Path) -> 
         ValueError: as `decompress`.
     """
     out = Path(out)
-    names, codes = _read(model, path)
+    names, codes = code_files.read(model, path)
     targets = [out / Path(name).with_suffix(".png") for name in names or map("{:05}".format, range(len(codes)))]
     if not all(target.resolve().is_relative_to(out.resolve()) for target in targets):
         raise ValueError(f"Names in the file must lie below its folder. Received: {path} with names outside of it")
@@ -153,35 +132,7 @@ def decompress_folder(model: keras.Model, path: str | Path, out: str | Path) -> 
     return len(codes)
 
 
-def _read(model, path):
-    """(names or None, codes) of a file of `compress`."""
-    content = Path(path).read_bytes()
-    damaged = f"The file must be a whole one, written by `compress`: write it again. Received: {path}"
-    if not content.startswith(MAGIC):
-        raise ValueError(damaged)
-    try:
-        header, _, body = content[len(MAGIC) :].partition(b"\n")
-        header = json.loads(header)
-        units, bits = header["units"], header["bits"]
-        low, high = np.frombuffer(body[: 8 * units], "<f4").reshape(2, units)
-        symbols = COMPRESSORS[header["compressor"]][1](body[8 * units :])
-        symbols = np.frombuffer(symbols, "<u1" if bits <= 8 else "<u2").reshape(units, header["count"]).T
-        codes = low + symbols * _step(low, high, bits)
-    except (ValueError, TypeError, KeyError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise ValueError(damaged) from error
-    if header["weights"] != provenance.weights_hash(model):
-        raise ValueError(
-            f"Codes must be decoded by the {header['model']} that wrote them, with the same weights: load that one. "
-            f"Received: {path} and another {type(model).__name__}"
-        )
-    return header.get("names"), codes.astype("float32")
-
-
-def _step(low, high, bits):
-    return np.maximum(high - low, 1e-12) / (2**bits - 1)
-
-
-def compare(model: keras.Model, images: np.ndarray, bits: int = 6) -> list[dict[str, Any]]:
+def compare(model: keras.Model, images: np.ndarray, bits: int | None = None) -> list[dict[str, Any]]:
     """Bits per pixel of the model, and of PNG, JPEG and WebP at no less than its quality.
 
     The other formats get all images side by side in one file, so that their headers, larger than a small image,
@@ -210,7 +161,7 @@ def compare(model: keras.Model, images: np.ndarray, bits: int = 6) -> list[dict[
 
 
 def rate_distortion(
-    model: keras.Model, images: np.ndarray, path: str | Path | None = None, bits: Sequence[int] = (1, 2, 3, 4, 5, 6, 8)
+    model: keras.Model, images: np.ndarray, path: str | Path | None = None, bits: Sequence[int] = BITS
 ) -> list[dict[str, Any]]:
     """Bits per pixel against PSNR of the model at several quantisations, and of JPEG and WebP at several qualities.
 
@@ -218,13 +169,13 @@ def rate_distortion(
         model: a model that offers `encode` and `decode`.
         images: (N, H, W, C) in [0, 1].
         path: PNG file for the curves; None for none.
-        bits: quantisations.
+        bits: quantisations; of codes that are whole numbers there is one point.
 
     Returns:
         A list of dicts as of `compare`.
     """
     _check_images(images)
-    rows = [_measure_model(model, images, b) for b in bits]
+    rows = [_measure_model(model, images, b) for b in (bits if model.num_codes is None else [None])]
     for codec, qualities in QUALITIES.items():
         rows += [_measure_codec(codec, images, quality) for quality in qualities[:: len(qualities) // 10]]
     if path is not None:
@@ -242,7 +193,8 @@ def _check_images(images):
 def _measure_model(model, images, bits):
     with tempfile.TemporaryDirectory() as folder:
         path = compress(model, images, Path(folder) / "codes", bits)
-        return _row(type(model).__name__, f"{bits} bits", path.stat().st_size, images, decompress(model, path))
+        setting = f"{bits or code_files.BITS} bits" if model.num_codes is None else f"{model.num_codes} codes"
+        return _row(type(model).__name__, setting, path.stat().st_size, images, decompress(model, path))
 
 
 def _measure_codec(codec, images, quality=None):

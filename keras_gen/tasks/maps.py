@@ -39,10 +39,9 @@ def latent_map(
         ValueError: if the method is none of these, or there are fewer than two codes, or all are alike.
     """
     check_choice("method", method, ("pca", "tsne"))
-    codes = np.asarray(model.encode(images, **model.label_kwargs(labels)))
+    codes = np.asarray(model.code_vectors(images, **model.label_kwargs(labels)))
     if len(codes) < 2:
         raise ValueError(f"A map needs two codes or more. Received: {len(codes)}")
-    codes = codes.reshape(len(codes), -1)
     size = np.abs(codes).max()
     if not np.isfinite(size) or np.ptp(codes, axis=0).max() <= 1e-6 * size:  # equal images may differ in the last digit
         raise ValueError(f"A map needs finite codes that differ. Received: {len(codes)} codes, all alike or not finite")

@@ -33,6 +33,11 @@ class CodeSampler:
 
         if self.model.latent_dim == 0:
             raise ValueError(f"A sampler needs codes. Received: {type(self.model).__name__} of latent_dim=0")
+        if self.model.num_codes is not None:
+            raise ValueError(
+                "Whole numbers are not normal: the codes of a VQVAE have a distribution of their own, "
+                f"`kg.CodePrior(model)`. Received: {type(self.model).__name__} of num_codes={self.model.num_codes}"
+            )
         codes = self.model.encode(images, **({} if labels is None else {"labels": labels}))
         codes = np.random.default_rng(self.seed).permutation(codes)[:MAX_CODES]
         if len(codes) < max(2, self.components):

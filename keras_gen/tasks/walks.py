@@ -225,6 +225,7 @@ def attribute_vector(model: keras.Model, with_images, without_images, labels=Non
     Returns:
         An `AttributeVector`, with `vector` (latent_dim,) and `apply`.
     """
+    _check_continuous(model)
     first, second = labels or (None, None)
     means = [model.encode(x, **_given(y)).mean(axis=0) for x, y in ((with_images, first), (without_images, second))]
     return AttributeVector(model, means[0] - means[1])
@@ -235,6 +236,15 @@ def _check_walk(model, steps):
         raise ValueError(f"`steps` must be at least 2. Received: steps={steps}")
     if model.latent_dim == 0:
         raise ValueError(f"A walk needs a model with codes. Received: {type(model).__name__} of latent_dim=0")
+    _check_continuous(model)
+
+
+def _check_continuous(model):
+    if model.num_codes is not None:
+        raise ValueError(
+            "A walk goes from code to code through those between them, and between whole numbers there are none. "
+            f"Received: {type(model).__name__} of num_codes={model.num_codes}"
+        )
 
 
 def _check_prior(model):

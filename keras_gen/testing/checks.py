@@ -121,7 +121,7 @@ def check_outputs(case: Case) -> None:
     images = {}
     if "encode" in model.offers:
         z = model.encode(x, **given)
-        assert z.shape == (n, model.latent_dim), f"encode gave {z.shape}, expected {(n, model.latent_dim)}"
+        assert z.shape == (n, *model.code_shape), f"encode gave {z.shape}, expected {(n, *model.code_shape)}"
         assert isinstance(z, np.ndarray), f"encode gave {type(z)}"
         if "decode" in model.offers:
             images["decode"] = model.decode(z, **given)

@@ -33,7 +33,7 @@ def train(
     image_size: int | None = None,
     channels: int | None = None,
     binarize: Literal["static", "dynamic"] | None = None,
-    augment: list[Literal["flip", "crop", "colour", "rotate"]] | None = None,
+    augment: list[Literal["flip", "crop", "colour", "rotate", "diff"]] | None = None,
     balance: bool = False,
     num_labels: int | None = None,
     limit: int | None = None,
@@ -76,7 +76,8 @@ def train(
         channels: 1 for gray, 3 for colour; none for what the data have.
         binarize: draw black and white pixels, once (static) or anew each time (dynamic).
         augment: random changes that training images undergo, anew in each epoch: flip (left and right), crop (shifts),
-            colour (brightness, contrast, saturation, hue), rotate. Images that are held out stay as they are.
+            colour (brightness, contrast, saturation, hue), rotate. Images that are held out stay as they are. Of a GAN
+            also diff: only its discriminator sees images changed, the generated ones too, so that samples are not.
         balance: repeat training examples of the smaller classes, so that all classes are as large as the largest.
         num_labels: of a model that learns from labels known in part, how many are known, as many of each class.
         limit: train on that many examples only.

@@ -19,6 +19,7 @@ SERIES = 20  # drawn, of samples
 RECONSTRUCTIONS = 10
 MAX_RECONSTRUCTIONS = 20  # of so many classes; of more, each k-th
 CURVES_EVERY = 20  # times as long as drawing the curves takes
+PICTURES_EVERY = 9  # times as long as drawing the pictures of a slow model takes
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -158,6 +159,9 @@ def choose_originals(dataset: tf.data.Dataset, num_classes: int | None = None) -
 class Pictures(keras.callbacks.Callback):
     """After each epoch: samples from the same codes, and the model's own pictures, as PNG and in TensorBoard.
 
+    Of a model that takes long to draw: after the first and the last epoch, and meanwhile as often as costs a tenth of
+    the time.
+
     Args:
         folder: run folder.
         originals: (N, H, W, C), or series (N, T, F), the few held-out ones that the model's pictures show; see
@@ -170,8 +174,18 @@ class Pictures(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.originals, self.seed, self.labels = Path(folder), originals, seed, labels
         self.writer = tf.summary.create_file_writer(str(self.folder / "tensorboard" / "images"))
+        self.cost, self.drawn = 0.0, time.monotonic()  # seconds
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        start = time.monotonic()
+        is_soon = start - self.drawn < PICTURES_EVERY * self.cost
+        if self.model.slow and is_soon and epoch + 1 < self.params["epochs"]:
+            return
+        self._draw_all(epoch)
+        self.drawn = time.monotonic()
+        self.cost = self.drawn - start
+
+    def _draw_all(self, epoch):
         shape = self.model.data_shape
         is_series = len(shape) == 2
         if not is_series and (len(shape) != 3 or shape[-1] not in (1, 3)):

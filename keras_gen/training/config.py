@@ -117,6 +117,16 @@ class RunConfig:
             for key, parameter in model_cls.arguments().items()
             if parameter.default is not parameter.empty and key not in ("seed", *SHAPES)
         }
+        changes = options.get("augment") or ()
+        changes = [changes] if isinstance(changes, str) else [*changes]
+        if "diff" in changes:  # which is the model's
+            if "augment" not in model_cls.arguments():
+                raise ValueError(
+                    f"'diff' changes what the discriminator of a GAN sees, gan or infogan; {name} can have its "
+                    f"training images changed, by flip, crop, colour, rotate. Received: augment={changes}"
+                )
+            arguments = (arguments or {}) | {"augment": "diff"}
+            options["augment"] = [name for name in changes if name != "diff"] or None
         if options.get("learning_rate") is None:
             options["learning_rate"] = model_cls.learning_rate
         return cls(model=name, arguments=defaults | (arguments or {}), source=source, target=target, **options)

@@ -265,7 +265,7 @@ class Training:
 
     def _draw_codes(self):
         """codes.png: where the images of each class lie in the space of codes."""
-        if "encode" not in self.model.offers or self.model.latent_dim == 0:
+        if "encode" not in self.model.offers or self.model.slow or self.model.latent_dim == 0:
             return
         loaded = data.stack(self.config.held_out(limit=MAP_IMAGES))
         images, labels = loaded if self.config.has_classes else (loaded, None)

@@ -76,7 +76,7 @@ def _log_likelihood(model, held_out):
 
 def _probe_accuracy(model, held_out):
     known, codes = (
-        (model.encode(images, **model.label_kwargs(labels)), labels)
+        (model.code_vectors(images, **model.label_kwargs(labels)), labels)
         for images, labels in (held_out.training, (held_out.images, held_out.labels))
     )
     return evaluation.probe(*codes, seed=held_out.seed, learn_from=known)["linear_probe"]

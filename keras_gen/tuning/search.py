@@ -229,7 +229,7 @@ def _check(trials):
     ends = [{key: v[i] if isinstance(v, Range) else v[-i] for key, v in trials.space.items()} for i in (0, 1)]
     for values in ends:
         arguments = trials.config_of(values).arguments
-        model = config.cls(config.info().shape, **arguments)
+        model = config.cls(data_shape=config.info().shape, **arguments)
     if trials.objective is not None and trials.objective.labelled:
         trials.objective.metric(model, trials.held_out)  # says what is wrong, such as few examples of a class
     if name in ("elbo", "log_likelihood") and not np.all(

@@ -210,6 +210,6 @@ class HyperModel(kt.HyperModel):
         for declared in declare(self.space).space:
             hp.merge([declared])
         values = values_of(hp, self.space)
-        model = self.cls(self.data_shape, **arguments_of(self.cls, values, self.arguments))
+        model = self.cls(data_shape=self.data_shape, **arguments_of(self.cls, values, self.arguments))
         model.compile(**model.default_optimizers(values.get("learning_rate")))
         return model

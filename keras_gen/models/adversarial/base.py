@@ -3,6 +3,7 @@
 Longer than a model: losses, schedules, the average of the generator and the warning of a game that is over.
 """
 
+import contextlib
 import math
 import warnings
 from typing import Any, Literal, cast
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gen import losses, networks
+from keras_gen import layers, losses, networks
 from keras_gen.core import (
     AdversarialModel,
     Parts,
@@ -23,6 +24,7 @@ from keras_gen.core import (
     distribution,
 )
 from keras_gen.core.arguments import Count, CountOrZero
+from keras_gen.core.scalars import Adjustable
 
 EARLY = 200  # training steps of both players before the first warning
 # "At chance" is the discriminator's loss where it says the same of all images.
@@ -46,10 +48,17 @@ class BaseGAN(AdversarialModel):
         discriminator_warmup: steps at the start in which only the discriminator is trained.
         generator_warmup: steps after those in which only the generator is trained; then both are.
         ema: None, or the decay, such as 0.999, of a moving average of the generator, which then makes the samples.
-        generator: "dcgan" or "infogan" (images), "dense", None to choose by the data, or a built `keras.Model` of
-            latents, followed by the one-hot label where there is one, to features, or straight to images (to vectors,
-            if its last layer is named "image").
-        discriminator: "dcgan", "infogan", "dense", None, or a built `keras.Model` of data to features.
+        augment: None, or "diff": in training the discriminator sees images, real and generated, that are changed at
+            random, and gradients flow through the changes (Zhao et al. 2020; `kg.layers.diff_augment`). For images,
+            above all for few.
+        r1: weight of the penalty `r1 / 2 * |grad_x d(x)|^2` of real data (Mescheder et al. 2018, equation 9).
+        spectral_norm: whether the matrices of the discriminator are divided by their largest singular value (Miyato et
+            al. 2018), but for the vectors of classes. With it, or with `r1`, the discriminators of the package have no
+            batch normalisation.
+        generator: "dcgan", "infogan" or "residual" (images), "dense", None to choose by the data, or a built
+            `keras.Model` of latents, followed by the one-hot label where there is one, to features, or straight to
+            images (to vectors, if its last layer is named "image").
+        discriminator: "dcgan", "infogan", "residual", "dense", None, or a built `keras.Model` of data to features.
         seed: seed of all noise of training and evaluation.
         **kwargs: `name` and the other arguments of `keras.Model`.
     """
@@ -57,6 +66,7 @@ class BaseGAN(AdversarialModel):
     reported: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
     watched: tuple[str, ...] = ("d_real", "d_fake")
     swaps_averages = False  # `generate` reads them
+    r1 = Adjustable(minimum=0)
     image_body = "dcgan"  # generator and discriminator, where the data are images and none is asked for
 
     def __init__(
@@ -67,6 +77,9 @@ class BaseGAN(AdversarialModel):
         discriminator_warmup: CountOrZero = 0,
         generator_warmup: CountOrZero = 0,
         ema: float | None = None,
+        augment: Literal["diff"] | None = None,
+        r1: float = 0.0,
+        spectral_norm: bool = False,
         generator: str | keras.Model | None = None,
         discriminator: str | keras.Model | None = None,
         seed: int = 0,
@@ -79,6 +92,16 @@ class BaseGAN(AdversarialModel):
         self.discriminator_steps = discriminator_steps
         self.discriminator_warmup = discriminator_warmup
         self.generator_warmup = generator_warmup
+        self.augment = augment
+        self.r1 = r1
+        self.spectral_norm = spectral_norm
+        if augment and len(self.data_shape) != 3:
+            raise ValueError(
+                "augment='diff' changes colours and places of images, (height, width, channels). Received: "
+                f"data_shape={self.data_shape}"
+            )
+        if r1:
+            self.trackers["r1_penalty"] = keras.metrics.Mean(name="r1_penalty")
         if loss == "wasserstein_gp":
             self.trackers["gradient_penalty"] = keras.metrics.Mean(name="gradient_penalty")
 
@@ -100,9 +123,15 @@ class BaseGAN(AdversarialModel):
         self.image = networks.image_head(self.generator, self.data_shape, activation)
         has_own_scale = self.loss != "wasserstein_gp"  # that loss is of differences between single images
         self.discriminator = networks.make_discriminator(
-            discriminator, self.data_shape, batch_norm=has_own_scale, of_images=self.image_body
+            discriminator,
+            self.data_shape,
+            batch_norm=has_own_scale and not self.spectral_norm and not self.r1,
+            of_images=self.image_body,
+            spectral_norm=self.spectral_norm,
         )
-        self.critic = networks.critic_head(self.discriminator, self.num_classes or 0, use_bias=has_own_scale)
+        self.critic = networks.critic_head(
+            self.discriminator, self.num_classes or 0, has_own_scale, spectral_norm=self.spectral_norm
+        )
         self.start_averages()  # now: a file numbers the layers of a model in the order in which they were made
         self.built = True
 
@@ -137,20 +166,26 @@ class BaseGAN(AdversarialModel):
         return self.discriminator_warmup + self.generator_warmup
 
     def term_weights(self, training: bool) -> dict:
-        return {"gradient_penalty": 10.0}
+        return {"gradient_penalty": 10.0, "r1_penalty": 0.5 * self.r1}
 
     @property
     def betas(self) -> tuple[float, float]:  # type: ignore[override]  # a hook: a value or a property
         return (0.0, 0.9) if self.loss == "wasserstein_gp" else (0.5, 0.999)
 
     def fakes(self, x, y, turn, training: bool) -> Any:
-        """As many as x has: latents (B, latent_size), images, where to look between real ones and them."""
+        """As many as x has: latents (B, latent_size), images, and what else the players draw, by name."""
         latents = self.draw_latents(tf.shape(x)[0], y, turn, training)
         images = self.image(self.generator(latents, training=training), training=training)
-        mix = None
-        if self.loss == "wasserstein_gp":
-            mix = distribution.uniform((tf.shape(x)[0], *[1] * len(self.data_shape)), self.key(f"mix {turn}", training))
-        return latents, images, mix
+        shapes: dict[str, tuple] = {}
+        if self.loss == "wasserstein_gp":  # where to look between real images and these
+            shapes["mix"] = (1,) * len(self.data_shape)
+        if self.augment and training:
+            shapes |= {"real changes": (layers.NUM_DRAWS,), "fake changes": (layers.NUM_DRAWS,)}
+        draws = {
+            name: distribution.uniform((tf.shape(x)[0], *shape), self.key(f"{name} {turn}", training))
+            for name, shape in shapes.items()
+        }
+        return latents, images, draws
 
     def draw_latents(self, n, labels, turn, training: bool) -> tf.Tensor:
         """What the generator is given, (n, latent_size)."""
@@ -169,26 +204,35 @@ class BaseGAN(AdversarialModel):
         return ops.one_hot(ops.cast(labels, "int32"), self.num_classes, dtype="float32")
 
     def d_terms(self, x, y, fakes, training: bool) -> dict:
-        latents, images, mix = fakes
+        latents, images, draws = fakes
         training = training and "d" in self.active_players  # while it rests, its statistics rest too
-        real = self.logits(self.discriminator(x, training=training), y)
+        terms = {}
+        with tf.GradientTape() if self.setting("r1") else contextlib.nullcontext() as tape:
+            if tape:
+                tape.watch(x)
+            real = self.logits(self.discriminator(changed(x, draws, "real"), training=training), y)
+        if tape:
+            terms["r1_penalty"] = losses.sum_per_example(ops.square(ops.cast(tape.gradient(real, x), "float32")))
+        images = changed(images, draws, "fake")
         features = self.discriminator(images, training=training)
         fake = self.logits(features, y)
         shown = ops.sigmoid if self.adversarial.is_logit else tf.identity
-        terms = {
+        terms |= {
             "real": self.adversarial.real(real),
             "fake": self.adversarial.fake(fake),
             "d_real": shown(real),
             "d_fake": shown(fake),
         }
         if self.loss == "wasserstein_gp":
-            terms["gradient_penalty"] = self._gradient_penalty(mix * x + (1 - mix) * images, y, training)
+            mix = draws["mix"]
+            points = mix * changed(x, draws, "real") + (1 - mix) * images
+            terms["gradient_penalty"] = self._gradient_penalty(points, y, training)
         return terms | self.code_terms(features, latents, training)
 
     def g_terms(self, x, y, fakes, training: bool) -> dict:
-        latents, images, _ = fakes
+        latents, images, draws = fakes
         training = training and "d" in self.active_players
-        features = self.discriminator(images, training=training)
+        features = self.discriminator(changed(images, draws, "fake"), training=training)
         fooling = {"fooling": self.adversarial.generator(self.logits(features, y))}
         return fooling | self.code_terms(features, latents, training)
 
@@ -201,6 +245,10 @@ class BaseGAN(AdversarialModel):
             tape.watch(points)
             values = self.logits(self.discriminator(points, training=training), labels)
         return losses.gradient_penalty(ops.cast(tape.gradient(values, points), "float32"))
+
+    def on_step_end(self) -> None:
+        for layer in networks.spectral_layers(self.discriminator, self.critic):
+            layer.iterate()
 
     # === The average of the generator ===
 
@@ -257,6 +305,12 @@ class BaseGAN(AdversarialModel):
         """Images of latents, by the average of the generator if there is one. (B, latent_size) -> (B, *data_shape)."""
         generator, image = self.averages if self.ema is not None else (self.generator, self.image)
         return image(generator(latents))
+
+
+def changed(images, draws, kind: str) -> tf.Tensor:
+    """Images as the discriminator sees them: augmented, where there are draws for that."""
+    draw = draws.get(f"{kind} changes")
+    return images if draw is None else layers.diff_augment(images, draw)
 
 
 class DominanceMonitor(keras.callbacks.Callback):

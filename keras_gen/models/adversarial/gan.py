@@ -26,7 +26,7 @@ class GAN(BaseGAN):
     and Koyama 2018): `fit(images, labels)`, `sample(n, labels=...)`.
 
     Reported: `d_loss`, `g_loss`; `d_real` and `d_fake`, the means of D(x) and D(G(z)), which come close to 0.5 when
-    neither player wins (for losses without logits, the means of d itself); `gradient_penalty`.
+    neither player wins (for losses without logits, the means of d itself); `gradient_penalty`, `r1_penalty`.
 
     Args:
         latent_dim: size of the latent z.

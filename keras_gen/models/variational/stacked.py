@@ -125,8 +125,4 @@ def frozen_copy(model, data_shape: tuple[int, ...], argument="features") -> kera
             f"`{argument}` must be a VAE of data_shape={data_shape}. Received: {type(model).__name__} "
             f"of data_shape={getattr(model, 'data_shape', None)}"
         )
-    frozen = type(model).from_config({**model.get_config(), "trainable": True, "ema": None})
-    with model.using_averages():
-        frozen.set_weights(model.get_weights()[: len(frozen.weights)])  # averages come last
-    frozen.trainable = False
-    return frozen
+    return model.frozen_copy()

@@ -126,7 +126,7 @@ def _(measure: methods.OwnScore, x):
 
 @measured.register
 def _(measure: methods.Latent, x):
-    codes = tf.reshape(measure.model.encode(x), (-1, len(measure.mean))) - measure.mean.astype("float32")
+    codes = measure.model.code_vectors(x) - measure.mean.astype("float32")
     return tf.reduce_sum(tf.matmul(codes, measure.precision.astype("float32")) * codes, axis=1)
 
 

@@ -151,10 +151,9 @@ def _of_ours(model, wants_maps, layers):
         raise ValueError(f"Features are those of an encoder or of a critic. Received: {type(model).__name__}")
 
     def codes(x):
-        found = np.asarray(model.encode(x), "float32")
-        return [found.reshape(len(found), -1)]
+        return [np.asarray(model.code_vectors(x), "float32")]
 
-    return Features(codes, "standard", lambda x: [model.encode(x)])
+    return Features(codes, "standard", lambda x: [model.code_vectors(x)])
 
 
 def _body(model):

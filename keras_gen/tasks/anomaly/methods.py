@@ -108,8 +108,7 @@ class Latent(Asked):
         yield found
 
     def _encoded(self, x):
-        codes = np.asarray(self.model.encode(x), "float64")
-        return codes.reshape(len(codes), -1)
+        return np.asarray(self.model.code_vectors(x), "float64")
 
 
 def _normal(codes):

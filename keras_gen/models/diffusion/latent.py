@@ -1,0 +1,35 @@
+"""What a diffusion model describes: the data, or the codes of a frozen autoencoder; and how it scales them."""
+
+import keras
+import numpy as np
+
+EXAMPLES = 10_000  # that shift and scale are taken of
+LEAST = 1e-4  # a deviation below this stands for a value that never changes, and is left as it is
+
+
+def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
+    """A copy of a trained autoencoder that is neither compiled nor trained: the user's own goes on as it was.
+
+    Raises:
+        ValueError: if it does not encode and decode data of that shape by itself.
+    """
+    offers: frozenset[str] = getattr(model, "offers", frozenset())
+    if not {"encode", "decode"} <= offers or model.supervision == "required" or model.data_shape != data_shape:
+        needs = ", which takes labels" if getattr(model, "supervision", None) == "required" else ""
+        raise ValueError(
+            f"`latent` must be a trained model that encodes and decodes data of data_shape={data_shape}, such as a "
+            f"kg.VAE. Received: {type(model).__name__} of data_shape={getattr(model, 'data_shape', None)}{needs}"
+        )
+    if model.num_codes is not None:
+        raise ValueError(
+            f"The codes of `latent` must be numbers that noise can be added to: those of a {type(model).__name__} are "
+            f"whole, and kg.CodePrior learns them. Received: latent={type(model).__name__}"
+        )
+    return model.frozen_copy()
+
+
+def moments(values) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each value, 1 where it never changes. (N, D) -> (D,), (D,)."""
+    values = np.asarray(values, "float64")
+    deviation = values.std(axis=0)
+    return values.mean(axis=0), np.where(deviation < LEAST, 1.0, deviation)
