@@ -73,11 +73,11 @@ def test_gradient_penalty_lies_uniformly_between(monkeypatch):
     model = compiled(data_shape=(1,), latent_dim=1, loss="wasserstein_gp")
     n = 4000
     x, z = tf.fill((n, 1), 3.0), tf.zeros((n, 1))
-    mixes = [model.fakes(x, None, turn, training=True)[2] for turn in (0, 1)]
-    assert np.any(mixes[0] != mixes[1])
+    draws = [model.fakes(x, None, turn, training=True)[2] for turn in (0, 1)]
+    assert np.any(draws[0]["mix"] != draws[1]["mix"])
     points = []
     monkeypatch.setattr(model, "_gradient_penalty", lambda at, labels, training: points.append(at) or at[:, 0])
-    model.d_terms(x, None, (z, tf.fill((n, 1), 1.0), mixes[0]), training=False)
+    model.d_terms(x, None, (z, tf.fill((n, 1), 1.0), draws[0]), training=False)
     assert stats.kstest(points[0].numpy()[:, 0], stats.uniform(1, 2).cdf).pvalue > 0.01
 
 
@@ -765,7 +765,7 @@ def test_one_dimension_is_watched(tmp_path):
         (kg.GAN, {"num_classes": 1}, "`num_classes` must be a whole number of at least 2"),
         (kg.GAN, {"generator": kg.networks.dcgan_generator(64, (10, 10, 1))},
          r"`generator` must map \(64,\) to .*the data's shape.*dcgan_generator.*\(10, 10, 1\)"),
-        (kg.GAN, {"generator": "unet"}, "`generator` must be one of 'dcgan', 'infogan', 'dense'"),
+        (kg.GAN, {"generator": "unet"}, "`generator` must be one of 'dcgan', 'infogan', 'residual', 'dense'"),
         (kg.InfoGAN, {"num_categories": 1}, "two categories or more"),
         (kg.InfoGAN, {"num_categories": 0, "num_continuous": 0}, "or continuous codes"),
         (kg.AdversarialAutoencoder, {"prior": "cauchy"}, "`prior` must be one of 'normal', 'mixture', 'swiss_roll'"),

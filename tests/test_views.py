@@ -21,13 +21,15 @@ def new(name):
     return case.cls(**case.arguments())
 
 
-def inputs_of(network, case):
+def inputs_of(network, case, num_codes=None):
     """Four examples of what a network takes: data as of the case, and draws."""
 
     def of(tensor):
         shape = tuple(tensor.shape[1:])
         if tensor.name == "labels":
             return np.array([0, 1, 1, 0])
+        if tensor.name == "code" and num_codes is not None:
+            return _rng.integers(0, num_codes, (4, *shape)).astype("float32")
         for known in (case.x, case.labels):
             if known is not None and known.shape[1:] == shape and tensor.name in ("data", "images"):
                 return known[:4]
@@ -42,6 +44,8 @@ def expected(model, name, x, *more):
         return model.encode(x, *more)
     if name == "decoder" or (name == "generator" and "decode" in model.offers):
         return model.decode(x, *more)
+    if name == "network":
+        return model.denoiser([x, *more])
     if name == "separator":
         return model.separate(x)
     if name == "classifier":
@@ -65,7 +69,7 @@ def test_networks_give_what_the_model_gives(name, tmp_path):
     for part in model.network_parts():
         network = model.network(part)
         assert network is model.network(part)
-        x = inputs_of(network, case)
+        x = inputs_of(network, case, model.num_codes)
         made = network(x if len(x) > 1 else x[0])
         np.testing.assert_allclose(made, expected(model, part, *x), rtol=1e-5, atol=1e-6, err_msg=part)
         network.save(tmp_path / f"{part}.keras")
