@@ -91,4 +91,11 @@ class WholeModel(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
-        return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)
+        described = config.pop("model")
+        # A model that is made frozen has its weights in another order than one that is frozen later.
+        trainable = described["config"].get("trainable", True)
+        model = keras.saving.deserialize_keras_object(
+            {**described, "config": {**described["config"], "trainable": True}}
+        )
+        model.trainable = trainable
+        return cls(model, **config)
