@@ -568,6 +568,7 @@ ZOO = [
         kg.FlowMatching,
         lambda: {"data_shape": SHAPE, "latent": m1(), "denoiser": kg.networks.dense_denoiser((3,), None, (4,))},
         IMAGES,
+        exceptions={"learning": "`fit` begins by scaling the codes, and the loss before is on another scale"},
     ),
     Case(
         "diffusion_vectors",
