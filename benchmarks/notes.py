@@ -64,12 +64,6 @@ NOTES = {
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
     "digits_by_features": {"chosen": "nothing"},
-    "discrete_codes": {
-        "chosen": "-",
-        "shares": ("seen_as_asked",),
-        "note": "A training of each quantizer, one seed. The row of compression holds the autoencoder of 32 codes, of "
-        "the same test images. The codecs are not compared at equal bits or equal error. " + POOLED_PSNR,
-    },
     "disentanglement": {
         "chosen": NOT_RECORDED,
         "note": "SAP is made with trees, and MIG with bins of its own: neither is what published tables print. They "
@@ -108,20 +102,6 @@ NOTES = {
         "classifier gives another scale, so that only distances of one run compare. The samples of the DCGAN and "
         "of InfoGAN are less than two errors from real images: this metric does not tell them apart.",
     },
-    "flow_and_diffusion_samples": {
-        "chosen": "-",
-        "error": "beside each distance in `figures`, over subsets of the images",
-        "note": "Distances of 2,000 samples and of one classifier compare only with each other. The other models "
-        "were trained for longer or shorter: their cards say for how long. Seconds on a machine with other "
-        "loads.",
-    },
-    "gan_from_few_images": {
-        "chosen": "-",
-        "error": "beside each distance in `figures`, over subsets of the images",
-        "note": PHOTOGRAPHS
-        + "One seed, and a short training. The distances of digits and of photographs are on features "
-        "of two classifiers, so they do not compare.",
-    },
     "infogan": {"chosen": NOT_RECORDED},
     "inpainting_longer": {"chosen": NOT_RECORDED, "note": PHOTOGRAPHS + POOLED_PSNR},
     "iwae_static_binarization": {
@@ -133,13 +113,6 @@ NOTES = {
     "killing_search": {"chosen": "-", "error": "counted"},
     "killing_training": {"chosen": "-", "error": "counted"},
     "killing_workers": {"chosen": "-", "error": "counted"},
-    "likelihood_by_ode": {
-        "chosen": "-",
-        "error": "of the mean over the test images",
-        "note": "The flow model is given the class of each image and the VAE is not, which is worth at most "
-        "log2(10) / 784 = 0.004 bits. The bound of the flow model has one draw of the dequantisation and one probe for "
-        "all images.",
-    },
     "linear_autoencoder_is_pca": {"chosen": NOT_RECORDED},
     "mixture_clusters": {"chosen": NOT_RECORDED},
     "mixtures_of_codes": {"chosen": "-", "note": "One set of samples of each."},

@@ -109,7 +109,7 @@ def hierarchical_vae():
 @recipe
 def diffusion():
     """The way from noise to digits of 8 x 8 pixels."""
-    model = trained(kg.Diffusion((8, 8, 1)), 100, kg.data.load("digits"))
+    model = trained(kg.Diffusion((8, 8, 1), ema=0.99), 200, kg.data.load("digits"))
     return np.concatenate(model.trajectory(16, seed=1, frames=6)), 16
 
 
