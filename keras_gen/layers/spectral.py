@@ -22,11 +22,11 @@ class SpectrallyNormalised:
     Source: Miyato et al. 2018, "Spectral normalization for generative adversarial networks", algorithm 1.
     """
 
-    kernel: Any
+    kernel: Any  # this, `add_weight` and `weights` are the layer's
 
     def build(self, input_shape) -> None:
-        super().build(input_shape)  # type: ignore[misc]  # of the layer
-        self.direction = self.add_weight(  # type: ignore[attr-defined]
+        super().build(input_shape)  # type: ignore[misc]  # the layer's
+        self.direction = self.add_weight(  # type: ignore[attr-defined]  # the layer's
             name="direction", shape=(self.kernel.shape[-1],), dtype="float32", trainable=False, autocast=False,
             initializer=self._first_direction, aggregation="only_first_replica",
         )  # fmt: skip
@@ -37,14 +37,14 @@ class SpectrallyNormalised:
             u = self._next(u)
         return u
 
-    # Keras' layers save kernel and bias by name.
+    # Dense and Conv2D of Keras save kernel and bias alone; `direction` would be lost.
 
     def save_own_variables(self, store) -> None:
-        for i, weight in enumerate(self.weights):  # type: ignore[attr-defined]
+        for i, weight in enumerate(self.weights):  # type: ignore[attr-defined]  # the layer's
             store[str(i)] = weight
 
     def load_own_variables(self, store) -> None:
-        for i, weight in enumerate(self.weights):  # type: ignore[attr-defined]
+        for i, weight in enumerate(self.weights):  # type: ignore[attr-defined]  # the layer's
             weight.assign(store[str(i)])
 
     def iterate(self) -> None:
