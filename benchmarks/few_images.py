@@ -86,11 +86,11 @@ def gan_from_few_images(seed=0):
             kg.images.save_grid(np.concatenate(shown), RESULTS / f"few_{task}.png", columns=16)
     return {
         "what": f"GANs of {FEW_DIGITS:,} digits and of {FEW_PHOTOGRAPHS:,} photographs of 32 x 32 pixels: kernel "
-        "distance x 1000 of 1,000 samples to held-out images; `results/few_digits.png` and `few_photographs.png` show "
+        "distance of 1,000 samples to held-out images; `results/few_digits.png` and `few_photographs.png` show "
         "real images and samples of each discriminator",
         "published": "none on these features",
         "ours": "; ".join(
-            f"{task}: " + ", ".join(f"{arm} {1000 * part['kernel_distance']:.1f}" for arm, part in arms.items())
+            f"{task}: " + ", ".join(f"{arm} {part['kernel_distance']:.3g}" for arm, part in arms.items())
             for task, arms in figures.items()
         ),
         "figures": {"arms": figures, "floor": floors},

@@ -102,7 +102,7 @@ class Onnx(SavedModel):
         onnx, tf2onnx = needed("onnx", "export", "ONNX"), needed("tf2onnx", "export", "ONNX")
         with quiet():
             model, _ = tf2onnx.convert.from_function(
-                module.serve, module.serve.input_signature, opset=OPSET, custom_op_handlers={"Log1p": (_log1p, [])}
+                module.serve, module.serve.input_signature, opset=OPSET, custom_op_handlers=_HANDLERS
             )
         for value in (*model.graph.input, *model.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -134,6 +134,18 @@ def _log1p(context, node, name, args):
     node.type = "Log"
     context.replace_input(node, node.input[0], total.output[0], 0)
     return node
+
+
+def _erfc(context, node, name, args):
+    """1 - erf(x) of a node, which ONNX does not have either."""
+    one = context.make_const(f"{name}_one", np.ones((), "float32")).output[0]
+    erf = context.make_node("Erf", [node.input[0]])
+    node.type = "Sub"
+    context.replace_inputs(node, [one, erf.output[0]])
+    return node
+
+
+_HANDLERS = {"Log1p": (_log1p, []), "Erfc": (_erfc, [])}
 
 
 class OpenVino(SavedModel):

@@ -185,7 +185,8 @@ class CodePrior(StepByStep, GenerativeModel):
     def _log_p(self, codes, labels, training=False):
         """(B, L), (B,) or None -> (B, L)."""
         logits = self.transformer(codes, self._classes(labels, codes), training=training)
-        return -ops.sparse_categorical_crossentropy(codes, logits, from_logits=True)
+        # Keras' cross entropy of whole numbers is an operation that LiteRT does not have.
+        return ops.take_along_axis(ops.log_softmax(logits), codes[..., None], axis=-1)[..., 0]
 
     # === Abilities ===
 
