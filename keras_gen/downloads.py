@@ -186,7 +186,7 @@ def endpoint() -> str | None:
 
 
 def check_repository(name: str) -> None:
-    """Raises a sentence if it is not the name of a repository, "user/name"."""
+    """Raises a ValueError if it is not the name of a repository, "user/name"."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ValueError(f'A repository of the Hub is named "user/name". Received: {name}')
 

@@ -23,7 +23,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def refuse_overwrite(path: str | Path, force: bool = False) -> None:
-    """Raises a sentence if there is such a file, or a folder with something in it, that may not be replaced."""
+    """Raises a ValueError if there is such a file, or a folder with something in it, that may not be replaced."""
     path = Path(path)
     is_taken = any(path.iterdir()) if path.is_dir() else path.exists()
     if is_taken and not force:

@@ -134,7 +134,7 @@ def file_of_preset(folder: Path, name: str, received: str | Path | None = None) 
 
 
 def check_sizes(path):
-    """Raises a sentence if parts of a file would fill the memory: weights cannot be made that much smaller."""
+    """Raises a ValueError if parts of a file would fill the memory: weights cannot be made that much smaller."""
     with zipfile.ZipFile(path) as file:
         for part in file.infolist():
             if part.file_size > MAX_EXPANSION * max(part.compress_size, SMALL):

@@ -236,6 +236,6 @@ def save_groups(model: GenerativeModel, groups: Sequence[Any], out: str) -> Path
 
 
 def check_option(name: str, value: int, minimum: int) -> None:
-    """Raises a sentence if the value of an option is below the minimum."""
+    """Raises a ValueError if the value of an option is below the minimum."""
     if value < minimum:
         raise ValueError(f"--{name} must be at least {minimum}. Received: {value}")

@@ -32,7 +32,7 @@ def takes(method: Callable, name: str) -> bool:
 
 
 def check_asked(method: Callable, asked: dict, name: str) -> None:
-    """Raises a sentence if an option was given that a method does not take."""
+    """Raises a ValueError if an option was given that a method does not take."""
     for option, value in asked.items():
         if not takes(method, option):
             raise ValueError(f"{name} does not sample by it: leave --{option} out. Received: --{option} {value}")

@@ -15,17 +15,17 @@ def check_data_shape(data_shape: Any, name: str = "data_shape") -> tuple[int, ..
 
 
 def check_at_least(minimum: float, **given) -> None:
-    """Raises a sentence if any of the named arguments is below the minimum, or is no number."""
+    """Raises a ValueError if any of the named arguments is below the minimum, or is no number."""
     _check(arguments.number(minimum), given)
 
 
 def check_whole(minimum: int, **given) -> None:
-    """Raises a sentence if any of the named arguments is not a whole number of at least the minimum."""
+    """Raises a ValueError if any of the named arguments is not a whole number of at least the minimum."""
     _check(arguments.whole(minimum), given)
 
 
 def check_choice(name: str, value, choices: Iterable) -> None:
-    """Raises a sentence if an argument is not one of its choices."""
+    """Raises a ValueError if an argument is not one of its choices."""
     arguments.choice(choices).check(name, value)
 
 

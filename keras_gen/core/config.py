@@ -117,7 +117,7 @@ class Configured(Part, metaclass=Completed):
         super().__setattr__(name, value)
 
     def _check_settable(self, name: str, value: Any) -> None:
-        """Raises a sentence if an argument of the constructor is set that cannot be: it has shaped what was built."""
+        """Raises a ValueError if an argument of the constructor is set that cannot be: it has shaped what was built."""
         if name in self._adjustables or value is getattr(self, name) or (name == "loss" and value is None):
             return
         can = ", ".join(f"`{other}`" for other in sorted(self._adjustables))

@@ -185,11 +185,11 @@ class GenerativeModel(Configured, Abilities, Averaged, Networks, Exportable, Sha
         )  # fmt: skip
 
     def check_data(self, x, y=None) -> None:
-        """Raises a sentence if x, with labels or targets y, is not what `fit` takes."""
+        """Raises a ValueError if x, with labels or targets y, is not what `fit` takes."""
         Intake(self.data_spec).open(x, y)
 
     def check_shape(self, x) -> None:
-        """Raises a sentence if x, anything with a `shape`, does not hold a batch of the model's data."""
+        """Raises a ValueError if x, anything with a `shape`, does not hold a batch of the model's data."""
         self.data_spec.check_shape(x)
 
     def in_memory(self, x, labels=None, ability: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:

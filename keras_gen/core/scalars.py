@@ -52,7 +52,7 @@ class Adjustable:
         self.rule = arguments.either(rule, arguments.NONE) if optional else rule
 
     def validate(self, model, value) -> None:
-        """Raises a sentence if a value that its rule allows is no good for a model."""
+        """Raises a ValueError if a value that its rule allows is no good for a model."""
 
     def __set_name__(self, owner, name):
         self.name = name

@@ -85,7 +85,7 @@ class DataSpec:
     # === Data ===
 
     def check_shape(self, x) -> None:
-        """Raises a sentence if x, anything with a `shape`, is no batch of data of this shape."""
+        """Raises a ValueError if x, anything with a `shape`, is no batch of data of this shape."""
         shape = getattr(x, "shape", None)
         shape = None if shape is None else tuple(shape)
         if shape is None or not _fits(shape[1:], self.shape) or not shape:
@@ -115,13 +115,13 @@ class DataSpec:
         return len(shape) == 3 and tuple(shape) != self.shape and _fits(tuple(shape)[1:], self.shape[:2])
 
     def check_dtype(self, dtype) -> None:
-        """Raises a sentence if values of a dtype, numpy's or TensorFlow's, are no numbers that data are made of."""
+        """Raises a ValueError if values of a dtype, numpy's or TensorFlow's, are no numbers that data are made of."""
         name = tf.as_dtype(dtype).name if not isinstance(dtype, np.dtype) or dtype.kind in "biuf" else str(dtype)
         if not (name == "bool" or name.startswith(("int", "uint", "float", "bfloat"))):
             raise ValueError(f"{self.takes}, numbers that are not complex. Received: dtype={name}")
 
     def check_values(self, x) -> None:
-        """Raises a sentence if values, an array or eager tensor of a good dtype, are not finite or out of range."""
+        """Raises a ValueError if values, an array or eager tensor of a good dtype, are not finite or out of range."""
         x = np.asarray(x)
         if x.size == 0 or x.dtype == bool:
             return
@@ -156,7 +156,7 @@ class DataSpec:
             raise ValueError(f"{self.takes} with values in [0, 1]{hint}. Received: values in [{low}, {high}]")
 
     def _check_ends(self, x):
-        """Raises a sentence if a NaN is no end of a series."""
+        """Raises a ValueError if a NaN is no end of a series."""
         there = ~np.isnan(x)
         good = (there == there[..., :1]).all((1, 2)) & (there[:, 1:] <= there[:, :-1]).all((1, 2)) & there[:, 0, 0]
         if not good.all():
@@ -279,7 +279,7 @@ class DataSpec:
         return y is None or (not targets.required and targets.shape is not None and is_like_labels(y))
 
     def check_target_shape(self, y) -> None:
-        """Raises a sentence if y is not what the model is trained towards; None may be all right."""
+        """Raises a ValueError if y is not what the model is trained towards; None may be all right."""
         targets, shape = self.targets or Targets(), None if y is None else tuple(y.shape)
         if targets.shape is None or (self.has_no_target(y) and not targets.required):
             return
@@ -291,7 +291,7 @@ class DataSpec:
             )
 
     def check_unused(self, x, y) -> None:
-        """Raises a sentence if y, of a model that has no use for it, looks like something else than labels."""
+        """Raises a ValueError if y, of a model that has no use for it, looks like something else than labels."""
         shape = tuple(getattr(y, "shape", ()))
         if shape[1:] == self.shape and not (shape == tuple(x.shape) and np.array_equal(x, y)):
             raise ValueError(self.unused_sentence)

@@ -160,7 +160,7 @@ class SteppedModel(Renamed, Compiled, keras.Model):
         return distribution.share_of_mean(total) + penalty / distribution.num_replicas()
 
     def _check_terms(self, terms, watched, metrics):
-        """Raises a sentence if a term cannot be minimised, or would neither be minimised nor reported."""
+        """Raises a ValueError if a term cannot be minimised, or would neither be minimised nor reported."""
         for name, values in terms.items():
             if name in watched and name not in metrics:
                 raise ValueError(

@@ -145,7 +145,7 @@ def _erfc(context, node, name, args):
     return node
 
 
-_HANDLERS = {"Log1p": (_log1p, []), "Erfc": (_erfc, [])}
+_HANDLERS: dict[str, tuple] = {"Log1p": (_log1p, []), "Erfc": (_erfc, [])}
 
 
 class OpenVino(SavedModel):

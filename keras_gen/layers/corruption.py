@@ -31,7 +31,7 @@ CORRUPTIONS = {  # kind: (the noise that it takes, what the noise does)
 
 
 def check_level(kind: str, level: float) -> None:
-    """Raises a sentence if a level is none of that kind of corruption."""
+    """Raises a ValueError if a level is none of that kind of corruption."""
     if not isinstance(level, numbers.Real) or not 0 <= level <= (math.inf if kind == "gaussian" else 1):
         expected = "a standard deviation of at least 0" if kind == "gaussian" else "a probability between 0 and 1"
         raise ValueError(f"`level` of {kind} corruption must be {expected}. Received: level={level!r}")

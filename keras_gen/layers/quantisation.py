@@ -18,13 +18,13 @@ FEWEST_LEVELS, IDEAL_LEVELS, MOST_LEVELS = 3, 8, 16  # of a value of `FiniteScal
 
 
 def straight_through(z, q) -> tf.Tensor:
-    """q, with the gradient of z: `z + stop_gradient(q - z)` (Bengio et al. 2013). Twice (...) -> (...)."""
+    """q, with the gradient of z: `z + stop_gradient(q - z)` (Bengio et al. 2013). (...), (...) -> (...)."""
     return z + ops.stop_gradient(q - z)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
 class VectorQuantizer(keras.layers.Layer):
-    """The nearest of K vectors, `k = argmin_j |z - e_j|^2`, which follow what is assigned to them.
+    """Replaces z by the nearest of K vectors, `k = argmin_j |z - e_j|^2`, which follow the encodings assigned to them.
 
     The codebook is not trained by gradients: `update` moves the mean use n_j of each code and the mean sum s_j of what
     is assigned to it, `n <- g n + (1 - g) count`, `s <- g s + (1 - g) sum`, where count and sum are divided by N / K,

@@ -1,4 +1,4 @@
-"""Spectral normalisation: layers whose matrix has the largest singular value 1, however often a step calls them."""
+"""Spectral normalisation: layers whose matrix has largest singular value 1, the same in all calls of a step."""
 
 from typing import Any
 

@@ -322,7 +322,7 @@ def _hearing_labels(body, latent_dim, num_labels):
 
 
 def _check_makes_data(role, body, data_shape, more_inputs=0):
-    """Raises a sentence if a decoder does not map codes to features, or to data."""
+    """Raises a ValueError if a decoder does not map codes to features, or to data."""
     received, made = role.shapes_of(body, more_inputs)
     if received != role.input_shape or not (len(made) == 1 or made[:-1] == tuple(data_shape)[:-1]):
         role.refuse(body, received, made)

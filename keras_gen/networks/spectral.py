@@ -25,7 +25,7 @@ def spectrally_normalised(network: keras.Model) -> keras.Model:
 
 
 def check_normalisable(network: keras.Model) -> None:
-    """Raises a sentence if a network has a matrix that cannot be normalised."""
+    """Raises a ValueError if a network has a matrix that cannot be normalised."""
     for layer in _with_matrices(network):
         if type(layer) not in SPECTRAL and not isinstance(layer, SpectrallyNormalised):
             raise ValueError(

@@ -74,7 +74,7 @@ class TableSpec:
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(frame), 0), "float32")
 
     def check(self, frame: Any) -> None:
-        """Raises a sentence if a data frame lacks columns."""
+        """Raises a ValueError if a data frame lacks columns."""
         names = list(getattr(frame, "columns", []))
         lacking = [column.name for column in self.columns if column.width and column.name not in names]
         if lacking:

@@ -26,7 +26,7 @@ DAMAGE = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, lzma.L
 
 
 def check_bits(model: Any, bits: int | None) -> None:
-    """Raises a sentence if values of the model's codes cannot be quantised to so many bits; None for the default."""
+    """Raises a ValueError if values of the model's codes cannot be quantised to so many bits; None for the default."""
     if model.num_codes is not None and bits is not None:
         raise ValueError(
             f"The codes of {type(model).__name__} are whole numbers from 0 to {model.num_codes - 1}, which are kept as "

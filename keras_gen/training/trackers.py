@@ -13,7 +13,7 @@ Callbacks = str | Sequence[keras.callbacks.Callback] | Callable[[Any], Sequence[
 
 
 def check_maker(callbacks: Callbacks | None, of_processes: bool = False) -> None:
-    """Raises a sentence if these are not callbacks for a search, where each trial needs its own.
+    """Raises a ValueError if these are not callbacks for a search, where each trial needs its own.
 
     Args:
         callbacks: as given.

@@ -22,7 +22,7 @@ Level = Annotated[float, Rule("a number from 0 to 1", lambda value: number(0).fi
 
 
 class DiffusionAbilities(Part):
-    """Part of `BaseDiffusion`: draws, and the ways to noise and back, all by `advance`."""
+    """Part of `BaseDiffusion`: sampling, and going to noise and back, all by `advance`."""
 
     slow = True
     memory_factor = 8  # the maps of the network
@@ -72,7 +72,7 @@ class DiffusionAbilities(Part):
         frames: Count | None = None,
         verbose: int = 0,
     ) -> np.ndarray:
-        """The way of `sample` from noise to images. -> (frames, n, *data_shape), the last of which are the samples.
+        """The states of `sample` from noise to images. -> (frames, n, *data_shape), the last of which are the samples.
 
         A state `alpha x + sigma e` is shown divided by `sqrt(alpha^2 + sigma^2)`: at the contrast of data.
 
@@ -131,7 +131,7 @@ class DiffusionAbilities(Part):
         sampler = check_sampler(self, sampler)
         if guidance and self.num_classes is None:
             raise ValueError(
-                f"`guidance` needs classes: make the model with `num_classes`. Received: guidance={guidance}, "
+                f"`guidance` needs a model with classes: `num_classes` must be given. Received: guidance={guidance}, "
                 "num_classes=None"
             )
         weight = tf.constant(guidance, tf.float32) if guidance else None
@@ -177,16 +177,16 @@ class DiffusionAbilities(Part):
         guidance: Guidance = 0.0,
         sampler: str | None = None,
     ) -> np.ndarray:
-        """Data after so much noise, and the way back: what is coarse stays, what is fine is made anew.
+        """Adds noise to data and removes it again: what is coarse stays, what is fine is made anew.
 
         SDEdit (Meng et al. 2022). The noise is the same for each image. (B, *data_shape) -> (B, *data_shape).
 
         Args:
             x: (B, *data_shape).
             labels: (B,), of a model with classes: what the images become.
-            level: how much of the way, from 0, where nothing changes, to 1, where nothing of the image is left.
+            level: of the noise, from 0, where nothing changes, to 1, where nothing of the image is left.
             seed: of the noise.
-            steps: of the whole way.
+            steps: from pure noise to data; of these, the share `level` is made.
             guidance: as of `sample`.
             sampler: as of `sample`.
         """
@@ -218,11 +218,12 @@ class DiffusionAbilities(Part):
         """Data of which a part is known, with the rest drawn anew. (B, *data_shape) -> (B, *data_shape).
 
         After each step the known part is put in, with the noise of that time, and each step is made several times, with
-        noise put on again in between: what is drawn hears of what is known (RePaint, Lugmayr et al. 2022, algorithm 1).
+        noise added again in between, so that the drawn part fits the known part (RePaint, Lugmayr et al. 2022,
+        algorithm 1).
 
         Args:
             x: (B, *data_shape); what is not known may be anything finite.
-            mask: 1 where x is known, 0 elsewhere; of the shape of x, or of what numpy repeats to it.
+            mask: 1 where x is known, 0 elsewhere; of the shape of x, or one that broadcasts to it.
             labels: (B,), or one for all, of a model with classes.
             seed: of the noise; None for a fresh one.
             steps: as of `sample`.
@@ -232,7 +233,7 @@ class DiffusionAbilities(Part):
         """
         if self.latent is not None:
             raise ValueError(
-                "A model of codes cannot keep a part of the data, which no part of a code holds. "
+                "`inpaint` cannot be used with `latent`: no part of a code stands for a part of the data. "
                 f"Received: latent={type(self.latent).__name__}"
             )
         x, labels = self.in_memory(x, labels, "reconstruct")
@@ -240,8 +241,8 @@ class DiffusionAbilities(Part):
         fits = mask.ndim <= x.ndim and all(a in (1, b) for a, b in zip(mask.shape[::-1], x.shape[::-1], strict=False))
         if not fits or not np.isin(mask, (0, 1)).all():
             raise ValueError(
-                f"`mask` must be 1 where x is known and 0 elsewhere, of the shape {x.shape} or of what is repeated to "
-                f"it. Received: mask of shape {mask.shape}, values from {np.min(mask)} to {np.max(mask)}"
+                f"`mask` must be 1 where x is known and 0 elsewhere, with the shape {x.shape} or one that "
+                f"broadcasts to it. Received: mask of shape {mask.shape}, values from {np.min(mask)} to {np.max(mask)}"
             )
         known = np.array(np.broadcast_to(mask, x.shape))
         seed = provenance.seed_for(seed)
@@ -256,7 +257,7 @@ class DiffusionAbilities(Part):
         return provenance.note(made, self, seed=seed)
 
     def call(self, x, training: bool = False) -> tf.Tensor:
-        """Data with half of the way's noise, and what the network takes for x in it, at once. -> (B, *data_shape)."""
+        """Data with the noise of t = 0.5, denoised in one step. -> (B, *data_shape)."""
         x, labels = self.unpack(x)
         self.check_shape(x)
         v = self.normalised(x)

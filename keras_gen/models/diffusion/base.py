@@ -1,4 +1,4 @@
-"""What flow matching and diffusion share: a path between noise and data, and what a network knows of it."""
+"""What flow matching and diffusion share: a path between noise and data, and the network that is trained on it."""
 
 import math
 from typing import Any
@@ -20,19 +20,19 @@ EVALUATION_TIMES = 4
 
 
 class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
-    """A network that tells data x and noise e ~ N(0, I) from their mixture `x_t = alpha_t x + sigma_t e`. Abstract.
+    """A network that separates data x and noise e ~ N(0, I) in their mixture `x_t = alpha_t x + sigma_t e`. Abstract.
 
     Time goes from noise, t = 0, to data, t = 1. A model gives alpha and sigma by `path`, what its network is trained to
-    say by `target_of`, and the x and e that follow from it by `split`.
+    predict by `target_of`, and the x and e that follow from it by `split`.
 
     Args:
         data_shape: (H, W, C) of images in [0, 1], or (D,) of vectors of any values.
         num_classes: None, or how many classes: `fit(images, labels)`, `sample(n, labels=...)`. A tenth of the examples
             is trained on without its label, for `guidance`.
-        latent: None, or a trained autoencoder of the same data_shape, such as `kg.load(...)`, whose codes are described
-            in the place of the data. The model keeps a copy, which is not trained.
-        denoiser: "unet" (images), "dense", None to choose by the data's size, or a built `keras.Model` of [data, time],
-            or [data, time, labels], to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes
+        latent: None, or a trained autoencoder of the same data_shape, such as `kg.load(...)`, whose codes are learned
+            in place of the data. The model keeps a copy, which is not trained.
+        denoiser: "unet" (images), "dense", None to choose by the data's size, or a built `keras.Model` that maps [data,
+            time] or [data, time, labels] to the shape of the data; time is (B, 1) in [0, 1], and the label num_classes
             stands for none.
         ema: None, or the decay of a moving average of the weights, with which the model samples and scores.
         seed: seed of all noise of training and evaluation.
@@ -83,7 +83,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         raise NotImplementedError
 
     def quantile(self, u) -> tf.Tensor:
-        """The times that the model is trained at, of numbers uniform on [0, 1]."""
+        """Training times, from numbers uniform on [0, 1]."""
         return u
 
     def target_of(self, x, e, t) -> tf.Tensor:
@@ -204,7 +204,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         return ((x if self.latent is None else self.latent.encode(x)) - self.shift) / self.scale
 
     def as_data(self, v) -> tf.Tensor:
-        """The way back, into the range of images."""
+        """The inverse of `normalised`; images are clipped to [0, 1]."""
         if not self.is_scaled:
             return ops.clip(0.5 * (v + 1.0), 0.0, 1.0)
         v = v * self.scale + self.shift
@@ -232,5 +232,5 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         return {"network": (shapes, lambda x, t, y=None: self.said(x, t[:, 0], y))}
 
     def export_parts(self) -> dict:
-        """The network alone: what it is asked in each step, and how far the step goes, other programs decide."""
+        """The network alone: the sampling loop belongs to the program that uses it."""
         return {name: part for name, part in super().export_parts().items() if name == "network"}

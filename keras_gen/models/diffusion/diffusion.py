@@ -9,12 +9,13 @@ import tensorflow as tf
 from keras_gen.core import batched, checked
 from keras_gen.core.arguments import Classes, Count
 from keras_gen.models.diffusion.base import BaseDiffusion
+from keras_gen.models.diffusion.likelihood import Bound
 from keras_gen.models.diffusion.targets import TARGETS
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class Diffusion(BaseDiffusion):
-    """Denoising diffusion model: learns to tell data from the noise on them, at every level of noise.
+class Diffusion(Bound, BaseDiffusion):
+    """Denoising diffusion model: learns to separate data from noise, at every noise level.
 
     With data x, noise e ~ N(0, I) and a time t it minimises
 

@@ -24,9 +24,9 @@ class FlowMatching(BaseDiffusion):
     of `dx/dt = f(x, t)` that begins at noise. Images are scaled to [-1, 1]; vectors and codes to mean 0 and variance 1,
     by shift and scale that `fit` takes of the data.
 
-    With `num_classes` the network hears the label, and in a tenth of the examples that there is none, so that
-    `sample(n, labels=..., guidance=2)` can do more of what makes a class (classifier-free guidance). With `latent` it
-    learns the codes of an autoencoder.
+    With `num_classes` the network is given the label, and in a tenth of the examples none, so that `sample(n,
+    labels=..., guidance=0.5)` can make samples more typical of their class (classifier-free guidance). With `latent`
+    it learns the codes of an autoencoder.
 
     `encode` gives the noise that leads to data, and `decode` the data, so that `kg.tasks.interpolate` goes between
     noises (`mode="spherical"`). `reconstruct` adds noise and takes it away, `inpaint` draws what is not known, and

@@ -8,7 +8,7 @@ LEAST = 1e-4  # a deviation below this stands for a value that never changes, an
 
 
 def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
-    """A copy of a trained autoencoder that is neither compiled nor trained: the user's own goes on as it was.
+    """A copy of a trained autoencoder that is neither compiled nor trained: the user's model stays as it is.
 
     Raises:
         ValueError: if it does not encode and decode data of that shape by itself.
@@ -22,8 +22,8 @@ def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
         )
     if model.num_codes is not None:
         raise ValueError(
-            f"The codes of `latent` must be numbers that noise can be added to: those of a {type(model).__name__} are "
-            f"whole, and kg.CodePrior learns them. Received: latent={type(model).__name__}"
+            f"The codes of `latent` must be real numbers; for whole ones there is kg.CodePrior. "
+            f"Received: latent={type(model).__name__}"
         )
     return model.frozen_copy()
 

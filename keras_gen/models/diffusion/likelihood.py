@@ -18,7 +18,7 @@ LEVELS = 256
 
 
 class Likelihoods(Part):
-    """Part of `BaseDiffusion`: what it gives examples, in nats."""
+    """Part of `BaseDiffusion`: likelihoods of examples, in nats."""
 
     @batched
     @checked
@@ -29,7 +29,8 @@ class Likelihoods(Part):
 
         (Chen et al. 2018, equation 8; Song et al. 2021b, section 4.3), by Heun's method from x_1 = x to x_0. The
         divergence is the mean of `r^T (df/dx) r` over probes r of random signs (Hutchinson; Grathwohl et al. 2019,
-        equation 7), always the same; of 16 values or less the exact sum. With `latent` it is the density of the code.
+        equation 7), the same in every call; for 16 values or fewer it is exact. With `latent` it is the density of the
+        code.
 
         Args:
             x: (B, *data_shape).
@@ -48,6 +49,43 @@ class Likelihoods(Part):
         given = {"x": self.normalised(x), "labels": self._labels(labels)}
         return traced(self, log_density, **given, times=times, directions=directions) + self._log_volume()
 
+    def bits_per_dimension(self, x, labels=None, *, steps: int = LIKELIHOOD_STEPS, probes: int = 1) -> np.ndarray:
+        """Upper bound of `-log2 P(x) / D` of images of 256 gray levels. (B, *data_shape) -> (B,).
+
+        By uniform dequantisation (Theis et al. 2016, equation 3), `log P(x) >= E log p((255 x + u) / 256) - D log 256`,
+        with one draw of u, the same for each image.
+
+        Args:
+            x: (B, *data_shape), of 256 levels.
+            labels: as of `log_likelihood`.
+            steps: as of `log_likelihood`.
+            probes: as of `log_likelihood`.
+        """
+        if len(self.data_shape) != 3 or self.latent is not None:
+            raise ValueError(
+                "`bits_per_dimension` needs a model of images without `latent`. Received: "
+                f"data_shape={self.data_shape}, latent={None if self.latent is None else type(self.latent).__name__}"
+            )
+        x, labels = self.in_memory(x, labels, "score")
+        if np.abs(x * (LEVELS - 1) - np.rint(x * (LEVELS - 1))).max(initial=0) > 1e-3:
+            raise ValueError("`x` must be images of 256 gray levels, k / 255. Received: other values")
+        u = np.random.default_rng(0).random(self.data_shape)
+        given = {} if labels is None else {"labels": labels}
+        nats = self.log_likelihood(
+            ((x * (LEVELS - 1) + u) / LEVELS).astype("float32"), **given, steps=steps, probes=probes
+        )
+        return math.log2(LEVELS) - nats / (math.log(2) * math.prod(self.data_shape))
+
+    def _log_volume(self):
+        """log |dv / dx| of what the path leads to."""
+        if not self.is_scaled:
+            return math.log(2.0) * self.latent_dim
+        return -ops.sum(ops.log(self.scale))
+
+
+class Bound(Part):
+    """Part of `Diffusion`: the ELBO. A path that begins at noise alone, as that of flow matching, has none."""
+
     @batched
     @checked
     def elbo(self, x, labels=None, *, steps: Count = BOUND_STEPS) -> np.ndarray:
@@ -58,8 +96,8 @@ class Likelihoods(Part):
             |alpha_0 x|^2 / (2 sigma_0^2) + 1/2 int E|e - e_hat(x_t)|^2 dl + D/2 (1 + log(2 pi sigma_1^2 / alpha_1^2))
 
         (Kingma et al. 2021, equations 11 and 15), the integral by the midpoints of so many equal steps of l, with a
-        draw of e for each, the same for each example. It bounds the density of what small steps of "ddpm" draw; that of
-        `log_likelihood` is another one as far as the network is not exact.
+        draw of e for each, the same for each example. It bounds the density of samples by many small steps of
+        "ddpm". If the network is inexact, `log_likelihood` has another density.
 
         Args:
             x: (B, *data_shape).
@@ -78,42 +116,9 @@ class Likelihoods(Part):
         remains = 0.5 * self.latent_dim * (1 + losses.LOG_2_PI + 2 * math.log(sigma_1 / alpha_1))
         return self._log_volume() - prior - 0.5 * width * errors - remains
 
-    def bits_per_dimension(self, x, labels=None, *, steps: int = LIKELIHOOD_STEPS, probes: int = 1) -> np.ndarray:
-        """Upper bound of `-log2 P(x) / D` of images of 256 gray levels. (B, *data_shape) -> (B,).
-
-        By uniform dequantisation (Theis et al. 2016, equation 3), `log P(x) >= E log p((255 x + u) / 256) - D log 256`,
-        with one draw of u, the same for each image.
-
-        Args:
-            x: (B, *data_shape), of 256 levels.
-            labels: as of `log_likelihood`.
-            steps: as of `log_likelihood`.
-            probes: as of `log_likelihood`.
-        """
-        if len(self.data_shape) != 3 or self.latent is not None:
-            raise ValueError(
-                f"Bits are counted of images, by a model of images. Received: data_shape={self.data_shape}, "
-                f"latent={None if self.latent is None else type(self.latent).__name__}"
-            )
-        x, labels = self.in_memory(x, labels, "score")
-        if np.abs(x * (LEVELS - 1) - np.rint(x * (LEVELS - 1))).max(initial=0) > 1e-3:
-            raise ValueError("Bits are counted of images of 256 gray levels, k / 255. Received: other values")
-        u = np.random.default_rng(0).random(self.data_shape)
-        given = {} if labels is None else {"labels": labels}
-        nats = self.log_likelihood(
-            ((x * (LEVELS - 1) + u) / LEVELS).astype("float32"), **given, steps=steps, probes=probes
-        )
-        return math.log2(LEVELS) - nats / (math.log(2) * math.prod(self.data_shape))
-
     def _ends(self):
         """alpha and sigma at noise and at data, as numbers."""
         return tuple(tuple(float(part) for part in self.path(np.float32(t))) for t in (0.0, 1.0))
-
-    def _log_volume(self):
-        """log |dv / dx| of what the path leads to."""
-        if not self.is_scaled:
-            return math.log(2.0) * self.latent_dim
-        return -ops.sum(ops.log(self.scale))
 
 
 def log_density(model, x, times, directions, labels=None) -> tf.Tensor:
@@ -157,8 +162,8 @@ def log_density(model, x, times, directions, labels=None) -> tf.Tensor:
 def noise_errors(model, x, times, key, labels=None) -> tf.Tensor:
     """Sum of |e - e_hat|^2 over times, (K,). (B, ...) -> (B,).
 
-    What |e|^2 is by chance above its mean D is taken off as far as it counts where data are N(0, I): e - e_hat is then
-    `share e` and what does not depend on e, with the share of the data in the variance of a state.
+    A control variate: for data ~ N(0, I), e - e_hat is `share e` plus a part without e, with the share of the data in
+    the variance of a state, so that share^2 (|e|^2 - D), of mean 0, is subtracted.
     """
 
     def step(i, total):

@@ -16,8 +16,8 @@ def ddim(path, predict, x, t, s, noise) -> tf.Tensor:
     """`x_s = alpha_s x_hat + sigma_s e_hat` (Song et al. 2021a, equation 12 with sigma = 0).
 
     As x_t = alpha_t x_hat + sigma_t e_hat, it is `x_t + (alpha_s - alpha_t) x_hat + (sigma_s - sigma_t) e_hat`: Euler's
-    method for the probability-flow equation, along alpha and sigma in the place of time. On the straight path, where
-    these are t and 1 - t, it is Euler's method.
+    method for the probability-flow equation, with the exact changes of alpha and sigma over the step. On the straight
+    path, where these are t and 1 - t, it is Euler's method.
     """
     x_hat, e_hat = predict(x, t)
     return _moved(path, x, t, s, x_hat, e_hat)

@@ -18,7 +18,7 @@ class CosinePath:
     """`alpha = sin a, sigma = cos a`, the angle a linear in time (Nichol and Dhariwal 2021, equation 17).
 
     Args:
-        deviation: of a value of the data; plays no part.
+        deviation: of a value of the data; not used.
     """
 
     low, high = MARGIN, math.pi / 2 - MARGIN
@@ -72,8 +72,8 @@ class Epsilon(CosinePath):
 class EDM:
     """`x_t = x + sigma e`, and a network whose input and target have variance 1 (Karras et al. 2022, table 1).
 
-    `sigma^(1/7)` falls from that of 80 to that of 0.002, linear in time (equation 5); it is trained at sigmas whose
-    logarithms are N(-1.2, 1.2^2). With d the deviation of the data the network says
+    `sigma^(1/7)` falls linearly in time, with sigma from 80 to 0.002 (equation 5); it is trained at sigmas whose
+    logarithms are N(-1.2, 1.2^2). With d the deviation of the data the network predicts
     `(sigma x / d - d e) / sqrt(sigma^2 + d^2)`, which is the paper's F where D = c_skip x_t + c_out F is x.
 
     Args:

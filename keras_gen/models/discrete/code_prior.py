@@ -17,7 +17,7 @@ from keras_gen.models.discrete.vqvae import VQVAE
 
 @keras.saving.register_keras_serializable("keras_gen")
 class CodePrior(StepByStep, GenerativeModel):
-    """Prior of discrete codes: a causal transformer that tells each code of an image from those before it.
+    """Prior of discrete codes: a causal transformer that predicts each code of an image from those before it.
 
     The codes c of an image, in the order of reading, have the probability
 
@@ -27,12 +27,12 @@ class CodePrior(StepByStep, GenerativeModel):
     minimised is its mean over the images. `sample` draws code after code, and the `VQVAE` decodes them.
 
     With `num_classes` it is p(c | y): `fit(images, labels)`, `sample(n, labels=...)`. An unknown label is -1, and in
-    training a tenth of them are hidden, so that `score(images)` without labels has a model of its own.
+    training a tenth of them are hidden, so that `score(images)` also works without labels.
 
     It is trained on images, and keeps a copy of the VQVAE, which is not trained any more, in the same file.
 
-    Reported: `code_loss`, nats per image, and `bits_per_image`, the same over log 2; of codes that are all alike
-    probable there were L log2 K.
+    Reported: `code_loss`, nats per image, and `bits_per_image`, the same over log 2: L log2 K if all codes
+    were equally probable.
 
     Args:
         vqvae: a trained `kg.VQVAE`.
@@ -149,11 +149,11 @@ class CodePrior(StepByStep, GenerativeModel):
     # === Training ===
 
     def before_training(self, data: Taken) -> None:
-        """Raises a sentence where a model of classes is given no label."""
+        """Raises a ValueError where a model of classes is given no label."""
         super().before_training(data)
         if self.num_classes is not None and not data.has_y:
             raise ValueError(
-                f"{type(self).__name__} of num_classes={self.num_classes} learns from labels, -1 where they are "
+                f"{type(self).__name__} of num_classes={self.num_classes} needs labels, which must be -1 where "
                 "unknown: fit(images, labels). Received: no labels"
             )
 

@@ -31,10 +31,9 @@ class VQVAE(GenerativeModel):
     where l is the squared error per image ("gaussian") or the cross entropy in nats per image ("bernoulli").
 
     With quantizer "vq" z is brought to length 1 (Yu et al. 2022, section 3.2), and e is the nearest of K vectors, a
-    codebook that follows its encodings by moving averages (appendix A.1), in which dead codes begin again; see
-    `layers.VectorQuantizer`. With "fsq" each of a few values is
-    rounded to its levels, 512 = 8 x 8 x 8: nothing to learn, no commitment (the term is 0), and nothing that dies; see
-    `layers.FiniteScalarQuantizer`.
+    codebook that moving averages of the encodings update (appendix A.1); dead codes are restarted, see
+    `layers.VectorQuantizer`. With "fsq" each of a few values is rounded to its levels, 512 = 8 x 8 x 8: nothing to
+    learn, no commitment (the term is 0), and nothing that dies; see `layers.FiniteScalarQuantizer`.
 
     `encode` gives whole numbers, and `decode` takes them. It has no distribution of codes: `kg.CodePrior(model)` learns
     one, and samples images.
@@ -49,9 +48,9 @@ class VQVAE(GenerativeModel):
         code_dim: size of the vectors of "vq"; with "fsq" that is the number of factors.
         commitment: weight of the commitment loss.
         likelihood: "gaussian" for the squared error, or "bernoulli" for data in [0, 1].
-        encoder: "residual" (of images, two convolutions that halve the sides, two residual blocks), "grouped" (dense
-            layers to 8 codes), None to choose by the data, or a built `keras.Model` of data to a map of features,
-            (h, w, F) or (groups, F), with a code for each place.
+        encoder: "residual" (of images; up to two convolutions halve the sides, to 4 pixels or more, then two residual
+            blocks), "grouped" (dense layers to 8 codes), None to choose by the data, or a built `keras.Model` of data
+            to a map of features, (h, w, F) or (groups, F), with a code for each place.
         decoder: "residual", "grouped", None to choose by the data, or a built `keras.Model` of the vectors of all
             places to features.
         **kwargs: `name` and the other arguments of `keras.Model`.
@@ -202,7 +201,7 @@ class VQVAE(GenerativeModel):
         return self._decoded(z)
 
     def check_codes(self, codes) -> None:
-        """Raises a sentence if codes are none. A graph does not look."""
+        """Raises a ValueError if these are not valid codes. Inside a graph nothing is checked."""
         if tf.executing_eagerly():
             codes = np.asarray(codes)
             if np.any((codes < 0) | (codes >= self.num_codes) | (codes != np.rint(codes))):
@@ -212,7 +211,7 @@ class VQVAE(GenerativeModel):
                 )
 
     def codes_to_bytes(self, codes) -> bytes:
-        """Codes, (N, *code_shape), by an arithmetic coder that holds all for alike likely: log2 num_codes bits each."""
+        """Codes, (N, *code_shape), by an arithmetic coder that takes all as equally likely: log2 K bits each."""
         encoder, edges = coding.Encoder(), self._edges()
         for code in np.ravel(codes).tolist():
             encoder.write(code, edges)

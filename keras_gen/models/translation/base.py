@@ -71,7 +71,7 @@ class BaseTranslator(AdversarialModel):
         return dataclasses.replace(spec, shape=(None, None, None)) if ability == "translate" else spec
 
     def check_fits(self, x, shape, multiples) -> None:
-        """Raises a sentence if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
+        """Raises a ValueError if images x, (B, H, W, C), cannot be translated, though of another size than trained on.
 
         Args:
             x: the images.

@@ -89,19 +89,18 @@ DIVERGENCES: dict[str, type[KlDivergence]] = {
 
 
 def check_divergence(model, weight: float | None) -> None:
-    """Raises a sentence if a model cannot have the divergence that it asks for, with that weight."""
+    """Raises a ValueError if a model cannot have the divergence that it asks for, with that weight."""
     name, asked, free_bits = type(model).__name__, model.divergence, model.setting("free_bits")
     if (weight is None) != (asked == "kl"):
         raise ValueError(
-            "`divergence_weight` is of what is minimised beside the KL divergence: it must be None with "
-            "divergence='kl', and a number with others. Received: "
+            "`divergence_weight` must be None with divergence='kl', and a number with any other. Received: "
             f"divergence_weight={weight}, of a {name} with divergence={asked!r}"
         )
     fits = model.bound == "elbo" and model.has_normal_prior and model.latent_dim and model.supervision != "partial"
     if asked != "kl" and (not fits or free_bits):
         raise ValueError(
-            "Divergences of all codes together need a code, a normal prior, bound='elbo', no free bits and no unknown "
-            f"labels: `divergence` must be 'kl' without. Received: divergence={asked!r}, of a {name} with "
+            "`divergence` must be 'kl' unless the model has a code, a normal prior, bound='elbo', no free bits and no "
+            f"unknown labels. Received: divergence={asked!r}, of a {name} with "
             f"latent_dim={model.latent_dim}, bound={model.bound!r}, free_bits={free_bits}, "
             f"a {type(model.code_prior).__name__}"
         )

@@ -21,11 +21,11 @@ class FactorVAE(AdversarialModel, BaseVAE):
     """Variational autoencoder whose units are to be independent, as judged by a discriminator.
 
     Minimises `mean_b E_q(z|x)[-log p(x|z)] + beta * KL(q(z|x) || N(0, I)) + gamma * TC(q(z))`, TC the total correlation
-    of the codes of all data, `KL(q(z) || prod_d q(z_d))`. Of that, `log D(z) - log(1 - D(z))` is an estimate, where D
-    tells codes z from codes of independent units: those of the batch, each unit in an order of its own. A batch is that
-    of all replicas; the orders are the same on each.
+    of the codes of all data, `KL(q(z) || prod_d q(z_d))`. `log D(z) - log(1 - D(z))` estimates it; D tells codes z from
+    codes with independent units, made by permuting each unit over the batch. A batch is that of all replicas; the
+    permutations are the same on each.
 
-    Each batch, in this order: the discriminator learns to tell codes from codes in other orders; encoder and decoder
+    Each batch, in this order: the discriminator learns to tell codes from permuted ones; encoder and decoder
     minimise the above. Both look at the same codes, where the paper takes two batches.
 
     Reported: `reconstruction_loss`, `kl_loss`, `total_correlation`, as the discriminator estimates it, `active_units`

@@ -19,9 +19,8 @@ class HierarchicalVAE(BaseVAE):
 
     A code z is the upper level u, its first `top_dim` units, and the lower level v, the others. The prior is `p(z) =
     N(u; 0, I) N(v; m(u), diag s(u))`, with m and s learned. So is the posterior, from the top down: `q(z|x) = q(u|x)
-    q(v|x,u)`, where q(v|x,u) is what the encoder says of v, N(v; a(x), diag b(x)), weighed with what the prior says of
-    it by their precisions, a normal of precision `1/b + 1/s` and mean `(a/b + m/s) / (1/b + 1/s)`. The decoder is given
-    both levels.
+    q(v|x,u)`, where q(v|x,u) is the product of the encoder's N(v; a(x), diag b(x)) and the prior's N(v; m(u), diag
+    s(u)), normalised: of precision `1/b + 1/s` and mean `(a/b + m/s) / (1/b + 1/s)`. The decoder is given both levels.
 
     Minimises `mean_b E_q(z|x)[-log p(x|z)] + beta * KL(q(z|x) || p(z))`, in nats per image; the part of v in the KL
     divergence is the mean over draws of u.
@@ -34,7 +33,7 @@ class HierarchicalVAE(BaseVAE):
         **kwargs: `name` and the other arguments of `keras.Model`.
 
     Shapes:
-        (B, *data_shape) -> mean and log variance, of v by the encoder alone, (B, latent_dim) -> (B, *data_shape).
+        (B, *data_shape) -> mean and log variance (B, latent_dim), for v those of the encoder alone -> (B, *data_shape).
 
     Score unit:
         The ELBO at beta = 1, nats per image.

@@ -128,7 +128,7 @@ class SemiSupervisedVAE(BaseVAE):
     # === Training ===
 
     def before_training(self, data: Taken) -> None:
-        """Raises a sentence if no label is known, of what can be looked at beforehand."""
+        """Raises a ValueError if no label is known, of what can be looked at beforehand."""
         super().before_training(data)
         if data.is_repeatable and not (data.has_y and any(np.any(y >= 0) for _, y in data.dataset.as_numpy_iterator())):
             raise ValueError(

@@ -9,13 +9,13 @@ TOP = 0.01  # share of a map that "top" takes the mean of
 
 
 def check_rate(false_alarms: float) -> None:
-    """Raises a sentence if a rate of false alarms is none."""
+    """Raises a ValueError if a rate of false alarms is none."""
     if not 0 < false_alarms < 1:
         raise ValueError(f"`false_alarms` must be a share between 0 and 1. Received: {false_alarms}")
 
 
 def check_enough(count: int, false_alarms: float) -> None:
-    """Raises a sentence if so few normal examples cannot keep such a rate."""
+    """Raises a ValueError if so few normal examples cannot keep such a rate."""
     needed = math.ceil(1 / false_alarms - 1e-9) - 1
     if count < needed:
         raise ValueError(

@@ -16,7 +16,7 @@ OF_FEATURES = ("neighbors", "gaussian", "patches")
 
 
 def check_arguments(detector: Any) -> None:
-    """Raises a sentence if an argument is not what it must be, whatever the data are."""
+    """Raises a ValueError if an argument is not what it must be, whatever the data are."""
     calibration.check_rate(detector.false_alarms)
     check_choice("method", detector.method, (None, *OF_MODELS, *OF_FEATURES))
     check_choice("pooling", detector.pooling, (None, *calibration.POOLINGS))
