@@ -10,8 +10,11 @@ import tensorflow as tf
 from scipy import stats
 
 import keras_gen as kg
+from keras_gen.core import abilities
 from keras_gen.models.diffusion import likelihood, samplers, targets
+from keras_gen.models.diffusion.latent import moments
 from keras_gen.networks.denoiser import GroupNorm
+from keras_gen.testing import replicas
 
 MEAN = np.array([0.3, -0.2, 0.5], "float32")
 ROOT = np.array([[1.0, 0.0, 0.0], [0.4, 0.7, 0.0], [-0.3, 0.2, 0.5]], "float32")
@@ -207,7 +210,7 @@ def test_bits_of_images():
 
 
 def test_vectors_and_codes_are_brought_to_one_scale():
-    x = np.random.default_rng(0).normal(5, [0.1, 3, 100], (200, 3)).astype("float32")
+    x = np.random.default_rng(0).normal([5, 0, 5], [0.1, 1e-5, 100], (200, 3)).astype("float32")
     model = tiny()
     model.compile(optimizer="sgd", jit_compile=False, steps_per_execution=1, run_eagerly=True)
     model.fit(x, batch_size=100, verbose=0)
@@ -218,6 +221,31 @@ def test_vectors_and_codes_are_brought_to_one_scale():
     kept.denoiser.set_weights(model.denoiser.get_weights())
     expected = kept.log_likelihood((x[:4] - x.mean(axis=0)) / x.std(axis=0)) - np.log(x.std(axis=0)).sum()
     np.testing.assert_allclose(found, expected, atol=1e-2)
+    mean, deviation = moments(np.float32([[0.1, 7], [0.1, 9]]))
+    np.testing.assert_allclose(mean, [0.1, 8], rtol=1e-6)
+    np.testing.assert_allclose(deviation, [1, 1])  # what never changes is left as it is
+
+
+def test_batches_are_of_the_larger_of_data_and_codes(monkeypatch):
+    monkeypatch.setattr(abilities, "VALUES_PER_BATCH", 8 * 16 * 2)  # two images of 16 values, times the maps
+    images = tiny((4, 4, 1))
+    vae = kg.VAE((4, 4, 1), 2, encoder="shallow", decoder="shallow")
+    of_codes = tiny((4, 4, 1), latent=vae, denoiser=kg.networks.dense_denoiser((2,), None, (8,)))
+    assert images.per_batch() == of_codes.per_batch(2) == 2
+    x = np.random.default_rng(0).random((5, 4, 4, 1)).astype("float32")
+    found = images.inpaint(tf.constant(x), np.zeros((4, 4, 1)), seed=1, steps=2)  # a tensor, in three batches
+    assert np.abs(found[0] - found[2]).max() > 1e-3
+    np.testing.assert_array_equal(found, images.inpaint(x, np.zeros((4, 4, 1)), seed=1, steps=2))
+
+
+def test_an_evaluation_does_not_depend_on_the_number_of_replicas():
+    model, x = said_something(tiny(kind="v")), tf.constant(TRUTH.rvs(4, random_state=0), tf.float32)
+    whole = model.terms(x, None, training=False)["denoising_loss"]
+    first, second = (
+        part["denoising_loss"]
+        for part in replicas.run(*(lambda x=x: model.terms(x, None, training=False) for x in (x[:2], x[2:])))
+    )
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-5)
 
 
 def test_labels_of_unknown_images_and_other_mistakes():
@@ -228,19 +256,22 @@ def test_labels_of_unknown_images_and_other_mistakes():
     of_codes = kg.FlowMatching((3,), latent=vae)
     for call, words in {
         lambda: model.sample(2, steps=0): "`steps` must be a whole number of at least 1. Received: steps=0",
-        lambda: model.sample(2, guidance=1.0): "needs classes",
+        lambda: model.sample(2, guidance=1.0): "needs a model with classes",
         lambda: classes.sample(2, guidance=-1.0): "`guidance` must be a number of at least 0",
         lambda: model.sample(2, sampler="ddim"): "must be one of 'euler', 'heun', 'ddpm'. Received: sampler='ddim'",
         lambda: classes.sample(2, labels=[0, 2]): "a whole number from 0 to 1",
         lambda: classes.log_likelihood(np.zeros((2, 3))): "Received: no labels",
         lambda: model.inpaint(x, np.ones((3, 3))): "`mask` must be 1 where x is known",
         lambda: model.inpaint(x, 0.5): "`mask` must be 1 where x is known",
+        lambda: model.inpaint(x, []): "mask of shape (0,), float64",
+        lambda: model.inpaint(x, "a"): "mask of shape (), <U1",
         lambda: model.trajectory(2, steps=4, frames=6): "at most 5. Received: frames=6",
         lambda: model.reconstruct(x, level=1.5): "`level` must be a number from 0 to 1",
         lambda: kg.FlowMatching((4, 4, 1), latent=vae): "data of data_shape=(4, 4, 1)",
         lambda: kg.FlowMatching((3,), latent=conditional): "which takes labels",
-        lambda: of_codes.inpaint(np.zeros((2, 3)), [1, 0, 0]): "no part of a code holds",
-        lambda: of_codes.bits_per_dimension(np.zeros((2, 3))): "by a model of images",
+        lambda: of_codes.inpaint(np.zeros((2, 3)), [1, 0, 0]): "no part of a code stands for",
+        lambda: of_codes.bits_per_dimension(np.zeros((2, 3))): "needs a model of images",
+        lambda: of_codes.fit(iter([np.zeros((2, 3), "float32")]), steps_per_epoch=1): "Received: a generator",
         lambda: kg.FlowMatching((3,), denoiser="unet"): "A U-Net needs images",
         lambda: kg.FlowMatching((4, 4, 1), num_classes=2, denoiser=model.denoiser): "`denoiser` must be",
     }.items():

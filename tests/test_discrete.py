@@ -228,6 +228,8 @@ def test_labels_count_and_are_hidden_in_training(prior):
     assert all(np.any(a != b) for a, b in itertools.combinations(scores, 2))
     np.testing.assert_array_equal(scores[2], prior.score(IMAGES))
     assert np.any(prior.sample(4, labels=0, seed=1) != prior.sample(4, labels=1, seed=1))
+    unknown = prior.sample_codes(4, labels=None, seed=1)
+    np.testing.assert_array_equal(prior.sample(4, labels=-1, seed=1), prior.decode(unknown))
     with mock.patch.object(distribution, "uniform", lambda shape, key: tf.zeros(shape)):
         hidden = prior.terms(tf.constant(IMAGES), tf.constant(SOME_LABELS), training=True)["code_loss"]
     np.testing.assert_allclose(hidden, -scores[2], rtol=1e-5)

@@ -145,6 +145,25 @@ def test_matrices_have_the_largest_singular_value_one_in_training():
     assert all(np.any(old != new) for old, new in zip(before, model.discriminator.trainable_weights, strict=True))
 
 
+def test_a_matrix_of_zeros_stays_zero():
+    dense = SpectralDense(3, kernel_initializer="zeros")
+    x = np.ones((1, 4), "float32")
+    for _ in range(2):
+        np.testing.assert_array_equal(dense(x), np.zeros((1, 3)))
+        dense.iterate()
+    dense.kernel.assign(np.eye(4, 3))
+    dense.iterate()
+    np.testing.assert_allclose(np.asarray(dense(x)), [[1, 1, 1]], rtol=1e-5)
+
+
+def test_generators_have_no_first_dense_layer_before_a_critic_without_batch_statistics():
+    for options, expected in (({}, True), ({"r1": 0.1}, False), ({"spectral_norm": True}, False)):
+        for body in ("dcgan*0.1", "infogan*0.1"):
+            model = kg.GAN((8, 8, 1), 3, generator=body, discriminator=body, **options)
+            names = [layer.name for layer in model.generator.layers]
+            assert ("features" in names) == expected, (options, body)
+
+
 def test_the_calls_of_a_step_share_their_matrix_and_the_step_iterates_once():
     """Against numpy; Keras' own layer iterates in each call in training."""
     dense = SpectralDense(3, use_bias=False)

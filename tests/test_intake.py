@@ -114,6 +114,16 @@ def test_the_same_data_end_in_the_same_weights():
             raise AssertionError(way) from error
 
 
+def test_one_batch_may_be_a_tensor():
+    def weights_after_one(batch):
+        model = autoencoder()
+        model.train_on_batch(batch)
+        return model.get_weights()
+
+    assert_same(weights_after_one(tf.constant(X)), weights_after_one(X))
+    assert_same([autoencoder().predict_on_batch(tf.constant(X))], [autoencoder().predict_on_batch(X)])
+
+
 def test_tables_of_every_kind_end_in_the_same_weights():
     def model():
         return autoencoder(TABLE.shape[1:], likelihood="gaussian")

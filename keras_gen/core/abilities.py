@@ -126,8 +126,7 @@ def _slices(model, ability, x, labels, takes_labels):
     kind = ("partial" if model.supervision == "partial" else "required") if needs_labels else None
     # A model that translates takes images of other sizes than it was built for.
     given = math.prod(side or 0 for side in getattr(x, "shape", ())[1:])
-    values = max(math.prod(model.data_shape), given) * model.memory_factor
-    size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // values))
+    size = model.per_batch(given)
     if not isinstance(x, tf.data.Dataset) or labels is None:
         yield from Intake(dataclasses.replace(spec, labels=kind)).slices(x, labels, size)
         return
@@ -178,6 +177,11 @@ class Abilities(Rows):
     def __dir__(self):
         """What TAB shows: no ability that the model does not have."""
         return [name for name in super().__dir__() if name not in ABILITIES or name in self.offers]
+
+    def per_batch(self, values: int = 0) -> int:
+        """How many examples an ability takes at once; those of more `values` than the data have are fewer."""
+        values = max(math.prod(self.data_shape), values) * self.memory_factor
+        return max(1, min(MAX_BATCH, VALUES_PER_BATCH // values))
 
     def spec_of(self, ability: str) -> DataSpec:
         """The `DataSpec` of what an ability takes, by its name: codes for `decode`, labels for `sample`, else data."""

@@ -32,7 +32,9 @@ class Arrays:
 
     def rows(self, indices) -> np.ndarray:
         """x of some examples, as an array."""
-        rows = self.x[indices] if not tf.is_tensor(self.x) else tf.gather(self.x, indices).numpy()
+        if tf.is_tensor(self.x):
+            return (self.x[indices] if isinstance(indices, slice) else tf.gather(self.x, indices)).numpy()
+        rows = self.x[indices]
         return rows.toarray() if hasattr(rows, "toarray") else rows
 
 

@@ -3,7 +3,6 @@
 A model has nothing to add, but for `drawn_by`, where it draws.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import provenance
-from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import choice
 from keras_gen.core.part import Part
 from keras_gen.export import LIMIT, Draws, Graph, Value, check, summary, write
@@ -208,7 +206,7 @@ class Exportable(Part):
     def _examples(self, graph, images, labels):
         """What a file is compared on, for each input."""
         rng = np.random.default_rng(0)
-        count = max(1, min(MAX_BATCH, VALUES_PER_BATCH // (math.prod(self.data_shape) * self.memory_factor)))
+        count = self.per_batch()
         if images is None:
             shape = (min(count, UNSEEN), *self.data_shape)
             data = (rng.random(shape) if self.bounded else rng.standard_normal(shape)).astype("float32")

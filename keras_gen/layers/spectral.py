@@ -53,7 +53,8 @@ class SpectrallyNormalised:
 
     def _next(self, u):
         matrix = self._matrix()
-        return _unit(ops.matmul(ops.transpose(matrix), ops.matmul(matrix, u[:, None]))[:, 0])
+        v = ops.matmul(ops.transpose(matrix), ops.matmul(matrix, u[:, None]))[:, 0]
+        return ops.where(ops.norm(v) > 0, _unit(v), u)  # a matrix of zeros has no direction
 
     def _matrix(self):
         return ops.cast(ops.reshape(ops.convert_to_tensor(self.kernel), (-1, self.kernel.shape[-1])), "float32")
@@ -61,7 +62,8 @@ class SpectrallyNormalised:
     def normalised(self, kernel) -> tf.Tensor:
         """The kernel, in whatever type it is computed with, divided by the estimate."""
         u = ops.stop_gradient(ops.convert_to_tensor(self.direction))
-        return kernel / ops.cast(ops.norm(ops.matmul(self._matrix(), u[:, None])), kernel.dtype)
+        norm = ops.norm(ops.matmul(self._matrix(), u[:, None]))
+        return kernel / ops.cast(ops.where(norm > 0, norm, 1.0), kernel.dtype)
 
 
 def _unit(vector):

@@ -89,6 +89,7 @@ GENERATORS = {
     "residual": residual_generator,
     "dense": dense_decoder,
 }
+WITHOUT_FIRST_DENSE = {name: functools.partial(GENERATORS[name], features=None) for name in ("dcgan", "infogan")}
 OF_IMAGES = (
     *(conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator),
     *(residual_encoder, residual_decoder, residual_generator, residual_discriminator),
@@ -219,17 +220,23 @@ def _default_grid(data_shape):
 
 
 def make_generator(
-    generator: str | keras.Model | None, latent_size: int, data_shape: tuple[int, ...], of_images: str = "dcgan"
+    generator: str | keras.Model | None,
+    latent_size: int,
+    data_shape: tuple[int, ...],
+    of_images: str = "dcgan",
+    first_dense: bool = True,
 ) -> keras.Model:
     """The generator body that a constructor's argument asks for: None, a name of GENERATORS, or as `make_decoder`.
 
-    None stands for `of_images`, or for "dense" where the data are vectors.
+    None stands for `of_images`, or for "dense" where the data are vectors. Without `first_dense` the bodies of the
+    DCGAN have no dense layer beside the convolutions.
     """
     role = Role("generator", (latent_size,), FEATURES_OR_DATA, GENERATORS)
     generator = role.as_network(generator, lambda hidden: dense_decoder(latent_size, data_shape, hidden))
     if not isinstance(generator, keras.Model):
         default = "dense" if len(data_shape) == 1 else of_images
-        return _named(GENERATORS, role, generator, default, data_shape)(latent_size, data_shape)
+        bodies = GENERATORS if first_dense else {**GENERATORS, **WITHOUT_FIRST_DENSE}
+        return _named(bodies, role, generator, default, data_shape)(latent_size, data_shape)
     _check_makes_data(role, generator, data_shape)
     return generator
 
@@ -301,7 +308,7 @@ def _widened(body, argument, name):
         if isinstance(p.default, tuple)
         else max(1, round(factor * p.default))
         for key, p in inspect.signature(body).parameters.items()
-        if key in WIDTHS
+        if key in WIDTHS and p.default is not None
     }
     if not scaled:
         raise ValueError(f"This body has no hidden layers to widen. Received: {argument}={name!r}")

@@ -54,7 +54,7 @@ class BaseGAN(AdversarialModel):
         r1: weight of the penalty `r1 / 2 * |grad_x d(x)|^2` of real data (Mescheder et al. 2018, equation 9).
         spectral_norm: whether the matrices of the discriminator are divided by their largest singular value (Miyato et
             al. 2018), but for the vectors of classes. With it, or with `r1`, the discriminators of the package have no
-            batch normalisation.
+            batch normalisation, and "dcgan" and "infogan" generators no dense layer beside their convolutions.
         generator: "dcgan", "infogan" or "residual" (images), "dense", None to choose by the data, or a built
             `keras.Model` of latents, followed by the one-hot label where there is one, to features, or straight to
             images (to vectors, if its last layer is named "image").
@@ -118,14 +118,19 @@ class BaseGAN(AdversarialModel):
             discriminator: argument of the constructor.
             latent_size: how many numbers the generator is given.
         """
-        self.generator = networks.make_generator(generator, latent_size, self.data_shape, self.image_body)
+        is_smooth = bool(self.spectral_norm or self.r1)
+        # A discriminator without batch normalisation does not see that all images of a batch are alike. Before one, a
+        # generator with a dense layer beside its convolutions draws one image for a thousand steps and longer.
+        self.generator = networks.make_generator(
+            generator, latent_size, self.data_shape, self.image_body, first_dense=not is_smooth
+        )
         activation = networks.data_activation(self.bounded, self.table, hard=True)
         self.image = networks.image_head(self.generator, self.data_shape, activation)
         has_own_scale = self.loss != "wasserstein_gp"  # that loss is of differences between single images
         self.discriminator = networks.make_discriminator(
             discriminator,
             self.data_shape,
-            batch_norm=has_own_scale and not self.spectral_norm and not self.r1,
+            batch_norm=has_own_scale and not is_smooth,
             of_images=self.image_body,
             spectral_norm=self.spectral_norm,
         )

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.core import Part, batched, by_averages, checked, distribution, drawn, provenance
-from keras_gen.core.abilities import MAX_BATCH, VALUES_PER_BATCH
 from keras_gen.core.arguments import Count, Rule, number, whole
 from keras_gen.models.diffusion.samplers import advance, check_sampler, fill_in, traced
 
@@ -94,7 +93,7 @@ class DiffusionAbilities(Part):
     def _path_of_draw(self, n, labels, seed, steps, guidance, sampler, cuts, verbose):
         """States after so many steps, as data: a list of (n, *data_shape), one for each cut."""
         start = np.random.default_rng(seed).standard_normal((n, *self.described_shape)).astype("float32")
-        size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // (self.latent_dim * self.memory_factor)))
+        size = self.per_batch(self.latent_dim)
         times = np.linspace(0, 1, steps + 1, dtype="float32")
         parts = [slice(i, i + size) for i in range(0, n, size)]
         bar = keras.utils.Progbar(len(parts) * steps, verbose=verbose, unit_name="step") if verbose else None
@@ -222,7 +221,7 @@ class DiffusionAbilities(Part):
         algorithm 1).
 
         Args:
-            x: (B, *data_shape); what is not known may be anything finite.
+            x: (B, *data_shape); what is not known may be anything in the range of the data.
             mask: 1 where x is known, 0 elsewhere; of the shape of x, or one that broadcasts to it.
             labels: (B,), or one for all, of a model with classes.
             seed: of the noise; None for a fresh one.
@@ -237,23 +236,19 @@ class DiffusionAbilities(Part):
                 f"Received: latent={type(self.latent).__name__}"
             )
         x, labels = self.in_memory(x, labels, "reconstruct")
-        mask = np.asarray(mask, "float32")
-        fits = mask.ndim <= x.ndim and all(a in (1, b) for a, b in zip(mask.shape[::-1], x.shape[::-1], strict=False))
-        if not fits or not np.isin(mask, (0, 1)).all():
-            raise ValueError(
-                f"`mask` must be 1 where x is known and 0 elsewhere, with the shape {x.shape} or one that "
-                f"broadcasts to it. Received: mask of shape {mask.shape}, values from {np.min(mask)} to {np.max(mask)}"
-            )
-        known = np.array(np.broadcast_to(mask, x.shape))
+        known = _known(mask, x.shape)
         seed = provenance.seed_for(seed)
         start = np.random.default_rng(seed).standard_normal(x.shape).astype("float32") * self.path(0.0)[1]
-        sampler, given = self._asked(sampler, labels, guidance)
-        state = traced(
-            self, fill_in, sampler, x=start, times=np.linspace(0, 1, steps + 1, dtype="float32"),
-            key=distribution.noise_key(seed, 0, "steps"), mask=known, known=self.normalised(tf.constant(x)),
-            repeats=np.int32(repeats), **given,
-        )  # fmt: skip
-        made = np.where(known == 1, x, np.asarray(self._shown(state, 1.0)))
+        made, size = np.empty_like(x), self.per_batch()
+        for i, first in enumerate(range(0, len(x), size)):
+            part = slice(first, first + size)
+            sampler, given = self._asked(sampler, None if labels is None else labels[part], guidance)
+            state = traced(
+                self, fill_in, sampler, x=start[part], times=np.linspace(0, 1, steps + 1, dtype="float32"),
+                key=distribution.noise_key(seed, i, "steps"), mask=known[part],
+                known=self.normalised(tf.constant(x[part])), repeats=np.int32(repeats), **given,
+            )  # fmt: skip
+            made[part] = np.where(known[part] == 1, x[part], np.asarray(self._shown(state, 1.0)))
         return provenance.note(made, self, seed=seed)
 
     def call(self, x, training: bool = False) -> tf.Tensor:
@@ -263,7 +258,7 @@ class DiffusionAbilities(Part):
         v = self.normalised(x)
         alpha, sigma = self.path(np.float32(0.5))
         shape = tf.shape(v) if training else (1, *self.described_shape)
-        x_t = alpha * v + sigma * distribution.normal(shape, self.key("call", training))
+        x_t = alpha * v + sigma * distribution.normal(shape, self.key("call", training, shared=not training))
         said = self.said(x_t, tf.fill((tf.shape(v)[0],), 0.5), self._labels(labels), training)
         return self.as_data(self.split(said, x_t, np.float32(0.5))[0])
 
@@ -272,3 +267,16 @@ class DiffusionAbilities(Part):
     def reconstruction_pairs(self, x, y=None) -> tuple | None:
         """None: what it gives back of an image is another image."""
         return None
+
+
+def _known(mask, shape) -> np.ndarray:
+    """A mask as numbers, for each value of the data; or a ValueError."""
+    mask = np.asarray(mask)
+    fits = mask.ndim <= len(shape) and all(a in (1, b) for a, b in zip(mask.shape[::-1], shape[::-1], strict=False))
+    if not fits or mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            f"`mask` must be 1 where x is known and 0 elsewhere, with the shape {shape} or one that broadcasts to it. "
+            f"Received: mask of shape {mask.shape}, {mask.dtype}"
+            + (f", values from {mask.min()} to {mask.max()}" if mask.size and mask.dtype.kind in "biuf" else "")
+        )
+    return np.array(np.broadcast_to(mask, shape), "float32")

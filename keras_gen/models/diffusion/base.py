@@ -156,7 +156,7 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         # The same times and noise for each example, whatever the batch.
         k = EVALUATION_TIMES
         t = ops.repeat(self.quantile((np.arange(k, dtype="float32") + 0.5) / k), tf.shape(v)[0])
-        e = distribution.normal((k, 1, *self.described_shape), self.key("noise", False))
+        e = distribution.normal((k, 1, *self.described_shape), self.key("noise", False, shared=True))
         e = ops.reshape(e + ops.zeros_like(v)[None], (-1, *self.described_shape))
         y = None if y is None else ops.tile(y, k)
         errors = self._error(ops.tile(v, (k, *(1 for _ in self.described_shape))), e, t, y, training)
@@ -190,9 +190,9 @@ class BaseDiffusion(DiffusionAbilities, Likelihoods, GenerativeModel):
         return self.latent is not None or not self.bounded
 
     def before_training(self, data: Taken) -> None:
-        """Takes mean and deviation of each value, by the first 10,000 examples of data that can be read again."""
-        if self.is_scaled and data.is_repeatable and int(ops.convert_to_numpy(self.step)) == 0:
-            x = data.sample(latents.EXAMPLES)
+        """Takes mean and deviation of each value, of up to 10,000 examples."""
+        if self.is_scaled and int(ops.convert_to_numpy(self.step)) == 0:
+            x = data.sample(latents.examples(self.data_shape))
             mean, deviation = latents.moments(x if self.latent is None else self.latent.encode(np.asarray(x)))
             self.shift.assign(mean)
             self.scale.assign(deviation)

@@ -1,10 +1,14 @@
 """What a diffusion model describes: the data, or the codes of a frozen autoencoder; and how it scales them."""
 
+import math
+
 import keras
 import numpy as np
 
-EXAMPLES = 10_000  # that shift and scale are taken of
-LEAST = 1e-4  # a deviation below this stands for a value that never changes, and is left as it is
+EXAMPLES = 10_000  # that shift and scale are taken of, at most
+FEWEST = 256
+VALUES = 50_000_000  # of all of them: of large images there are fewer
+LEAST = 1e-6  # a deviation below this share of the mean is rounding: the value never changes, and is left as it is
 
 
 def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
@@ -22,14 +26,19 @@ def frozen_copy(model: keras.Model, data_shape: tuple[int, ...]) -> keras.Model:
         )
     if model.num_codes is not None:
         raise ValueError(
-            f"The codes of `latent` must be real numbers; for whole ones there is kg.CodePrior. "
+            "The codes of `latent` must be real numbers; for whole ones there is kg.CodePrior. "
             f"Received: latent={type(model).__name__}"
         )
     return model.frozen_copy()
 
 
+def examples(data_shape: tuple[int, ...]) -> int:
+    """How many examples shift and scale are taken of."""
+    return min(EXAMPLES, max(FEWEST, VALUES // math.prod(data_shape)))
+
+
 def moments(values) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each value, 1 where it never changes. (N, D) -> (D,), (D,)."""
     values = np.asarray(values, "float64")
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation < LEAST, 1.0, deviation)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    return mean, np.where(deviation <= LEAST * np.abs(mean), 1.0, deviation)

@@ -104,7 +104,7 @@ def fill_in(model, sampler, x, times, key, mask, known, repeats, labels=None, gu
     """States at the last of some times, of those at the first, of which a part is known. (B, ...) -> (B, ...).
 
     After each step the known part is put in, with the noise of that time; and each step is made `repeats` times, with
-    noise put on again in between, so that the rest hears of it (RePaint, Lugmayr et al. 2022, algorithm 1).
+    noise added again in between, so that the rest fits it (RePaint, Lugmayr et al. 2022, algorithm 1).
 
     Args:
         model: as of `advance`.

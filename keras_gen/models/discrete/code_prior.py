@@ -1,5 +1,6 @@
 """The prior of discrete codes."""
 
+import dataclasses
 import math
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from keras import ops
 from keras_gen import networks
 from keras_gen.core import GenerativeModel, Parts, Taken, batched, distribution, drawn
 from keras_gen.core.arguments import NONE, SHAPE, Classes, Count, Positive, Share, checked, either
+from keras_gen.core.spec import DataSpec
 from keras_gen.models.discrete.steps import UNKNOWN, StepByStep
 from keras_gen.models.discrete.vqvae import VQVAE
 
@@ -130,6 +132,11 @@ class CodePrior(StepByStep, GenerativeModel):
     @property
     def data_likelihood(self) -> str | None:
         return self.vqvae.likelihood
+
+    def spec_of(self, ability: str) -> DataSpec:
+        """As of any model; `sample` takes -1 too."""
+        spec = super().spec_of(ability)
+        return dataclasses.replace(spec, labels="partial") if ability == "sample" else spec
 
     @property
     def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property

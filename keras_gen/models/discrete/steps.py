@@ -9,7 +9,8 @@ from keras_gen import coding
 from keras_gen.core import Part, by_averages
 
 UNKNOWN = -1  # label
-DRAWN = 500  # images at a time
+DRAWN = 500  # images at a time, at most
+CACHED = 40_000_000  # values of keys and queries at a time
 CODED = 64  # images at a time: floating point may depend on the size of a batch
 
 
@@ -21,9 +22,10 @@ class StepByStep(Part):
         """Codes of the model, int32. -> (n, *code_shape)."""
         draws = np.random.default_rng(seed).random((n, self.length), "float32")
         labels = np.full(n, UNKNOWN) if labels is None else np.asarray(labels)
+        size = min(DRAWN, max(1, CACHED // (2 * self.depth * self.length * self.width)))
         made = [
-            np.asarray(self._drawn_codes(draws[i : i + DRAWN], tf.constant(labels[i : i + DRAWN]), temperature))
-            for i in range(0, n, DRAWN)
+            np.asarray(self._drawn_codes(draws[i : i + size], tf.constant(labels[i : i + size]), temperature))
+            for i in range(0, n, size)
         ]
         return np.concatenate(made).reshape(n, *self.code_shape)
 

@@ -15,6 +15,7 @@ from keras_gen.core.metrics import Perplexity, UsedCodes
 from keras_gen.layers import FiniteScalarQuantizer, UnitInterval, VectorQuantizer, fsq_levels
 
 MOST_CODES = 65_536  # what a file of codes can hold
+MAPS = 32  # the channels of the networks
 
 LIKELIHOODS = {"gaussian": losses.squared_error, "bernoulli": losses.bernoulli}
 
@@ -127,6 +128,13 @@ class VQVAE(GenerativeModel):
     def latent_dim(self) -> int:
         """How many whole numbers a code is made of."""
         return math.prod(self._places)
+
+    @property
+    def memory_factor(self) -> int:  # type: ignore[override]  # a hook: a value or a property
+        """The distances to all codes, where they are more than the maps of the networks."""
+        if self.quantizer == "fsq":
+            return 1
+        return max(1, self.latent_dim * self.num_codes // (MAPS * math.prod(self.data_shape)))
 
     # === Training ===
 

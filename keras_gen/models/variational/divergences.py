@@ -75,7 +75,8 @@ class CovariancePenalty(KlDivergence):
     @staticmethod
     def terms(model, mean, log_variance) -> dict:
         centred = mean - distribution.global_mean(mean)
-        of_means = distribution.global_mean(centred[:, :, None] * centred[:, None, :])
+        products = ops.matmul(ops.transpose(centred), centred)  # summed over the batch: (D, D), not (B, D, D)
+        of_means = distribution.cross_replica_sum(products) / distribution.global_batch_size(centred)
         covariance = of_means + tf.linalg.diag(distribution.global_mean(ops.exp(log_variance)))
         return {"covariance_loss": distribution.for_each(losses.covariance_penalty(covariance), mean)}
 
