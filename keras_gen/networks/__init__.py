@@ -83,13 +83,15 @@ GRID_ENCODERS = {"residual": residual_encoder, "grouped": grouped_encoder}
 GRID_DECODERS = {"residual": residual_decoder, "grouped": grouped_decoder}
 # Half the width of Chen et al. 2016, table 1, which is for 28 pixels and takes the first two.
 HALF_INFOGAN: dict[str, Any] = {"filters": (32, 64, 128, 128, 128, 128), "features": 512}
-GENERATORS = {
+GENERATORS: dict[str, Callable] = {
     "dcgan": dcgan_generator,
     "infogan": functools.partial(dcgan_generator, **HALF_INFOGAN),
     "residual": residual_generator,
     "dense": dense_decoder,
 }
-WITHOUT_FIRST_DENSE = {name: functools.partial(GENERATORS[name], features=None) for name in ("dcgan", "infogan")}
+WITHOUT_FIRST_DENSE: dict[str, Callable] = {
+    name: functools.partial(GENERATORS[name], features=None) for name in ("dcgan", "infogan")
+}
 OF_IMAGES = (
     *(conv_encoder, conv_decoder, pool_encoder, pool_decoder, dcgan_generator, dcgan_discriminator),
     *(residual_encoder, residual_decoder, residual_generator, residual_discriminator),
