@@ -8,6 +8,7 @@ is "conv" with half the filters and units in each layer, and "*0.5" the default 
 import functools
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
