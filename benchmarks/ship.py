@@ -177,8 +177,8 @@ def flow_mnist():
     settings = {"model": "flow_matching", "data": "mnist", "num_classes": 10, "epochs": 28, "batch_size": 128,
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
-        "It draws the digit that it is asked for, in fifty calls of its network, each of which costs as much as a whole "
-        "sample of a VAE or GAN. About one sample in six has a broken or a wrong stroke; with `guidance=0.5` few have, "
+        "It draws the digit that it is asked for, in fifty calls of its network, each of which costs as much as a "
+        "whole sample of a VAE or GAN. About one sample in six has a broken or a wrong stroke; with `guidance=0.5` few have, "
         "and the handwritings are more alike. It knows centred 28 x 28 digits, light on dark."
     )
     return settings, limits, lambda model: (model.sample(200, np.repeat(np.arange(10), 20), seed=1), 20)
