@@ -12,7 +12,7 @@ from keras_gen import models, testing
 from keras_gen.core import batched
 
 # Once per class in `make test`; of its variants they take minutes and run in `make test-all`.
-ONCE_PER_CLASS = {"two_devices", "xla", "mixed_precision", "saving", "learning", "repeatable", "exports"}
+ONCE_PER_CLASS = {"xla", "mixed_precision", "saving", "learning", "repeatable", "exports"}
 SLOW = {  # three minutes; the same checks of the other games are quick
     ("cyclegan", "learning"), ("cyclegan", "xla"), ("cyclegan", "repeatable"), ("cyclegan", "saving"),
     ("cyclegan", "mixed_precision"), ("pix2pix", "learning"),
@@ -20,13 +20,27 @@ SLOW = {  # three minutes; the same checks of the other games are quick
     *(("diffusion_vectors", name) for name in ("learning", "xla", "repeatable", "mixed_precision", "saving")),
     ("flow_matching_unet", "outputs"),
 }  # fmt: skip
-# Real devices, of one class for each kind of step in `make test`. Of every row, variants too, `replicas` shows in a
-# twentieth of the time that two of them give the weights of one.
+# Real devices, of one class for each kind of step: four in `make test`, five more with states, draws or turns of their
+# own. Of every row, variants too, `replicas` shows in a twentieth of the time that two of them give the weights of one.
 ON_TWO_DEVICES = {"vae", "gan", "deep_boltzmann_machine", "sparse"}
+MORE_ON_TWO_DEVICES = {"adversarial_autoencoder", "cyclegan", "rbm", "vqvae", "flow_matching"}
 # Files of every part, of one class for each kind of model in `make test`; 25 seconds for the other classes.
 EXPORTED = {"vae", "conditional_vae", "gan", "pix2pix", "denoising", "rbm"}
 # Loops over steps are traced for seconds, each time; test_series.py and test_diffusion.py hold what is their own.
 RECURRENT = {"vae_recurrent_ending_series", "flow_matching_unet", "flow_matching_of_codes"}
+# Only the network is another than that of the row before: of its own are what depends on its layers.
+OF_LAYERS = {
+    "flow_matching_unet": {
+        "arguments",
+        "outputs",
+        "refusals",
+        "saving",
+        "saving_weights",
+        "mixed_precision",
+        "xla",
+        "exports",
+    }
+}
 QUICK_OF_RECURRENT = {"arguments", "outputs", "refusals", "saving_weights"}
 FIRST = {case.cls: case for case in reversed(ZOO)}
 PAIRS = [
@@ -44,7 +58,8 @@ PAIRS = [
     )
     for case in ZOO
     for name, check in testing.checks(case)
-    if name != "two_devices" or case is FIRST[case.cls]
+    if (name != "two_devices" or case.name in ON_TWO_DEVICES | MORE_ON_TWO_DEVICES)
+    and name in OF_LAYERS.get(case.name, {name})
 ]
 VAE = next(case for case in ZOO if case.name == "vae")
 
