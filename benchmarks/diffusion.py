@@ -43,7 +43,7 @@ def likelihoods(model, x, labels):
     return found
 
 
-def flow_and_diffusion_samples(seed=0, epochs=10, count=1_000):
+def flow_and_diffusion_samples(seed=0, epochs=6, count=1_000):
     """Kernel distance, precision, recall and what a classifier says of samples, by sampler; beside other generators."""
     (x, y), (test, test_y) = labelled("train"), labelled("test")
     features = kg.evaluation.classifier_features(x, y, verbose=2)

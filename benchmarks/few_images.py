@@ -18,8 +18,8 @@ ARMS = {
     "augmented, spectral norm": {"augment": "diff", "spectral_norm": True, "loss": "hinge"},
 }
 FEW_DIGITS, FEW_PHOTOGRAPHS = 1_000, 1_500
-DIGITS = {"arms": tuple(ARMS), "bodies": "infogan", "batch_size": 64, "steps": 2_500}
-RESIDUAL = {"arms": ("plain", "augmented, spectral norm"), "bodies": "residual", "batch_size": 32, "steps": 2_000}
+DIGITS = {"arms": tuple(ARMS), "bodies": "infogan", "batch_size": 64, "steps": 2_000}
+RESIDUAL = {"arms": ("plain", "augmented, spectral norm"), "bodies": "residual", "batch_size": 32, "steps": 1_500}
 
 
 def photographs():

@@ -64,6 +64,12 @@ NOTES = {
     },
     "denoising": {"chosen": NOT_RECORDED, "note": POOLED_PSNR},
     "digits_by_features": {"chosen": "nothing"},
+    "discrete_codes": {
+        "chosen": "-",
+        "shares": ("seen_as_asked",),
+        "note": "A training of each quantizer, one seed. The row of compression holds the autoencoder of 32 codes, of "
+        "the same test images. The codecs are not compared at equal bits or equal error. " + POOLED_PSNR,
+    },
     "disentanglement": {
         "chosen": NOT_RECORDED,
         "note": "SAP is made with trees, and MIG with bins of its own: neither is what published tables print. They "
@@ -101,6 +107,13 @@ NOTES = {
         "note": "Errors are over the subsets, of one classifier. The kernel distance is not normalised: another "
         "classifier gives another scale, so that only distances of one run compare. The samples of the DCGAN and "
         "of InfoGAN are less than two errors from real images: this metric does not tell them apart.",
+    },
+    "flow_and_diffusion_samples": {
+        "chosen": "the test images (the weights of the guidance, by an earlier model)",
+        "error": "beside each distance in `figures`, over subsets of the images",
+        "note": "Distances of 1,000 samples and of one classifier compare only with each other, and distances within "
+        "two errors of real images are not told apart. The other models were trained for longer or shorter: their "
+        "cards say for how long.",
     },
     "gan_from_few_images": {
         "chosen": "-",
