@@ -178,7 +178,7 @@ def flow_mnist():
                 "schedule": "cosine", "seed": 0}  # fmt: skip
     limits = (
         "It draws the digit that it is asked for, in fifty calls of its network, each of which costs as much as a "
-        "whole sample of a VAE or GAN. About one sample in six has a broken or a wrong stroke; with `guidance=0.5` few "
+        "whole sample of a VAE or GAN. About one sample in ten has a broken or a wrong stroke; with `guidance=0.5` few "
         "have, and the handwritings are more alike. It knows centred 28 x 28 digits, light on dark."
     )
     return settings, limits, lambda model: (model.sample(200, np.repeat(np.arange(10), 20), seed=1), 20)
