@@ -41,7 +41,7 @@ class Likelihoods(Part):
         self.check_shape(x)
         size = self.latent_dim
         if size <= EXACT:
-            directions = [np.eye(size) * math.sqrt(size)]  # whose mean is the sum
+            directions = np.eye(size)[None] * math.sqrt(size)  # whose mean is the sum
         else:
             directions = np.random.default_rng(0).choice((-1.0, 1.0), (probes, 1, size))  # one at a time: memory
         times = tf.constant(1.0 - np.linspace(0, 1, steps + 1) ** self.crowding, tf.float32)
