@@ -62,8 +62,9 @@ class SpectrallyNormalised:
     def normalised(self, kernel) -> tf.Tensor:
         """The kernel, in whatever type it is computed with, divided by the estimate."""
         u = ops.stop_gradient(ops.convert_to_tensor(self.direction))
-        norm = ops.norm(ops.matmul(self._matrix(), u[:, None]))
-        return kernel / ops.cast(ops.where(norm > 0, norm, 1.0), kernel.dtype)
+        square = ops.sum(ops.square(ops.matmul(self._matrix(), u[:, None])))
+        norm = ops.sqrt(ops.where(square > 0, square, 1.0))  # at a matrix of zeros the root has no gradient
+        return kernel / ops.cast(norm, kernel.dtype)
 
 
 def _unit(vector):
