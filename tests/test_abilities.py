@@ -82,7 +82,8 @@ def test_sample_refuses_nonsense(case):
     for seed in ("a", -1, 2.5, [1], object(), 2**70):
         with pytest.raises(ValueError, match="`seed` must be a whole number of at least 0.*Received: seed="):
             model.sample(3, seed=seed)
-    for labels in ([0], [0, 1, 99], [-1, 0, 1], [0.5, 1, 2], ["a", "b", "c"], [[0, 1, 1]], "seven", [], object()):
+    below = model.spec_of("sample").lowest_label - 1
+    for labels in ([0], [0, 1, 99], [below, 0, 1], [0.5, 1, 2], ["a", "b", "c"], [[0, 1, 1]], "seven", [], object()):
         with pytest.raises(REFUSALS, match="Received: "):
             model.sample(3, labels=labels)
 

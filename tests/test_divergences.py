@@ -181,7 +181,7 @@ def test_wrong_arguments(cls, arguments, sentence):
 
 def test_wrong_settings():
     model = kg.VAE(SHAPE, 2, divergence="tc", **dense(2))
-    with pytest.raises(ValueError, match="must be None with divergence='kl', and a number with others"):
+    with pytest.raises(ValueError, match="must be None with divergence='kl', and a number with any other"):
         model.divergence_weight = None
     with pytest.raises(ValueError, match="Free bits belong to the bound 'elbo', the divergence 'kl'"):
         model.free_bits = 0.1
