@@ -10,7 +10,7 @@ from keras_gen.core import Part, by_averages
 
 UNKNOWN = -1  # label
 DRAWN = 500  # images at a time, at most
-CACHED = 40_000_000  # values of keys and queries at a time
+CACHED = 40_000_000  # numbers in the keys and values of the cache, at a time
 CODED = 64  # images at a time: floating point may depend on the size of a batch
 
 
